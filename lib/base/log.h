@@ -1,0 +1,58 @@
+/*
+ * The log: Postfix's line format, to syslog, to postlogd (maillog_file) or to stderr. A call
+ * never blocks a session and never fails; control bytes are replaced, long lines capped.
+ */
+#pragma once
+
+#include "base/compiler.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_FATAL, LOG_LEVEL_PANIC };
+
+/* Happened as designed. */
+void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
+/* "warning: ": the administrator should look. */
+void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);
+/* "error: ": mail is not moving. */
+void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_at(enum log_level level, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+
+/*
+ * Verbosity: 0 without -v, one more for each -v. log_debug writes (at info level) when it is
+ * at least `level`; the arguments are evaluated in any case, so keep them cheap.
+ */
+extern int log_verbosity;
+void log_debug(int level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/*
+ * Where lines go. tag is "postfix/smtpd"; it is copied. Until log_open lines go to stderr as
+ * "tag: text" (commands stay so).
+ */
+enum log_sink {
+    LOG_SINK_STDERR, /* "tag: severity: text" */
+    LOG_SINK_SYSLOG, /* facility of syslog_facility */
+    LOG_SINK_POSTLOG /* datagrams to postlogd's socket; syslog while that does not answer */
+};
+
+struct log_target {
+    enum log_sink sink;
+    bool stderr_too;          /* commands: also say it on the terminal */
+    const char *facility;     /* "mail"; NULL: mail */
+    const char *postlog_path; /* absolute or relative to the queue directory */
+    const char *hostname;     /* for postlogd's "Mmm dd hh:mm:ss host tag[pid]: text" */
+};
+
+void log_open(const char *tag, const struct log_target *target);
+const char *log_tag(void);
+
+/*
+ * Descriptor-based sinks (syslog, postlog) are opened by log_open, so they survive the jail.
+ * Lines that could not be sent at once are kept (bounded) and sent by the next call; the event
+ * loop calls this when it is idle. Returns true while some are left.
+ */
+bool log_flush(void);
+
+/* For tests: hand each finished line to this function instead. */
+extern void (*log_test_sink)(enum log_level level, const char *line);

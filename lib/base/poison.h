@@ -1,0 +1,13 @@
+/*
+ * Included by the compiler in front of every file (-include): what must not be used here does
+ * not compile.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __GNUC__
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll alloca gets strncpy strncat
+#endif
