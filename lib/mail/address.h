@@ -1,0 +1,71 @@
+/*
+ * Mail addresses: the path of MAIL and RCPT, the quoted and the internal form.
+ *
+ * Inside the suite an address travels as text in internal form: unquoted, without <>, as queue
+ * files and tables hold it ("john doe@example.com"). It is quoted again where it leaves: SMTP,
+ * headers, log lines.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+
+/* How far from RFC 5321 a path may be: strict_rfc821_envelopes or what the world sends. */
+enum address_strictness { ADDRESS_LENIENT, ADDRESS_STRICT };
+
+/*
+ * Parse the path behind "MAIL FROM:" or "RCPT TO:" and give its internal form, which lies in the
+ * arena; *rest is what follows (ESMTP parameters). Source routes are dropped (RFC 5321
+ * appendix C). Lenient also takes paths without <>, with blanks around, with a bare name.
+ * Returns 0, or -1 with a permanent error 5.1.3 or 5.1.7 fit for the client.
+ */
+MUST_USE int address_parse_path(struct slice text, enum address_strictness strictness,
+                                struct arena *arena, struct slice *address, struct slice *rest,
+                                struct error *error);
+
+/* The parts around the last @ of an internal form; no @: the domain is empty. */
+struct slice address_local_part(struct slice address);
+struct slice address_domain(struct slice address);
+
+/* Append the quoted form for SMTP and headers: the local part in "" where RFC 5321 wants it. */
+void address_quote(struct buf *buf, struct slice address);
+/* The same into an arena. */
+struct slice address_quoted(struct arena *arena, struct slice address);
+/* From the quoted to the internal form: quotes and backslashes removed, comments too. */
+struct slice address_unquoted(struct arena *arena, struct slice quoted);
+
+/*
+ * Split user+extension; recipient_delimiter is a set of characters (recipient_delimiter), the
+ * first of them found in the local part splits. owner- and -request lists, mailer-daemon and
+ * double-bounce never split (as Postfix: see owner_request_special). False: no extension.
+ */
+bool address_split_extension(struct slice local_part, const char *delimiters,
+                             bool owner_request_special, struct slice *user,
+                             struct slice *extension);
+
+/* True for a syntactically valid DNS host name; an address literal is another question. */
+bool hostname_is_valid(struct slice name);
+bool hostname_is_valid_or_literal(struct slice name);
+
+/*
+ * A header's address list (RFC 5322 section 3.4, with the obsolete syntax and what the world
+ * writes): tokens, so that cleanup can rewrite addresses and keep comments and phrases as they
+ * were. address is in internal form.
+ */
+struct header_address {
+    struct slice before;  /* text between the previous address and this one, to be kept */
+    struct slice address; /* as written: "user@domain", or <...> without the brackets */
+    bool in_brackets;     /* it stood in <> */
+};
+struct header_address_list {
+    struct header_address *addresses;
+    size_t n_addresses;
+    struct slice after; /* what follows the last one */
+};
+/* Never fails: nonsense becomes text to keep. At most max_tokens tokens are looked at. */
+void header_address_parse(struct slice value, struct arena *arena, size_t max_tokens,
+                          struct header_address_list *list);
