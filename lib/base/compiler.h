@@ -9,7 +9,7 @@
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* The arguments are checked as those of printf(3). */
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 
 #define NORETURN __attribute__((noreturn))
 

@@ -9,5 +9,5 @@
 #include <string.h>
 
 #ifdef __GNUC__
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll alloca gets strncpy strncat
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll gets strncpy strncat
 #endif

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "mail/dsn.h"
 #include "mail/message.h"
