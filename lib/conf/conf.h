@@ -1,0 +1,69 @@
+/*
+ * What a program's start-up calls to have its configuration: finds and reads main.cf, applies
+ * overrides, and fills the global `params`.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "conf/main_cf.h"
+#include "conf/params.h"
+
+#define CONF_DEFAULT_DIRECTORY "/etc/postfix"
+
+enum conf_trust {
+    CONF_TRUST_CALLER, /* daemons, commands without privileges of their own */
+    CONF_TRUST_NOBODY, /* set-gid commands: the directory must be known to the default main.cf
+                        */
+};
+
+struct conf_request {
+    const char *directory; /* -c; NULL: the environment's MAIL_CONFIG, else the default */
+    const char *service;   /* $service_name; NULL: "" */
+    const char *const *overrides; /* "name=value", n_overrides of them; later ones win */
+    size_t n_overrides;
+    enum conf_trust trust;
+};
+
+/*
+ * Read main.cf of the directory and fill `params`. NULL request: all defaults. The directory
+ * becomes params.config_directory and the environment variable MAIL_CONFIG, for children. A
+ * directory that CONF_TRUST_NOBODY refuses is a permanent error.
+ */
+MUST_USE int conf_load(const struct conf_request *request, struct error *error);
+
+/* The same from the bytes that main_cf_serialize made: what a worker gets from master. */
+MUST_USE int conf_adopt(struct slice bytes, const struct conf_request *request,
+                        struct error *error);
+
+/* The configuration of this process as text; valid after conf_load or conf_adopt. */
+struct main_cf *conf_main_cf(void);
+
+/*
+ * Overload: exchange `params` for the set that was evaluated with stress=yes, or back. Both
+ * sets are made at load, so this is a copy and cannot fail.
+ */
+void conf_set_stress(bool stressed);
+
+/*
+ * Expanded value of any name, built in or defined by the user (restriction classes, ...); NULL
+ * when nothing defines it or its expansion fails. Valid as long as the process.
+ */
+const char *conf_lookup(const char *name);
+
+/*
+ * <service>_<suffix> of a TEMPLATE row, such as ("smtp", "destination_concurrency_limit"): what
+ * main.cf sets for the service, else the row's default. Values were checked at load; -1 only
+ * for a service-specific value that is bad, with the error as in params_load. Times are
+ * milliseconds.
+ */
+MUST_USE int conf_service_number(const char *service, const char *suffix, int64_t *number,
+                                 struct error *error);
+/* The same for STRING templates; NULL on error. */
+const char *conf_service_text(const char *service, const char *suffix, struct error *error);
