@@ -3,10 +3,10 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/compiler.h"
 #include "base/slice.h"
-
-#include <stddef.h>
 
 struct arena_block;
 
@@ -25,8 +25,9 @@ void arena_reset(struct arena *arena);   /* as release, but keeps one block for 
 
 /* Zeroed memory, aligned for any type. */
 MUST_USE void *arena_alloc(struct arena *arena, size_t size);
-#define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
-#define arena_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
+#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_array(arena, type, count) \
+    ((type *)arena_alloc_array((arena), (count), sizeof(type)))
 MUST_USE void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
 /* Copies; all NUL-terminated behind their end. */

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-#include "base/slice.h"
-
 #include <stdarg.h>
 #include <stddef.h>
+
+#include "base/compiler.h"
+#include "base/slice.h"
 
 struct buf {
     char *data; /* never NULL: points to an empty string until the first byte */

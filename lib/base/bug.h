@@ -5,11 +5,12 @@
 
 #include "base/compiler.h"
 
-/* Log "panic: FILE:LINE: condition" and abort; master starts another process. Never on input. */
-#define bug_if(condition)                                                                          \
-    do {                                                                                           \
-        if (__builtin_expect(!!(condition), 0))                                                    \
-            bug_stop(__FILE__, __LINE__, #condition);                                              \
+/* Log "panic: FILE:LINE: condition" and abort; master starts another process. Never on input.
+ */
+#define bug_if(condition)                             \
+    do {                                              \
+        if (__builtin_expect(!!(condition), 0))       \
+            bug_stop(__FILE__, __LINE__, #condition); \
     } while (0)
 
 NORETURN void bug_stop(const char *file, int line, const char *condition);

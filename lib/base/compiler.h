@@ -25,4 +25,5 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of which *member is the member called name. */
-#define CONTAINER_OF(member, type, name) ((type *)(void *)((char *)(member) - offsetof(type, name)))
+#define CONTAINER_OF(member, type, name) \
+    ((type *)(void *)((char *)(member)-offsetof(type, name)))

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-
 #include <stdarg.h>
+
+#include "base/compiler.h"
 
 enum error_kind {
     ERROR_NONE,
@@ -31,12 +31,12 @@ struct error {
  */
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     PRINTF_LIKE(3, 4);
-int error_set_v(struct error *error, enum error_kind kind, const char *format, va_list arguments)
-    PRINTF_LIKE(3, 0);
+int error_set_v(struct error *error, enum error_kind kind, const char *format,
+                va_list arguments) PRINTF_LIKE(3, 0);
 
 /* As error_set, with an enhanced status code such as "5.1.3". */
-int error_set_dsn(struct error *error, enum error_kind kind, const char *dsn, const char *format,
-                  ...) PRINTF_LIKE(4, 5);
+int error_set_dsn(struct error *error, enum error_kind kind, const char *dsn,
+                  const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* Prefix the text with "context: "; returns -1. */
 int error_context(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);

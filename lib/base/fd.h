@@ -3,12 +3,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
-
-#include <stdbool.h>
-#include <sys/types.h>
 
 /* For CLEANUP(fd_close): closes *fd unless it is -1 and sets it to -1. errno is kept. */
 void fd_close(int *fd);
@@ -21,7 +21,8 @@ MUST_USE ssize_t fd_read_full(int fd, void *data, size_t len);
 
 /* Append all that is left to read, at most limit bytes (temporary error when there is more). */
 MUST_USE int fd_read_all(int fd, struct buf *buf, size_t limit, struct error *error);
-MUST_USE int file_read_all(const char *path, struct buf *buf, size_t limit, struct error *error);
+MUST_USE int file_read_all(const char *path, struct buf *buf, size_t limit,
+                           struct error *error);
 
 MUST_USE int fd_set_nonblocking(int fd, bool on);
 MUST_USE int fd_set_cloexec(int fd, bool on);
@@ -34,6 +35,7 @@ MUST_USE int file_replace(const char *path, struct slice contents, mode_t mode,
                           struct error *error);
 
 enum file_lock { FILE_LOCK_SHARED, FILE_LOCK_EXCLUSIVE, FILE_LOCK_NONE };
+
 enum file_lock_wait { FILE_LOCK_BLOCK, FILE_LOCK_TRY };
 
 /* flock(2) and fcntl(2) locks. -1 with errno EAGAIN when TRY found it locked. */

@@ -3,10 +3,10 @@
  */
 #pragma once
 
-#include "base/slice.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/slice.h"
 
 enum hash_case { HASH_EXACT, HASH_NOCASE }; /* NOCASE folds ASCII letters when comparing */
 
@@ -41,7 +41,7 @@ void *hash_remove(struct hash *hash, struct slice key);
 struct hash_cursor {
     size_t bucket;
     struct hash_entry *next;
-    bool started;
 };
+
 bool hash_next(const struct hash *hash, struct hash_cursor *cursor, struct slice *key,
                void **value);

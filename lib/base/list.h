@@ -3,10 +3,10 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/compiler.h"
 
 struct list_link {
     struct list_link *next, *previous;
@@ -61,10 +61,10 @@ static inline bool list_is_linked(const struct list_link *link)
 }
 
 /* The first element, or NULL. */
-#define LIST_FIRST(list, type, member)                                                             \
+#define LIST_FIRST(list, type, member) \
     (list_is_empty(list) ? NULL : CONTAINER_OF((list)->head.next, type, member))
 
 /* Walk over all; the current element may be removed or freed in the body. */
-#define LIST_FOREACH(list, link)                                                                   \
-    for (struct list_link *link = (list)->head.next, *link##_next = link->next;                    \
+#define LIST_FOREACH(list, link)                                                \
+    for (struct list_link *link = (list)->head.next, *link##_next = link->next; \
          link != &(list)->head; link = link##_next, link##_next = link->next)

@@ -4,12 +4,18 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-
 #include <stdarg.h>
 #include <stdbool.h>
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_FATAL, LOG_LEVEL_PANIC };
+#include "base/compiler.h"
+
+enum log_level {
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_FATAL,
+    LOG_LEVEL_PANIC
+};
 
 /* Happened as designed. */
 void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -53,6 +59,12 @@ const char *log_tag(void);
  * loop calls this when it is idle. Returns true while some are left.
  */
 bool log_flush(void);
+
+/*
+ * The process is about to end: wait up to a second until the lines kept have gone. Called by
+ * fatal and bug_stop, and at exit(3) after log_open.
+ */
+void log_finish(void);
 
 /* For tests: hand each finished line to this function instead. */
 extern void (*log_test_sink)(enum log_level level, const char *line);

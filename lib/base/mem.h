@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-
 #include <stddef.h>
+
+#include "base/compiler.h"
 
 /* A zeroed object of the type. */
 #define mem_new(type) ((type *)mem_zeroed(1, sizeof(type)))

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/compiler.h"
 
 struct slice {
     const char *ptr;
@@ -69,7 +69,8 @@ struct slice slice_split(struct slice *rest, char separator);
  */
 struct slice slice_word(struct slice *rest, const char *separators);
 
-/* ASCII decimal with optional sign and nothing around it. False when malformed or out of range. */
+/* ASCII decimal with optional sign and nothing around it. False when malformed or out of range.
+ */
 bool slice_to_int(struct slice text, int64_t min, int64_t max, int64_t *value);
 /* Unsigned in base 8, 10 or 16, digits only. */
 bool slice_to_uint(struct slice text, int base, uint64_t max, uint64_t *value);
@@ -80,6 +81,8 @@ MUST_USE char *slice_dup(struct slice slice);
 /* True when all bytes are 7-bit; when all are valid UTF-8 (RFC 3629). */
 bool slice_is_ascii(struct slice slice);
 bool slice_is_utf8(struct slice slice);
+/* Bytes of the valid UTF-8 character at the start; 0 when there is none. */
+size_t slice_utf8_len(struct slice slice);
 
 /* A hash for tables in memory; seeded at process start, so never store it. */
 uint64_t slice_hash(struct slice slice);

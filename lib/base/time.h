@@ -36,6 +36,9 @@ double timeval_diff_seconds(struct timeval a, struct timeval b);
  */
 const char *time_rfc5322(int64_t wall_seconds);
 
+/* "Nov 22 03:10:29" in local time, the time stamp of log lines; same lifetime. */
+const char *time_syslog(int64_t wall_seconds);
+
 /* For tests: run the clocks from these instead (NULL: the real ones). */
 extern int64_t (*time_test_monotonic)(void);
 extern struct timeval (*time_test_wall)(void);

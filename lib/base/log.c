@@ -1,0 +1,308 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log_sink.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "base/time.h"
+
+#define LINE_BYTES        2048
+#define HEAD_BYTES        512
+#define QUEUE_LIMIT_BYTES (1024 * 1024)
+#define FINISH_MS         SECONDS(1)
+
+/* A line that could not be sent yet. */
+struct line {
+    struct line *next;
+    enum log_level level;
+    int64_t when;
+    size_t len;
+    char text[];
+};
+
+int log_verbosity;
+void (*log_test_sink)(enum log_level level, const char *line);
+
+static struct {
+    bool open;
+    char *tag, *hostname, *postlog_path;
+    enum log_sink sink;
+    bool stderr_too;
+    int facility;
+    pid_t pid;
+    struct log_socket syslog, postlog;
+    struct line *first, **end;
+    size_t queued_bytes, n_dropped;
+} logger = {.pid = 0, .syslog = {.fd = -1}, .postlog = {.fd = -1}};
+
+const char *log_tag(void)
+{
+    return logger.tag ? logger.tag : program_invocation_short_name;
+}
+
+static const char *severity(enum log_level level)
+{
+    static const char *const texts[] = {
+        [LOG_LEVEL_INFO] = "",         [LOG_LEVEL_WARNING] = "warning: ",
+        [LOG_LEVEL_ERROR] = "error: ", [LOG_LEVEL_FATAL] = "fatal: ",
+        [LOG_LEVEL_PANIC] = "panic: ",
+    };
+
+    return texts[level];
+}
+
+/* Replace what could move a terminal's cursor or forge a line; well-formed UTF-8 stays. */
+static void make_printable(char *text, size_t len)
+{
+    struct slice rest = slice_of(text, len);
+
+    while (rest.len) {
+        size_t n = slice_utf8_len(rest);
+
+        if (n < 2 && !ascii_is_print(*rest.ptr))
+            text[len - rest.len] = '?';
+        rest = slice_from_offset(rest, n ? n : 1);
+    }
+}
+
+static void write_stderr(const char *text, size_t len)
+{
+    static char line[HEAD_BYTES + LINE_BYTES];
+    int n = snprintf(line, sizeof(line), "%.256s: %.*s\n", log_tag(), (int)len, text);
+
+    /* There is nobody left to tell when that fails. */
+    if (n > 0)
+        (void)!fd_write_all(STDERR_FILENO, line, (size_t)n);
+}
+
+static enum log_sent send_syslog(const char *text, size_t len, enum log_level level,
+                                 int64_t when)
+{
+    static char line[HEAD_BYTES + LINE_BYTES];
+    int n = snprintf(line, sizeof(line), "<%d>%s %.256s[%d]: %.*s",
+                     log_priority(logger.facility, level), time_syslog(when), log_tag(),
+                     logger.pid, (int)len, text);
+
+    return n > 0 ? log_socket_send(&logger.syslog, line, (size_t)n) : LOG_SENT;
+}
+
+static enum log_sent send_postlog(const char *text, size_t len, int64_t when)
+{
+    static char line[HEAD_BYTES + LINE_BYTES];
+    int n = snprintf(line, sizeof(line), "%s %.128s %.256s[%d]: %.*s", time_syslog(when),
+                     logger.hostname, log_tag(), logger.pid, (int)len, text);
+
+    return n > 0 ? log_socket_send(&logger.postlog, line, (size_t)n) : LOG_SENT;
+}
+
+/* Send to the first sink that has an owner. False when the line must wait. */
+static bool send_line(const char *text, size_t len, enum log_level level, int64_t when)
+{
+    enum log_sent sent = LOG_GONE;
+
+    if (logger.sink == LOG_SINK_POSTLOG)
+        sent = send_postlog(text, len, when);
+    if (sent == LOG_GONE && logger.sink != LOG_SINK_STDERR)
+        sent = send_syslog(text, len, level, when);
+    if (sent == LOG_GONE && !logger.stderr_too)
+        write_stderr(text, len);
+    return sent != LOG_BUSY;
+}
+
+static void keep_line(const char *text, size_t len, enum log_level level, int64_t when)
+{
+    /* Not mem_new: running out of memory is itself logged. */
+    struct line *line =
+        logger.queued_bytes + len > QUEUE_LIMIT_BYTES ? NULL : malloc(sizeof(*line) + len);
+
+    if (!line) {
+        logger.n_dropped++;
+        return;
+    }
+    *line = (struct line){.level = level, .when = when, .len = len};
+    memcpy(line->text, text, len);
+    *logger.end = line;
+    logger.end = &line->next;
+    logger.queued_bytes += len;
+}
+
+static void forget_first(void)
+{
+    struct line *line = logger.first;
+
+    logger.first = line->next;
+    if (!logger.first)
+        logger.end = &logger.first;
+    logger.queued_bytes -= line->len;
+    free(line);
+}
+
+static bool send_kept_lines(void)
+{
+    while (logger.first) {
+        struct line *line = logger.first;
+
+        if (!send_line(line->text, line->len, line->level, line->when))
+            return false;
+        forget_first();
+    }
+    return true;
+}
+
+static bool report_dropped(void)
+{
+    char text[128];
+
+    if (logger.n_dropped == 0)
+        return true;
+    int len = snprintf(text, sizeof(text), "warning: %zu log lines lost: the log was too slow",
+                       logger.n_dropped);
+    if (!send_line(text, (size_t)len, LOG_LEVEL_WARNING, time_wall_seconds()))
+        return false;
+    logger.n_dropped = 0;
+    return true;
+}
+
+bool log_flush(void)
+{
+    if (!logger.first && logger.n_dropped == 0)
+        return false;
+    int saved_errno = errno;
+    bool busy = !send_kept_lines() || !report_dropped();
+
+    errno = saved_errno;
+    return busy;
+}
+
+void log_finish(void)
+{
+    deadline_t deadline = deadline_in(FINISH_MS);
+
+    while (log_flush() && deadline_poll_ms(deadline) > 0) {
+        const struct log_socket *slow =
+            logger.postlog.fd >= 0 ? &logger.postlog : &logger.syslog;
+
+        log_socket_wait(slow, deadline_poll_ms(deadline));
+    }
+}
+
+void log_at(enum log_level level, const char *format, va_list arguments)
+{
+    static char text[LINE_BYTES];
+    int saved_errno = errno;
+    int head = snprintf(text, sizeof(text), "%s", severity(level));
+    int n = vsnprintf(text + head, sizeof(text) - (size_t)head, format, arguments);
+    size_t len = n < 0 ? (size_t)head : (size_t)(head + n);
+
+    if (len >= sizeof(text))
+        len = sizeof(text) - 1;
+    make_printable(text, len);
+    if (log_test_sink) {
+        log_test_sink(level, text);
+    } else {
+        int64_t when = time_wall_seconds();
+
+        if (!logger.open || logger.stderr_too)
+            write_stderr(text, len);
+        if (logger.open && (log_flush() || !send_line(text, len, level, when)))
+            keep_line(text, len, level, when);
+    }
+    errno = saved_errno;
+}
+
+void log_info(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_at(LOG_LEVEL_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_warning(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_at(LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+void log_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_at(LOG_LEVEL_ERROR, format, arguments);
+    va_end(arguments);
+}
+
+void log_debug(int level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (log_verbosity < level)
+        return;
+    va_start(arguments, format);
+    log_at(LOG_LEVEL_INFO, format, arguments);
+    va_end(arguments);
+}
+
+/* The lines kept are the parent's to send; the child's lines bear its own process ID. */
+static void after_fork(void)
+{
+    while (logger.first)
+        forget_first();
+    logger.n_dropped = 0;
+    logger.pid = getpid();
+}
+
+static void replace_text(char **text, const char *value)
+{
+    char *copy = value ? mem_dup_text(value) : NULL;
+
+    mem_free(*text);
+    *text = copy;
+}
+
+/* What lasts as long as the process. */
+static void prepare_once(void)
+{
+    static bool prepared;
+
+    if (prepared)
+        return;
+    prepared = true;
+    logger.end = &logger.first;
+    /* Without these the log works all the same, but for the number in a child's lines. */
+    (void)pthread_atfork(NULL, NULL, after_fork);
+    (void)atexit(log_finish);
+}
+
+void log_open(const char *tag, const struct log_target *target)
+{
+    prepare_once();
+    (void)log_flush();
+    log_socket_close(&logger.syslog);
+    log_socket_close(&logger.postlog);
+    replace_text(&logger.tag, tag);
+    replace_text(&logger.hostname, target->hostname ? target->hostname : "localhost");
+    replace_text(&logger.postlog_path, target->postlog_path);
+    logger.sink = target->sink;
+    logger.stderr_too = target->stderr_too && target->sink != LOG_SINK_STDERR;
+    logger.facility = log_facility(target->facility);
+    logger.pid = getpid();
+    if (logger.sink == LOG_SINK_POSTLOG)
+        log_socket_open(&logger.postlog, logger.postlog_path);
+    if (logger.sink != LOG_SINK_STDERR)
+        log_socket_open(&logger.syslog, "/dev/log");
+    (void)time_syslog(time_wall_seconds()); /* loads the time zone while we can */
+    logger.open = true;
+}

@@ -1,0 +1,27 @@
+/*
+ * What the unit tests (x_test.c) share on top of cmocka.
+ */
+#pragma once
+
+/* clang-format off: cmocka.h wants these in front of it */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* clang-format on */
+
+#include "base/slice.h"
+
+/* Say which row comes next: the last one said before a failure is the one that failed. */
+#define test_case(name) print_message("           case: %s\n", (name))
+
+/* The slice holds just this text. */
+#define assert_slice_equal(slice, text)                            \
+    do {                                                           \
+        struct slice slice_ = (slice);                             \
+        struct slice text_ = slice_from(text);                     \
+        assert_int_equal(slice_.len, text_.len);                   \
+        if (text_.len)                                             \
+            assert_memory_equal(slice_.ptr, text_.ptr, text_.len); \
+    } while (0)
