@@ -1,0 +1,64 @@
+/*
+ * The delivery agent's half: take a request of the queue manager, deliver, and account for each
+ * recipient exactly once: log line, status log, D record. Used by smtp, local, virtual, pipe,
+ * error and discard. Reads the global params (soft_bounce, delay_logging_resolution_limit, ...).
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "ipc/channel.h"
+#include "mail/delivery_line.h"
+#include "mail/dsn.h"
+#include "mail/message.h"
+
+#include <stdbool.h>
+
+struct delivery {
+    struct delivery_request request; /* texts lie in the arena */
+    struct recipient *recipients;    /* request.n_recipients of them, in the arena */
+    size_t n_recipients;
+    struct arena arena;
+    int fd;                      /* the queue file, opened O_RDWR, shared flock held */
+    struct message message;      /* for content_open: offsets set, no envelope read */
+    struct delivery_times times; /* connect_done is the agent's to set */
+    int64_t n_left;              /* recipients deferred so far */
+    int status;                  /* what goes into delivery_result */
+    struct dsn result_dsn;       /* set by delivery_destination_failed */
+    struct buf result_reason;
+};
+
+/*
+ * Receive one delivery on the channel, whose first message (a delivery_request in *body) has
+ * been read; open the queue file; call deliver; send the delivery_result. When the file cannot
+ * be opened (the message was deleted) the result says so and deliver is not called.
+ * -1: the channel is no longer usable.
+ */
+MUST_USE MAY_WAIT int delivery_serve(struct channel *channel, struct slice body,
+                                     void (*deliver)(struct delivery *delivery),
+                                     struct error *error);
+
+/* One of these for each recipient. relay as the log shows it ("none", "local", "h[a]:25"). */
+/* Delivered: status=sent (dsn->reason); the recipient is marked done. */
+MAY_WAIT void delivery_sent(struct delivery *delivery, struct recipient *recipient,
+                            struct slice relay, const struct dsn *dsn);
+/* Will be tried again: status=deferred. After expiry (DELIVERY_FLAG_BOUNCE) it bounces. */
+MAY_WAIT void delivery_deferred(struct delivery *delivery, struct recipient *recipient,
+                                struct slice relay, const struct dsn *dsn);
+/* Never: status=bounced, unless soft_bounce; when the bounce log fails it is deferred. */
+MAY_WAIT void delivery_bounced(struct delivery *delivery, struct recipient *recipient,
+                               struct slice relay, const struct dsn *dsn);
+/* By the class digit of dsn->status: 2 sent, 4 deferred, 5 bounced. */
+MAY_WAIT void delivery_ended(struct delivery *delivery, struct recipient *recipient,
+                             struct slice relay, const struct dsn *dsn);
+/* The recipient became others (alias, .forward): status=sent or expanded is logged by the
+ * caller's dsn; the record is marked done. */
+MAY_WAIT void delivery_mark_done(struct delivery *delivery, struct recipient *recipient);
+
+/* Tell the queue manager that the destination itself failed (no connection, service down). */
+void delivery_destination_failed(struct delivery *delivery, const struct dsn *dsn);
+
+/* Fill a dsn: status, action by its class, reason from printf arguments kept in the arena. */
+void delivery_dsn(struct delivery *delivery, struct dsn *dsn, const char *status,
+                  const char *format, ...) PRINTF_LIKE(4, 5);

@@ -1,0 +1,84 @@
+/*
+ * DNS look-ups through c-ares, for coroutines (and for plain code: poll).
+ *
+ * Messages are parsed by us, so TTLs and the AD bit are known. Results are cached for their TTL
+ * (bounded in number and time). resolv.conf is read by dns_open, before the jail.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "base/time.h"
+#include "net/endpoint.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum dns_type {
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_SOA = 6,
+    DNS_PTR = 12,
+    DNS_MX = 15,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_SRV = 33,
+    DNS_TLSA = 52,
+};
+
+enum dns_result {
+    DNS_OK,        /* at least one record */
+    DNS_NO_NAME,   /* NXDOMAIN */
+    DNS_NO_DATA,   /* the name exists, not this type */
+    DNS_TEMPORARY, /* SERVFAIL, timeout, refused, no server */
+    DNS_PERMANENT, /* malformed name or answer that will not get better */
+};
+
+struct dns_record {
+    enum dns_type type;
+    uint32_t ttl_seconds;
+    struct slice name;   /* owner, lower case, without final dot */
+    uint16_t preference; /* MX; priority of SRV */
+    uint16_t weight, port;
+    struct slice target;       /* MX, CNAME, PTR, NS, SRV; "" is the root: null MX */
+    struct slice data;         /* TXT: strings joined; TLSA: as on the wire */
+    struct endpoint address;   /* A, AAAA; port 0 */
+};
+
+struct dns_answer {
+    struct dns_record *records; /* of the type asked for, CNAMEs followed */
+    size_t n_records;
+    bool is_validated;   /* the AD bit, from a resolver that is trusted to set it */
+    struct slice name;   /* the owner after CNAMEs */
+};
+
+/* Read resolv.conf and hosts, open what is needed later inside the jail. */
+MUST_USE int dns_open(struct error *error);
+
+/*
+ * Look a name up. Records lie in the arena. On anything but DNS_OK *error has a text such as
+ * "Host or domain name not found. Name service error for name=x type=MX: Host not found", and
+ * its kind is temporary or permanent accordingly.
+ */
+MUST_USE MAY_WAIT enum dns_result dns_lookup(struct slice name, enum dns_type type,
+                                             deadline_t until, struct arena *arena,
+                                             struct dns_answer *answer, struct error *error);
+
+/* The reverse name of an address: "1.2.0.192.in-addr.arpa". */
+struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *arena);
+
+/*
+ * As the system resolves names for programs: /etc/hosts first, then DNS (A and AAAA of the
+ * families asked for, AF_UNSPEC: both). For clients' names, "localhost", smtp_host_lookup=native.
+ */
+MUST_USE MAY_WAIT enum dns_result dns_host_addresses(struct slice name, int family,
+                                                     deadline_t until, struct arena *arena,
+                                                     struct dns_answer *answer,
+                                                     struct error *error);
+/* The names of an address: hosts file first, then PTR. records[].target */
+MUST_USE MAY_WAIT enum dns_result dns_host_names(const struct endpoint *endpoint, deadline_t until,
+                                                 struct arena *arena, struct dns_answer *answer,
+                                                 struct error *error);

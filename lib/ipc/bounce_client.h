@@ -1,0 +1,36 @@
+/*
+ * The bounce service: status logs of a message, and the notifications made of them.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/time.h"
+#include "mail/message.h"
+#include "mail/status_log.h"
+
+enum bounce_log { BOUNCE_LOG_BOUNCE, BOUNCE_LOG_DEFER, BOUNCE_LOG_TRACE };
+
+enum bounce_flush_kind {
+    BOUNCE_FLUSH_BOUNCE, /* non-delivery notification of the bounce log */
+    BOUNCE_FLUSH_WARN,   /* delay warning from the defer log, which stays */
+    BOUNCE_FLUSH_TRACE,  /* success / verbose / probe report of the trace log */
+    BOUNCE_FLUSH_VERP,   /* one notification for each recipient */
+};
+
+enum bounce_flag { BOUNCE_CLEAN = 1 /* remove the log of an earlier attempt first */ };
+
+/* Append to a log. Temporary error: the recipient must stay in the queue. */
+MUST_USE MAY_WAIT int bounce_append_entry(enum bounce_log log, struct slice queue_id,
+                                          const struct status_entry *entry, unsigned flags,
+                                          deadline_t until, struct error *error);
+
+/* Ask for the notification. Temporary error: the log stays, ask again later. */
+MUST_USE MAY_WAIT int bounce_flush_log(enum bounce_flush_kind kind, const char *queue_name,
+                                       struct slice queue_id, const struct envelope *envelope,
+                                       unsigned flags, deadline_t until, struct error *error);
+
+/* A notification for one recipient, past the log. */
+MUST_USE MAY_WAIT int bounce_single(const char *queue_name, struct slice queue_id,
+                                    const struct envelope *envelope,
+                                    const struct status_entry *entry, deadline_t until,
+                                    struct error *error);

@@ -1,0 +1,38 @@
+/*
+ * A connection between two workers that carries messages (ipc/message.h).
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/error.h"
+#include "ipc/message.h"
+#include "net/stream.h"
+
+#include <stdbool.h>
+
+struct channel {
+    struct stream stream;
+    size_t frame_bytes; /* of the frame last received, consumed by the next receive */
+    bool said_goodbye;  /* the server sent ipc_goodbye */
+};
+
+void channel_init(struct channel *channel, int fd); /* takes over the descriptor */
+void channel_release(struct channel *channel);      /* for CLEANUP; twice is harmless */
+
+/* Collect a message; it leaves with channel_flush, or when the next receive would wait. */
+MUST_USE MAY_WAIT int channel_send(struct channel *channel, enum message_number number,
+                                   const void *message, struct error *error);
+MUST_USE MAY_WAIT int channel_flush(struct channel *channel, struct error *error);
+
+/*
+ * Wait for the next message; *body stays valid until the next receive. MESSAGE_NONE with 0 at
+ * an orderly end between frames. -1: temporary error.
+ */
+MUST_USE MAY_WAIT int channel_receive(struct channel *channel, enum message_number *number,
+                                      struct slice *body, struct error *error);
+/*
+ * Wait for a message of just this number and decode it. ipc_failure becomes a temporary error
+ * with its reason; anything else too.
+ */
+MUST_USE MAY_WAIT int channel_expect(struct channel *channel, enum message_number number,
+                                     void *message, struct error *error);

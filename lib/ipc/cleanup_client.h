@@ -1,0 +1,99 @@
+/*
+ * Handing a message to cleanup: smtpd, pickup, bounce and local forwarding do so.
+ *
+ *     cleanup_open(&cleanup, CLEANUP_ORIGIN_SMTP..., until, &error)
+ *     cleanup_put(&cleanup, RECORD_SENDER, ...)   envelope, M, content, X, extracted, E
+ *     cleanup_finish(&cleanup, &result, &error)
+ *
+ * The records are those of a queue file (mail/record.h) without the C record; the order is the
+ * file's. Nothing is acknowledged to anybody before cleanup_finish said CLEANUP_STATUS_OK.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "base/time.h"
+#include "ipc/client.h"
+#include "mail/queue_id.h"
+
+#include <stdbool.h>
+#include <sys/time.h>
+
+/* What cleanup shall do with the message. */
+enum cleanup_flag {
+    CLEANUP_BOUNCE = 1,          /* it sends the bounce itself when it refuses (pickup, bounce) */
+    CLEANUP_FILTER = 2,          /* header and body checks */
+    CLEANUP_HOLD = 4,            /* put on hold */
+    CLEANUP_DISCARD = 8,         /* accept and drop */
+    CLEANUP_BCC = 16,            /* always_bcc and the bcc maps */
+    CLEANUP_MAP = 32,            /* virtual aliases, canonical maps, masquerading */
+    CLEANUP_MILTER = 64,         /* non_smtpd_milters (or those of SMTP) */
+    CLEANUP_SMTP_REPLY = 128,    /* the reply text of a REJECT goes to an SMTP client */
+    CLEANUP_SMTPUTF8 = 256,      /* smtputf8_autodetect_classes applies */
+    CLEANUP_REWRITE = 512,       /* address rewriting of headers */
+};
+
+enum cleanup_status {
+    CLEANUP_STATUS_OK = 0,
+    CLEANUP_STATUS_BAD = 1,             /* protocol trouble between us: 451 4.3.0 */
+    CLEANUP_STATUS_WRITE = 2,           /* queue file write error: 451 4.3.0 */
+    CLEANUP_STATUS_SIZE = 4,            /* message too large: 552 5.3.4 */
+    CLEANUP_STATUS_CONTENT = 8,         /* refused by content inspection: 550 5.7.1 */
+    CLEANUP_STATUS_HOPS = 16,           /* too many hops: 554 5.4.0 */
+    CLEANUP_STATUS_NO_RECIPIENT = 64,   /* 550 5.1.0 */
+    CLEANUP_STATUS_OVER = 128,          /* header overflow (not reported) */
+    CLEANUP_STATUS_PROXY = 256,         /* before-queue filter trouble */
+    CLEANUP_STATUS_SERVICE = 512,       /* rewriting, map or milter not available: 451 4.3.0 */
+    CLEANUP_STATUS_FULL = 1024,         /* insufficient space: 452 4.3.1 */
+};
+
+/*
+ * The reply for a status, worst bit first: SMTP code, DSN and text ("message file too big"), and
+ * the sysexits-like kind. NULL reason in *text for OK.
+ */
+struct cleanup_status_detail {
+    int smtp_code;
+    const char *dsn;
+    const char *text;
+};
+const struct cleanup_status_detail *cleanup_status_detail(unsigned status);
+
+struct cleanup_client {
+    struct client_call call;
+    struct buf records;      /* not yet sent */
+    bool has_queue_id;       /* asked for and received */
+    bool failed;             /* the connection broke; cleanup_finish reports it */
+    struct error error;      /* why */
+    char queue_id[QUEUE_ID_BYTES];
+    struct timeval arrival_time;
+};
+
+/*
+ * Begin a message: the request is on its way when this returns; the queue ID is waited for by
+ * cleanup_id. service is cleanup_service_name's socket ("public/cleanup").
+ */
+MUST_USE MAY_WAIT int cleanup_open(struct cleanup_client *cleanup, const char *service,
+                                   unsigned flags, int send_options, deadline_t until,
+                                   struct error *error);
+/* The queue ID; NULL with a temporary error when cleanup failed. */
+MUST_USE MAY_WAIT const char *cleanup_id(struct cleanup_client *cleanup, struct error *error);
+
+/* Add a record. Trouble is remembered and reported by cleanup_finish; `failed` tells early. */
+MAY_WAIT void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data);
+MAY_WAIT void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name,
+                                    struct slice value);
+MAY_WAIT void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+struct cleanup_result_texts {
+    unsigned status;         /* CLEANUP_STATUS_ bits */
+    struct slice reason;     /* may be empty; lies in the arena, as the others */
+    struct slice dsn;
+    struct slice smtp_reply; /* a whole reply, when the checks gave one */
+};
+/* Send the E record's end, wait for the verdict; the connection goes back to the pool. */
+MUST_USE MAY_WAIT int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
+                                     struct cleanup_result_texts *result, struct error *error);
+/* Give up a message that was not finished; for CLEANUP too, twice is harmless. */
+MAY_WAIT void cleanup_client_release(struct cleanup_client *cleanup);
