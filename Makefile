@@ -1,16 +1,37 @@
-# Tassis: make help lists the targets. A program is a folder NAME/*.c (or cmd/NAME.c, cmd/NAME/*.c);
-# the libraries are lib/*/*.c; tests are *_test.c beside what they test. Adding a file edits nothing here.
+# Tassis: `make help` lists the targets. A program is a folder NAME/*.c (a command cmd/NAME.c or
+# cmd/NAME/*.c), the libraries are lib/*/*.c, tests are *_test.c beside what they test: adding a
+# file edits nothing here.
 
 PREFIX  ?= /usr/local
+CONFDIR ?= /etc/postfix
 BUILD   ?= build
 CC      ?= gcc
 VERSION := 0.1.0
 
-DAEMONS  := $(patsubst %/,%,$(filter-out lib/ cmd/ man/ docs/ tests/ conf/ bench/ build/ run/ tools/,$(wildcard */)))
-COMMANDS := $(sort $(patsubst cmd/%.c,%,$(filter-out %_test.c,$(wildcard cmd/*.c))) $(patsubst cmd/%/,%,$(wildcard cmd/*/)))
-
+# Debian packages: to build and run, and to run the tests besides.
+DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev libseccomp-dev libicu-dev
+TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
+	swaks iproute2 util-linux lmdb-utils
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## */  \1|/p' Makefile | column -t -s '|'
+
+# Started with sudo, only packages and installation are root's work: the rest is built and run as
+# the one who called, so nothing in the checkout ends up owned by root.
+CALLER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
+ifneq ($(CALLER),)
+AS_CALLER := setpriv --reuid=$(CALLER) --regid=$(shell id -g $(CALLER)) --init-groups env -u SUDO_USER HOME=$(shell getent passwd $(CALLER) | cut -d: -f6) TASSIS_SUDO=1
+all run test unit sanitize fuzz format lint clean docs:
+	+$(AS_CALLER) $(MAKE) $@
+install:
+	+$(AS_CALLER) $(MAKE) all
+	+$(MAKE) SUDO_USER= install
+else
+
+DAEMONS  := $(patsubst %/,%,$(filter-out lib/ cmd/ man/ docs/ tests/ conf/ bench/ build/ run/,$(filter-out build%,$(wildcard */))))
+DAEMONS  := $(foreach d,$(DAEMONS),$(if $(wildcard $(d)/$(d).c),$(d)))
+COMMANDS := $(sort $(patsubst cmd/%.c,%,$(filter-out %_test.c,$(wildcard cmd/*.c))) $(patsubst cmd/%/,%,$(wildcard cmd/*/)))
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings \
@@ -21,71 +42,95 @@ HARD := -fstack-protector-strong -fstack-clash-protection -fcf-protection=branch
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 GCC_ONLY := -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat-signedness \
 	-Wstack-usage=8192 -ftrivial-auto-var-init=zero
-IS_GCC := $(shell $(CC) --version 2>/dev/null | grep -qi 'gcc' && echo yes)
-
-ifdef SANITIZE
-CHECK := -fsanitize=address,undefined -fno-sanitize-recover=all
-HARD  := $(filter-out -D_FORTIFY_SOURCE=3,$(HARD))
-WARN  := $(filter-out -Wframe-larger-than=8192 -Wnull-dereference,$(WARN))
+ifneq ($(shell uname -m),x86_64)
+HARD := $(filter-out -fcf-protection=branch,$(HARD))
+endif
+ifdef SANITIZE # a debug build: bigger frames, no fortified libc
+CHECK    := -fsanitize=address,undefined -fno-sanitize-recover=all
+HARD     := $(filter-out -D_FORTIFY_SOURCE=3 -fstack-clash-protection,$(HARD))
+WARN     := $(filter-out -Wframe-larger-than=8192 -Wnull-dereference,$(WARN))
 GCC_ONLY := $(filter-out -Wstack-usage=8192,$(GCC_ONLY))
 endif
-ifdef WERROR
-WARN += -Werror
-endif
+IS_GCC := $(shell $(CC) --version 2>/dev/null | grep -qi gcc && echo yes)
 
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Ilib -I$(BUILD)/lib -include base/poison.h -DTASSIS_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -Ilib -include base/poison.h -DTASSIS_VERSION='"$(VERSION)"' \
+	-DTASSIS_SBINDIR='"$(PREFIX)/sbin"' -DTASSIS_LIBEXECDIR='"$(PREFIX)/libexec/tassis"' \
+	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) $(HARD) \
-	$(if $(IS_GCC),$(GCC_ONLY)) $(CHECK)
+	$(if $(IS_GCC),$(GCC_ONLY)) $(if $(WERROR),-Werror) $(CHECK)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(CHECK)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
-LIB_SRC  := $(filter-out %_test.c,$(wildcard lib/*/*.c)) $(wildcard lib/co/*.S)
+CO_SWITCH ?= $(shell uname -m)
+LIB_SRC  := $(filter-out %_test.c lib/co/switch_%,$(wildcard lib/*/*.c)) $(wildcard lib/co/switch_$(CO_SWITCH).*)
 LIB_OBJ  := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 LIB      := $(BUILD)/libtassis.a
-TEST_SRC := $(wildcard lib/*/*_test.c */*_test.c cmd/*/*_test.c)
-TESTS    := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
-PROGRAMS := $(DAEMONS:%=$(BUILD)/libexec/%) $(COMMANDS:%=$(BUILD)/sbin/%)
+TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/*/*_test.c */*_test.c cmd/*/*_test.c))
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+PROGRAMS := $(DAEMONS:%=$(BUILD)/libexec/tassis/%) $(COMMANDS:%=$(BUILD)/sbin/%)
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) ## build every program (CC=clang, WERROR=1, CO_SWITCH=ucontext)
 
 .SECONDEXPANSION:
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_test.c,$(1)))
-
-$(BUILD)/libexec/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
+$(BUILD)/libexec/tassis/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
 $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-# A program's unit test links the other files of its folder, without the one that holds main.
-$(BUILD)/%_test: $(BUILD)/%_test.o $$(if $$(filter lib/%,$$*),,$$(filter-out $$(BUILD)/$$(*D)/$$(notdir $$(*D)).o,$$(call objects,$$(wildcard $$(*D)/*.c)))) $(LIB)
+# A program's test links the other files of its folder, without the one that holds main.
+siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
+$(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(patsubst %,$(BUILD)/%.o,$$(shell sed -n 's/^.. links: //p' $$*.c)) $(LIB)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
-
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) -fcf-protection=branch -g -c -o $@ $<
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+run: all ## start a private instance in ./run on 127.0.0.1 port 2525, in the foreground
+	@tests/run-instance $(BUILD)
+stage: all
+	@$(MAKE) -s install DESTDIR=$(abspath $(BUILD)/stage) PREFIX=/usr
+test: stage $(TESTS) ## all tests: unit, system, a short fuzz run
+	+@tests/run $(BUILD) $(MAKE)
+unit: $(TESTS) ## unit tests alone
+	@tests/run --unit $(BUILD) $(MAKE)
+sanitize: ## the tests again, built with AddressSanitizer and UBSan
+	+$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=1 stage tests-built
+	+tests/run --sanitize $(BUILD)/sanitize $(MAKE)
+tests-built: $(TESTS)
+fuzzers: $(FUZZERS)
+fuzz: ## each fuzz harness for FUZZ_SECONDS (60)
+	+$(MAKE) BUILD=$(BUILD)/fuzz CC='$(if $(findstring ccache,$(CC)),ccache )clang' SANITIZE=1 CHECK='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' fuzzers
+	@tests/fuzz/run $(BUILD)/fuzz $${FUZZ_SECONDS:-60}
+format: ## clang-format on every source
+	clang-format -i $$(git ls-files '*.c' '*.h')
+lint: ## clang-format check, clang-tidy, cppcheck (FILES= for some alone)
+	@tests/lint $(FILES)
+docs: all ## postconf(5) from params.def
+	@mkdir -p $(BUILD)/man && $(BUILD)/sbin/postconf --manual > $(BUILD)/man/postconf.5
 
-unit: $(TESTS)
-	@tests/run-unit $(TESTS)
-
-clean:
+install: all ## install below DESTDIR and PREFIX; as root without DESTDIR also user and groups
+	@conf/install $(BUILD) "$(DESTDIR)" $(PREFIX) $(CONFDIR)
+clean: ## remove what was built
 	rm -rf build run
+endif
 
-format:
-	clang-format -i $(shell git ls-files '*.c' '*.h')
+deps: ## install the Debian packages that building and testing need
+	@echo "Installing with apt-get: $(DEBS) $(TEST_DEBS)"
+	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo apt-get update -q && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DEBS) $(TEST_DEBS)
 
-.PHONY: all unit clean format
+.PHONY: help all deps run stage test unit sanitize tests-built fuzzers fuzz format lint docs install clean
 .SECONDARY:
+.DEFAULT_GOAL := all

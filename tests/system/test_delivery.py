@@ -1,0 +1,31 @@
+"""A message in, a message out: SMTP and sendmail to a Maildir, relay to a next hop."""
+from harness import Instance, Sink, wait_for
+
+
+def test_smtp_to_maildir():
+    with Instance() as mta:
+        queue_id = mta.send("alice+tag@example.test", "From: a@client.test\nSubject: one\n\nhello\n..dots\n")
+        text = mta.mail("alice")
+        assert text.startswith("Return-Path: <sender@client.test>\nX-Original-To: alice+tag@example.test\n"
+                               "Delivered-To: alice+tag@example.test\nReceived: from client.test (unknown [127.0.0.1])\n"), text
+        assert f" id {queue_id}\n" in text and text.endswith("\n\nhello\n..dots\n"), text
+        mta.wait_log(rf"{queue_id}: to=<alice\+tag@example\.test>, relay=virtual, delay=\S+, delays=\S+, "
+                     r"dsn=2\.0\.0, status=sent \(delivered to maildir\)")
+        mta.wait_log(rf"{queue_id}: removed")
+
+
+def test_sendmail_to_maildir():
+    with Instance() as mta:
+        mta.run("sendmail", "-t", input="To: bob@example.test\nSubject: two\n\nfrom sendmail\n", check=True)
+        assert "from sendmail" in mta.mail("bob")
+
+
+def test_relay():
+    sink = Sink()
+    with Instance(main={"relayhost": f"[127.0.0.1]:{sink.port}"}) as mta:
+        mta.send(["x@far.test", "y@far.test"], "Subject: out\n\nbody\n")
+        sender, recipients, text = wait_for(lambda: sink.messages, what="the message")[0]
+        assert sender.startswith("MAIL FROM:<sender@client.test>"), sender
+        assert recipients == ["RCPT TO:<x@far.test>", "RCPT TO:<y@far.test>"], recipients
+        assert b"\r\nSubject: out\r\n" in text and text.endswith(b"\r\n\r\nbody\r\n")
+        wait_for(lambda: not mta.queued(), what="an empty queue")
