@@ -3,12 +3,13 @@
  */
 #pragma once
 
-/* clang-format off: cmocka.h wants these in front of it */
-#include <cmocka.h>
+/* cmocka.h wants the others in front of it. */
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
 /* clang-format on */
 
 #include "base/slice.h"

@@ -7,19 +7,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/slice.h"
 
-#include <stdbool.h>
-
 /* How far from RFC 5321 a path may be: strict_rfc821_envelopes or what the world sends. */
 enum address_strictness { ADDRESS_LENIENT, ADDRESS_STRICT };
 
 /*
- * Parse the path behind "MAIL FROM:" or "RCPT TO:" and give its internal form, which lies in the
- * arena; *rest is what follows (ESMTP parameters). Source routes are dropped (RFC 5321
+ * Parse the path behind "MAIL FROM:" or "RCPT TO:" and give its internal form, which lies in
+ * the arena; *rest is what follows (ESMTP parameters). Source routes are dropped (RFC 5321
  * appendix C). Lenient also takes paths without <>, with blanks around, with a bare name.
  * Returns 0, or -1 with a permanent error 5.1.3 or 5.1.7 fit for the client.
  */
@@ -61,11 +61,13 @@ struct header_address {
     struct slice address; /* as written: "user@domain", or <...> without the brackets */
     bool in_brackets;     /* it stood in <> */
 };
+
 struct header_address_list {
     struct header_address *addresses;
     size_t n_addresses;
     struct slice after; /* what follows the last one */
 };
+
 /* Never fails: nonsense becomes text to keep. At most max_tokens tokens are looked at. */
 void header_address_parse(struct slice value, struct arena *arena, size_t max_tokens,
                           struct header_address_list *list);

@@ -1,15 +1,16 @@
 /*
  * The log line of a delivery attempt:
- * "ID: to=<R>, orig_to=<O>, relay=H[A]:P, delay=D, delays=a/b/c/d, dsn=X.Y.Z, status=sent (TEXT)"
+ * "ID: to=<R>, orig_to=<O>, relay=H[A]:P, delay=D, delays=a/b/c/d, dsn=X.Y.Z, status=sent
+ * (TEXT)"
  */
 #pragma once
+
+#include <sys/time.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
 #include "mail/dsn.h"
 #include "mail/message.h"
-
-#include <sys/time.h>
 
 /* The instants between which the four delays lie; tv_sec 0: did not come to that. */
 struct delivery_times {
@@ -17,17 +18,25 @@ struct delivery_times {
     struct timeval active_start; /* the queue manager took it */
     struct timeval agent_start;  /* handed to the delivery agent */
     struct timeval connect_done; /* connection set up */
-    struct timeval deliver_done;
+    struct timeval deliver_done; /* 0: now */
+    int connection_reuses;       /* above 0: ", conn_use=N+1" is told */
 };
 
-/*
- * Compose the line into buf. status is "sent", "deferred", "bounced", "expanded", "deliverable",
- * "undeliverable". resolution_digits is delay_logging_resolution_limit (0..6). Addresses are
- * given in internal form and are quoted here; orig_to appears when it differs.
- */
-void delivery_line(struct buf *buf, struct slice queue_id, const struct recipient *recipient,
-                   struct slice relay, const struct delivery_times *times, int resolution_digits,
-                   const char *status, const struct dsn *dsn);
+struct delivery_report {
+    struct slice queue_id;
+    const struct recipient *recipient; /* addresses in internal form; orig_to when it differs */
+    struct slice relay;                /* "mx.example.com[192.0.2.1]:25", "none", "local" */
+    const struct delivery_times *times;
+    const char *status; /* "sent", "deferred", "bounced", "expanded", "(un)deliverable" */
+    const struct dsn *dsn;
+};
 
-/* One delay: two significant digits, at least 0.01, integral when large. */
+/* Append the line. resolution_digits is delay_logging_resolution_limit (0..6). */
+void delivery_line(struct buf *buf, const struct delivery_report *report,
+                   int resolution_digits);
+
+/*
+ * One delay: two significant digits, never more than resolution_digits behind the point, and
+ * whole seconds from 10 on; trailing zeros are left out.
+ */
 void delivery_delay_format(struct buf *buf, double seconds, int resolution_digits);

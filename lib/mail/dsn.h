@@ -3,10 +3,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/slice.h"
-
-#include <stdbool.h>
 
 #define DSN_STATUS_BYTES 12
 

@@ -3,10 +3,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/slice.h"
-
-#include <stdbool.h>
 
 /* What cleanup, bounce and smtp need to know about a header by its name. */
 enum header_kind {

@@ -4,22 +4,26 @@
  */
 #pragma once
 
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/compiler.h"
-#include "base/error.h"
-#include "base/slice.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/time.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "mail/record_reader.h"
+
 /* DSN NOTIFY (RFC 3461 section 4.1) and RET (4.3), as numbers in attributes. 0: not given. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
 enum { RET_FULL = 1, RET_HEADERS = 2 };
+
 /* trace_flags */
 enum { TRACE_PROBE = 256, TRACE_EXPAND_ONLY = 512, TRACE_RECORD = 1024 };
+
 /* Send options, the sixth field of the C record. */
 enum {
     SEND_SMTPUTF8_REQUESTED = 1,
@@ -32,12 +36,12 @@ enum {
 
 /* One R record with what belongs to it. Texts lie in the arena given to the reader. */
 struct recipient {
-    struct slice address;          /* internal form, deliver here */
-    struct slice original;         /* O record; empty when there is none */
-    struct slice dsn_original;     /* "rfc822;user@example.com"; empty when there is none */
-    int notify;                    /* NOTIFY_ bits */
-    off_t offset;                  /* of the record's type byte: where D is written */
-    bool done;                     /* a D record: delivered or bounced already */
+    struct slice address;      /* internal form, deliver here */
+    struct slice original;     /* O record; empty when there is none */
+    struct slice dsn_original; /* "rfc822;user@example.com"; empty when there is none */
+    int notify;                /* NOTIFY_ bits */
+    off_t offset;              /* of the record's type byte: where D is written */
+    bool done;                 /* a D record: delivered or bounced already */
 };
 
 struct recipient_list {
@@ -71,8 +75,8 @@ struct envelope {
     struct slice server_address, server_port;
     struct slice sasl_method, sasl_username, sasl_sender;
     int trace_flags;
-    int64_t warn_time;      /* W record: seconds; -1 sent; 0 none */
-    off_t warn_offset;      /* of its data, for the rewrite */
+    int64_t warn_time;        /* W record: seconds; -1 sent; 0 none */
+    off_t warn_offset;        /* of its data, for the rewrite */
     off_t trace_flags_offset; /* of the type byte of A trace_flags=, for K; 0: none */
 };
 
@@ -80,9 +84,9 @@ struct envelope {
 struct message {
     int fd;
     struct envelope envelope;
-    struct arena arena;       /* of everything the envelope points to */
-    off_t next_recipient;     /* where message_read_recipients goes on; 0: all have been read */
-    unsigned backward_jumps;  /* seen so far, capped */
+    struct arena arena;      /* of everything the envelope points to */
+    off_t next_recipient;    /* where message_read_recipients goes on; 0: all have been read */
+    unsigned backward_jumps; /* seen so far, capped */
 };
 
 /*
@@ -103,22 +107,23 @@ MUST_USE int message_read_recipients(struct message *message, struct arena *aren
                                      struct recipient_list *list, struct error *error);
 void recipient_list_release(struct recipient_list *list);
 
+/* Parts of a line (L records) are joined up to this length; a longer line comes in pieces. */
+#define CONTENT_LINE_MAX 65536
+
 /*
- * Read the content line by line from `offset` 0 at message_content_start on. *line is valid until
- * the next call, without line end; partial lines (L records) are joined up to line_limit bytes,
- * longer ones come in pieces with *continues set.
+ * Read the content line by line from its start on. *line is without line end and valid until
+ * the next call; *continues: it is a piece, and the next call goes on with the same line.
  */
 struct content_reader {
-    int fd;
-    off_t position, end; /* file offsets */
-    struct buf buffer, line;
-    size_t used;
-    unsigned backward_jumps;
+    struct record_reader records;
+    struct buf line;    /* of a line in several records only */
+    bool line_was_read; /* `line` was handed out: empty it before it is used again */
 };
+
 void content_open(struct content_reader *reader, const struct message *message);
 /* 1: a line; 0: the end; -1 temporary (read error) or permanent (corrupt). */
-MUST_USE int content_next_line(struct content_reader *reader, struct slice *line, bool *continues,
-                               struct error *error);
+MUST_USE int content_next_line(struct content_reader *reader, struct slice *line,
+                               bool *continues, struct error *error);
 void content_close(struct content_reader *reader); /* not the descriptor */
 
 /* R -> D at the recipient's offset (one byte). -1 with errno. Repeating it is harmless. */

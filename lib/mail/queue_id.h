@@ -3,13 +3,13 @@
  */
 #pragma once
 
-#include "base/buf.h"
-#include "base/slice.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/time.h>
 #include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
 
 #define QUEUE_ID_BYTES 64 /* of the longest ID that we make, with the NUL */
 
@@ -21,8 +21,8 @@ void queue_id_make(char id[QUEUE_ID_BYTES], enum queue_id_form form, struct time
 bool queue_id_is_valid(struct slice id);
 bool queue_name_is_valid(struct slice name);
 bool queue_id_is_long(struct slice id);
-/* Take an ID apart; false when it is of no form that we know. usec and seconds: seconds is 0 for
- * a short ID. */
+/* Take an ID apart; false when it is of no form that we know. usec and seconds: seconds is 0
+ * for a short ID. */
 bool queue_id_parse(struct slice id, int64_t *seconds, int32_t *microseconds, uint64_t *inode);
 
 /* Which directories are hashed and how deep: from hash_queue_names and hash_queue_depth. */
@@ -39,7 +39,8 @@ void queue_path(struct buf *path, const struct queue_layout *layout, const char 
 MUST_USE int queue_rename(const struct queue_layout *layout, struct slice id, const char *from,
                           const char *to);
 /* unlink(2) the file of the ID in that queue. -1 with errno. */
-MUST_USE int queue_remove(const struct queue_layout *layout, const char *queue, struct slice id);
+MUST_USE int queue_remove(const struct queue_layout *layout, const char *queue,
+                          struct slice id);
 /* open(2) with flags; -1 with errno. */
 MUST_USE int queue_open(const struct queue_layout *layout, const char *queue, struct slice id,
                         int flags);
@@ -52,4 +53,8 @@ struct queue_scan;
 MUST_USE struct queue_scan *queue_scan_open(const char *queue); /* NULL with errno */
 /* 1 and *id (valid until the next call), 0 at the end, -1 with errno. */
 MUST_USE int queue_scan_next(struct queue_scan *scan, struct slice *id);
+/* The path of what queue_scan_next returned last, relative as the queue name was. */
+const char *queue_scan_path(const struct queue_scan *scan);
+/* Let queue_scan_next also return names that are no queue ID (for postsuper -p). */
+void queue_scan_include_temporaries(struct queue_scan *scan);
 void queue_scan_close(struct queue_scan *scan);

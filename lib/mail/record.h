@@ -3,13 +3,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum record_type {
     RECORD_SIZE = 'C',
