@@ -76,25 +76,25 @@ all: $(PROGRAMS) ## build every program (CC=clang, WERROR=1, CO_SWITCH=ucontext)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_test.c,$(1)))
 $(BUILD)/libexec/tassis/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 # A program's test links the other files of its folder, without the one that holds main.
 siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(patsubst %,$(BUILD)/%.o,$$(shell sed -n 's/^.. links: //p' $$*.c)) $(LIB)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo "  CC    $<";) $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) -fcf-protection=branch -g -c -o $@ $<
+	$(if $(V),,@echo "  AS    $<";) $(CC) -fcf-protection=branch -g -c -o $@ $<
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 
 run: all ## start a private instance in ./run on 127.0.0.1 port 2525, in the foreground

@@ -6,15 +6,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "base/time.h"
 #include "net/endpoint.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum dns_type {
     DNS_A = 1,
@@ -43,20 +43,29 @@ struct dns_record {
     struct slice name;   /* owner, lower case, without final dot */
     uint16_t preference; /* MX; priority of SRV */
     uint16_t weight, port;
-    struct slice target;       /* MX, CNAME, PTR, NS, SRV; "" is the root: null MX */
-    struct slice data;         /* TXT: strings joined; TLSA: as on the wire */
-    struct endpoint address;   /* A, AAAA; port 0 */
+    struct slice target;     /* MX, CNAME, PTR, NS, SRV; "" is the root: null MX */
+    struct slice data;       /* TXT: strings joined; TLSA: as on the wire */
+    struct endpoint address; /* A, AAAA; port 0 */
 };
 
 struct dns_answer {
     struct dns_record *records; /* of the type asked for, CNAMEs followed */
     size_t n_records;
-    bool is_validated;   /* the AD bit, from a resolver that is trusted to set it */
-    struct slice name;   /* the owner after CNAMEs */
+    bool is_validated; /* the AD bit, from a resolver that is trusted to set it */
+    struct slice name; /* the owner after CNAMEs */
 };
 
 /* Read resolv.conf and hosts, open what is needed later inside the jail. */
 MUST_USE int dns_open(struct error *error);
+
+/*
+ * True when resolv.conf or the hosts file was changed since dns_open, as far as that can be
+ * seen from here; looks at most once a second. A worker then asks for a successor.
+ */
+bool dns_files_changed(void);
+
+/* "MX": for messages. */
+const char *dns_type_name(enum dns_type type);
 
 /*
  * Look a name up. Records lie in the arena. On anything but DNS_OK *error has a text such as
@@ -72,13 +81,15 @@ struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *are
 
 /*
  * As the system resolves names for programs: /etc/hosts first, then DNS (A and AAAA of the
- * families asked for, AF_UNSPEC: both). For clients' names, "localhost", smtp_host_lookup=native.
+ * families asked for, AF_UNSPEC: both). For clients' names, "localhost",
+ * smtp_host_lookup=native.
  */
 MUST_USE MAY_WAIT enum dns_result dns_host_addresses(struct slice name, int family,
                                                      deadline_t until, struct arena *arena,
                                                      struct dns_answer *answer,
                                                      struct error *error);
 /* The names of an address: hosts file first, then PTR. records[].target */
-MUST_USE MAY_WAIT enum dns_result dns_host_names(const struct endpoint *endpoint, deadline_t until,
-                                                 struct arena *arena, struct dns_answer *answer,
+MUST_USE MAY_WAIT enum dns_result dns_host_names(const struct endpoint *endpoint,
+                                                 deadline_t until, struct arena *arena,
+                                                 struct dns_answer *answer,
                                                  struct error *error);
