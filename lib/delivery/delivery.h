@@ -1,9 +1,12 @@
 /*
  * The delivery agent's half: take a request of the queue manager, deliver, and account for each
  * recipient exactly once: log line, status log, D record. Used by smtp, local, virtual, pipe,
- * error and discard. Reads the global params (soft_bounce, delay_logging_resolution_limit, ...).
+ * error and discard. Reads the global params (soft_bounce, delay_logging_resolution_limit,
+ * ...).
  */
 #pragma once
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/compiler.h"
@@ -13,8 +16,6 @@
 #include "mail/dsn.h"
 #include "mail/message.h"
 
-#include <stdbool.h>
-
 struct delivery {
     struct delivery_request request; /* texts lie in the arena */
     struct recipient *recipients;    /* request.n_recipients of them, in the arena */
@@ -23,7 +24,7 @@ struct delivery {
     int fd;                      /* the queue file, opened O_RDWR, shared flock held */
     struct message message;      /* for content_open: offsets set, no envelope read */
     struct delivery_times times; /* connect_done is the agent's to set */
-    int64_t n_left;              /* recipients deferred so far */
+    size_t n_done;               /* recipients delivered or bounced so far: marked D */
     int status;                  /* what goes into delivery_result */
     struct dsn result_dsn;       /* set by delivery_destination_failed */
     struct buf result_reason;
@@ -39,11 +40,17 @@ MUST_USE MAY_WAIT int delivery_serve(struct channel *channel, struct slice body,
                                      void (*deliver)(struct delivery *delivery),
                                      struct error *error);
 
+/*
+ * Open the agent's delivery status filter (smtp_delivery_status_filter, ...): title is the
+ * parameter's name, list its value. Before the jail; without it nothing is filtered.
+ */
+void delivery_open_filter(const char *title, const char *list);
+
 /* One of these for each recipient. relay as the log shows it ("none", "local", "h[a]:25"). */
 /* Delivered: status=sent (dsn->reason); the recipient is marked done. */
 MAY_WAIT void delivery_sent(struct delivery *delivery, struct recipient *recipient,
                             struct slice relay, const struct dsn *dsn);
-/* Will be tried again: status=deferred. After expiry (DELIVERY_FLAG_BOUNCE) it bounces. */
+/* Will be tried again: status=deferred. A recipient never accounted for is tried again too. */
 MAY_WAIT void delivery_deferred(struct delivery *delivery, struct recipient *recipient,
                                 struct slice relay, const struct dsn *dsn);
 /* Never: status=bounced, unless soft_bounce; when the bounce log fails it is deferred. */

@@ -1,5 +1,7 @@
 /*
  * The bounce service: status logs of a message, and the notifications made of them.
+ *
+ * Reads the global params: bounce_service_name, defer_service_name, trace_service_name.
  */
 #pragma once
 
@@ -11,13 +13,17 @@
 enum bounce_log { BOUNCE_LOG_BOUNCE, BOUNCE_LOG_DEFER, BOUNCE_LOG_TRACE };
 
 enum bounce_flush_kind {
-    BOUNCE_FLUSH_BOUNCE, /* non-delivery notification of the bounce log */
-    BOUNCE_FLUSH_WARN,   /* delay warning from the defer log, which stays */
-    BOUNCE_FLUSH_TRACE,  /* success / verbose / probe report of the trace log */
-    BOUNCE_FLUSH_VERP,   /* one notification for each recipient */
+    BOUNCE_FLUSH_BOUNCE,  /* non-delivery notification of the bounce log */
+    BOUNCE_FLUSH_EXPIRED, /* non-delivery notification of the defer log: no more attempts */
+    BOUNCE_FLUSH_WARN,    /* delay warning from the defer log, which stays */
+    BOUNCE_FLUSH_TRACE,   /* success / verbose / probe report of the trace log */
 };
 
-enum bounce_flag { BOUNCE_CLEAN = 1 /* remove the log of an earlier attempt first */ };
+/*
+ * CLEAN: an append removes the log when it fails half-way, and the caller deletes the message
+ * next. VERP: one notification for each recipient (the envelope has verp_delimiters).
+ */
+enum bounce_flag { BOUNCE_CLEAN = 1, BOUNCE_VERP = 2 };
 
 /* Append to a log. Temporary error: the recipient must stay in the queue. */
 MUST_USE MAY_WAIT int bounce_append_entry(enum bounce_log log, struct slice queue_id,

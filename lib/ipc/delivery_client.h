@@ -9,20 +9,27 @@
 #include "mail/message.h"
 
 enum delivery_flag {
-    DELIVERY_FLAG_BOUNCE = 1,   /* bounce instead of defer: the message has expired */
-    DELIVERY_FLAG_RECORD = 2,   /* trace_flags: record in the trace log */
-    DELIVERY_FLAG_VERIFY = 4,   /* address probe: do not deliver */
-    DELIVERY_FLAG_EXPAND = 8,   /* sendmail -bv */
-    DELIVERY_FLAG_LAST = 16,    /* no more deliveries of this destination wait: close after it */
+    DELIVERY_FLAG_RECORD = 2, /* trace_flags: record in the trace log */
+    DELIVERY_FLAG_VERIFY = 4, /* address probe: do not deliver */
+    DELIVERY_FLAG_EXPAND = 8, /* sendmail -bv */
+    DELIVERY_FLAG_LAST = 16,  /* no more deliveries of this destination wait: close after it */
 };
 
 /*
  * Run one delivery over private/<transport>: sends the request and its recipients, waits for
- * the result (no time limit but `until`). 0 with *result filled (its texts lie in *storage), -1
- * with a temporary error when the agent died or could not be reached: nothing is known about
- * the recipients but what the queue file's D records say.
+ * the result (no time limit but `until`). Sets request->n_recipients. service as in
+ * client_call_begin. DELIVERY_RUN_DONE with *result filled (its texts lie in *storage), else
+ * with a temporary error: UNREACHABLE, nobody took the request; LOST, the agent died over it
+ * and nothing is known about the recipients but what the queue file's D records say.
  */
-MUST_USE MAY_WAIT int delivery_run(const char *service, struct delivery_request *request,
-                                   const struct recipient_list *recipients, deadline_t until,
-                                   struct delivery_result *result, struct buf *storage,
-                                   struct error *error);
+enum delivery_run { DELIVERY_RUN_DONE, DELIVERY_RUN_UNREACHABLE, DELIVERY_RUN_LOST };
+
+struct delivery_job {
+    struct delivery_request request;
+    const struct recipient *recipients; /* borrowed for the call */
+    size_t n_recipients;
+    deadline_t deadline;
+};
+MUST_USE MAY_WAIT enum delivery_run delivery_run(const char *service, struct delivery_job *job,
+                                                 struct delivery_result *result,
+                                                 struct buf *storage, struct error *error);

@@ -1,0 +1,60 @@
+/*
+ * The delivery status filter.
+ */
+#include "delivery/filter.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "delivery/delivery.h"
+#include "table/maps.h"
+
+static struct maps *filter;
+static const char *filter_title;
+
+void delivery_open_filter(const char *title, const char *list)
+{
+    struct error error = ERROR_INIT;
+
+    if (!*list)
+        return;
+    filter_title = title;
+    filter = maps_open(title, list, &error);
+    if (error.kind != ERROR_NONE)
+        log_error("%s", error.text);
+}
+
+/* May that outcome replace this one? Only failures may become other failures. */
+static bool is_exchangeable(char from, char to)
+{
+    return from == '2' ? to == '2' : to == '4' || to == '5';
+}
+
+void delivery_filter(struct arena *arena, struct dsn *dsn)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    char status[DSN_STATUS_BYTES];
+    struct slice reason;
+    struct error error = ERROR_INIT;
+
+    if (!filter)
+        return;
+    buf_printf(&key, "%s %.*s", dsn->status, SLICE_ARG(dsn->reason));
+    switch (maps_find(filter, buf_slice(&key), &value, &error)) {
+    case TABLE_NOT_FOUND:
+        return;
+    case TABLE_ERROR: /* the outcome itself is known; not filtering loses nothing */
+        log_warning("%s: %s", filter_title, error.text);
+        return;
+    case TABLE_FOUND:
+        break;
+    }
+    if (!dsn_status_parse(buf_slice(&value), status, &reason) ||
+        !is_exchangeable(dsn->status[0], status[0])) {
+        log_warning("%s: bad action \"%s\" for \"%s\"", filter_title, value.data, key.data);
+        return;
+    }
+    memcpy(dsn->status, status, sizeof(status));
+    dsn->reason = arena_slice(arena, slice_trim(reason));
+}

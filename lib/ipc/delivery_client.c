@@ -1,0 +1,72 @@
+/*
+ * The queue manager's half of a delivery: one request, its recipients, one result.
+ */
+#include "ipc/delivery_client.h"
+
+#include "ipc/channel.h"
+
+static int send_job(struct channel *channel, struct delivery_job *job, struct error *error)
+{
+    job->request.n_recipients = (int64_t)job->n_recipients;
+    if (channel_send(channel, MESSAGE_delivery_request, &job->request, error) < 0)
+        return -1;
+    for (size_t i = 0; i < job->n_recipients; i++) {
+        const struct recipient *recipient = &job->recipients[i];
+        struct delivery_recipient message = {
+            .address = recipient->address,
+            .original = recipient->original,
+            .dsn_original = recipient->dsn_original,
+            .notify = recipient->notify,
+            .offset = recipient->offset,
+        };
+
+        if (channel_send(channel, MESSAGE_delivery_recipient, &message, error) < 0)
+            return -1;
+    }
+    return channel_flush(channel, error);
+}
+
+static void keep_result(struct delivery_result *result, struct buf *storage)
+{
+    size_t dsn_len = result->dsn.len;
+
+    buf_reset(storage);
+    buf_add_slice(storage, result->dsn);
+    buf_add_slice(storage, result->reason);
+    result->dsn = slice_sub(buf_slice(storage), 0, dsn_len);
+    result->reason = slice_from_offset(buf_slice(storage), dsn_len);
+}
+
+/* Asks once. *crossed: the agent retired before it read the request, so nothing has happened.
+ */
+static enum delivery_run run_once(const char *service, struct delivery_job *job,
+                                  struct delivery_result *result, struct buf *storage,
+                                  bool *crossed, struct error *error)
+{
+    CLEANUP(client_call_release) struct client_call call = {0};
+
+    *crossed = false;
+    if (client_call_begin(&call, service, job->deadline, error) < 0)
+        return DELIVERY_RUN_UNREACHABLE;
+    if (send_job(call.channel, job, error) < 0 ||
+        channel_expect(call.channel, MESSAGE_delivery_result, result, error) < 0) {
+        *crossed = call.is_reused && call.channel->said_goodbye;
+        return DELIVERY_RUN_LOST;
+    }
+    keep_result(result, storage);
+    client_call_done(&call);
+    return DELIVERY_RUN_DONE;
+}
+
+enum delivery_run delivery_run(const char *service, struct delivery_job *job,
+                               struct delivery_result *result, struct buf *storage,
+                               struct error *error)
+{
+    enum delivery_run outcome;
+    bool crossed;
+
+    do {
+        outcome = run_once(service, job, result, storage, &crossed, error);
+    } while (crossed);
+    return outcome;
+}
