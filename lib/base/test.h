@@ -18,10 +18,10 @@
 #define test_case(name) print_message("           case: %s\n", (name))
 
 /* The slice holds just this text. */
-#define assert_slice_equal(slice, text)                            \
+#define assert_slice_equal(actual, expected)                       \
     do {                                                           \
-        struct slice slice_ = (slice);                             \
-        struct slice text_ = slice_from(text);                     \
+        struct slice slice_ = (actual);                            \
+        struct slice text_ = slice_from(expected);                 \
         assert_int_equal(slice_.len, text_.len);                   \
         if (text_.len)                                             \
             assert_memory_equal(slice_.ptr, text_.ptr, text_.len); \

@@ -3,12 +3,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "base/error.h"
 #include "ipc/message.h"
 #include "net/stream.h"
-
-#include <stdbool.h>
 
 struct channel {
     struct stream stream;
@@ -36,3 +36,6 @@ MUST_USE MAY_WAIT int channel_receive(struct channel *channel, enum message_numb
  */
 MUST_USE MAY_WAIT int channel_expect(struct channel *channel, enum message_number number,
                                      void *message, struct error *error);
+/* The same, but the body is not decoded: for a caller that keeps a copy of it. */
+MUST_USE MAY_WAIT int channel_expect_body(struct channel *channel, enum message_number number,
+                                          struct slice *body, struct error *error);

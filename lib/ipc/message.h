@@ -6,13 +6,13 @@
  */
 #pragma once
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"
-
-#include <stdint.h>
-#include <sys/types.h>
 
 #define IPC_TEXT_MAX_BYTES  ((size_t)1 << 20)
 #define IPC_FRAME_MAX_BYTES ((size_t)2 << 20)
@@ -20,7 +20,9 @@
 #define MESSAGE(name) struct name {
 #define INT(field)    int64_t field;
 #define TEXT(field)   struct slice field;
-#define END           };
+#define END \
+    }       \
+    ;
 #include "ipc/message.def"
 #undef MESSAGE
 #undef INT
@@ -29,6 +31,7 @@
 
 enum message_number {
     MESSAGE_NONE,
+
 #define MESSAGE(name) MESSAGE_##name,
 #define INT(field)
 #define TEXT(field)
@@ -44,7 +47,10 @@ enum message_number {
 /* The name in message.def, for error texts. */
 const char *message_name(enum message_number number);
 
-/* Append one frame. message points to the struct of that number. */
+/*
+ * Append one frame. message points to the struct of that number. A text above
+ * IPC_TEXT_MAX_BYTES is a bug: whoever takes text from outside bounds it.
+ */
 void message_encode(struct buf *buf, enum message_number number, const void *message);
 
 /*
@@ -52,6 +58,9 @@ void message_encode(struct buf *buf, enum message_number number, const void *mes
  * when more bytes are needed; -1 when it cannot be a frame of ours (too long, no such number).
  */
 ssize_t message_frame(struct slice from, enum message_number *number, struct slice *body);
+
+/* How many bytes the frame that starts `from` has, as far as its beginning tells. */
+size_t message_frame_bytes(struct slice from);
 
 /* Fill the struct of that number; texts point into body. Permanent error when malformed. */
 MUST_USE int message_decode(enum message_number number, struct slice body, void *message,
