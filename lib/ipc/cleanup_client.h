@@ -10,6 +10,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/time.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -17,40 +20,37 @@
 #include "ipc/client.h"
 #include "mail/queue_id.h"
 
-#include <stdbool.h>
-#include <sys/time.h>
-
 /* What cleanup shall do with the message. */
 enum cleanup_flag {
-    CLEANUP_BOUNCE = 1,          /* it sends the bounce itself when it refuses (pickup, bounce) */
-    CLEANUP_FILTER = 2,          /* header and body checks */
-    CLEANUP_HOLD = 4,            /* put on hold */
-    CLEANUP_DISCARD = 8,         /* accept and drop */
-    CLEANUP_BCC = 16,            /* always_bcc and the bcc maps */
-    CLEANUP_MAP = 32,            /* virtual aliases, canonical maps, masquerading */
-    CLEANUP_MILTER = 64,         /* non_smtpd_milters (or those of SMTP) */
-    CLEANUP_SMTP_REPLY = 128,    /* the reply text of a REJECT goes to an SMTP client */
-    CLEANUP_SMTPUTF8 = 256,      /* smtputf8_autodetect_classes applies */
-    CLEANUP_REWRITE = 512,       /* address rewriting of headers */
+    CLEANUP_BOUNCE = 1,       /* it sends the bounce itself when it refuses (pickup, bounce) */
+    CLEANUP_FILTER = 2,       /* header and body checks */
+    CLEANUP_HOLD = 4,         /* put on hold */
+    CLEANUP_DISCARD = 8,      /* accept and drop */
+    CLEANUP_BCC = 16,         /* always_bcc and the bcc maps */
+    CLEANUP_MAP = 32,         /* virtual aliases, canonical maps, masquerading */
+    CLEANUP_MILTER = 64,      /* non_smtpd_milters (or those of SMTP) */
+    CLEANUP_SMTP_REPLY = 128, /* the reply text of a REJECT goes to an SMTP client */
+    CLEANUP_SMTPUTF8 = 256,   /* smtputf8_autodetect_classes applies */
+    CLEANUP_REWRITE = 512,    /* address rewriting of headers */
 };
 
 enum cleanup_status {
     CLEANUP_STATUS_OK = 0,
-    CLEANUP_STATUS_BAD = 1,             /* protocol trouble between us: 451 4.3.0 */
-    CLEANUP_STATUS_WRITE = 2,           /* queue file write error: 451 4.3.0 */
-    CLEANUP_STATUS_SIZE = 4,            /* message too large: 552 5.3.4 */
-    CLEANUP_STATUS_CONTENT = 8,         /* refused by content inspection: 550 5.7.1 */
-    CLEANUP_STATUS_HOPS = 16,           /* too many hops: 554 5.4.0 */
-    CLEANUP_STATUS_NO_RECIPIENT = 64,   /* 550 5.1.0 */
-    CLEANUP_STATUS_OVER = 128,          /* header overflow (not reported) */
-    CLEANUP_STATUS_PROXY = 256,         /* before-queue filter trouble */
-    CLEANUP_STATUS_SERVICE = 512,       /* rewriting, map or milter not available: 451 4.3.0 */
-    CLEANUP_STATUS_FULL = 1024,         /* insufficient space: 452 4.3.1 */
+    CLEANUP_STATUS_BAD = 1,           /* protocol trouble between us: 451 4.3.0 */
+    CLEANUP_STATUS_WRITE = 2,         /* queue file write error: 451 4.3.0 */
+    CLEANUP_STATUS_SIZE = 4,          /* message too large: 552 5.3.4 */
+    CLEANUP_STATUS_CONTENT = 8,       /* refused by content inspection: 550 5.7.1 */
+    CLEANUP_STATUS_HOPS = 16,         /* too many hops: 554 5.4.0 */
+    CLEANUP_STATUS_NO_RECIPIENT = 64, /* 550 5.1.0 */
+    CLEANUP_STATUS_OVER = 128,        /* header overflow (not reported) */
+    CLEANUP_STATUS_PROXY = 256,       /* before-queue filter trouble */
+    CLEANUP_STATUS_SERVICE = 512,     /* rewriting, map or milter not available: 451 4.3.0 */
+    CLEANUP_STATUS_FULL = 1024,       /* insufficient space: 452 4.3.1 */
 };
 
 /*
- * The reply for a status, worst bit first: SMTP code, DSN and text ("message file too big"), and
- * the sysexits-like kind. NULL reason in *text for OK.
+ * The reply for a status, worst bit first: SMTP code, DSN and text ("message file too big"),
+ * and the sysexits-like kind. NULL reason in *text for OK.
  */
 struct cleanup_status_detail {
     int smtp_code;
@@ -61,10 +61,14 @@ const struct cleanup_status_detail *cleanup_status_detail(unsigned status);
 
 struct cleanup_client {
     struct client_call call;
-    struct buf records;      /* not yet sent */
-    bool has_queue_id;       /* asked for and received */
-    bool failed;             /* the connection broke; cleanup_finish reports it */
-    struct error error;      /* why */
+    const char *service;
+    unsigned flags; /* CLEANUP_ bits, and the rest of the request, to repeat it */
+    int send_options;
+    deadline_t until;
+    struct buf records; /* not yet sent */
+    bool has_queue_id;  /* asked for and received */
+    bool failed;        /* the connection broke; cleanup_finish reports it */
+    struct error error; /* why */
     char queue_id[QUEUE_ID_BYTES];
     struct timeval arrival_time;
 };
@@ -87,11 +91,12 @@ MAY_WAIT void cleanup_printf(struct cleanup_client *cleanup, char type, const ch
     PRINTF_LIKE(3, 4);
 
 struct cleanup_result_texts {
-    unsigned status;         /* CLEANUP_STATUS_ bits */
-    struct slice reason;     /* may be empty; lies in the arena, as the others */
+    unsigned status;     /* CLEANUP_STATUS_ bits */
+    struct slice reason; /* may be empty; lies in the arena, as the others */
     struct slice dsn;
     struct slice smtp_reply; /* a whole reply, when the checks gave one */
 };
+
 /* Send the E record's end, wait for the verdict; the connection goes back to the pool. */
 MUST_USE MAY_WAIT int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
                                      struct cleanup_result_texts *result, struct error *error);

@@ -7,27 +7,31 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/slice.h"
 
-#include <stdbool.h>
-
 enum resolve_flag {
-    RESOLVE_FINAL = 1,        /* mydestination or local: class local */
-    RESOLVE_ROUTED = 2,       /* address has routing characters (% or ! or @ in the local part) */
-    RESOLVE_ERROR = 4,        /* undeliverable: error text set */
-    RESOLVE_FAIL = 8,         /* temporary: a table is not available */
+    RESOLVE_FINAL = 1,  /* mydestination or local: class local */
+    RESOLVE_ROUTED = 2, /* address has routing characters (% or ! or @ in the local part) */
+    RESOLVE_ERROR = 4,  /* undeliverable: error text set */
+    RESOLVE_FAIL = 8,   /* temporary: a table is not available */
     RESOLVE_CLASS_LOCAL = 256,
-    RESOLVE_CLASS_ALIAS = 512,   /* virtual_alias_domains */
+    RESOLVE_CLASS_ALIAS = 512,    /* virtual_alias_domains */
     RESOLVE_CLASS_VIRTUAL = 1024, /* virtual_mailbox_domains */
     RESOLVE_CLASS_RELAY = 2048,
     RESOLVE_CLASS_DEFAULT = 4096,
 };
+
 #define RESOLVE_CLASS_MASK 0x1f00
 
-/* Open the tables. Table trouble goes to the log as an error line; look-ups then fail softly. */
+/* mydestination and the interfaces alone, for who asks only resolve_is_local_domain. */
+void route_open_local(void);
+/* Open the tables. Table trouble goes to the log as an error line; look-ups then fail softly.
+ */
 void route_open(void);
 
 struct resolved {

@@ -11,7 +11,8 @@
 
 enum rewrite_context {
     REWRITE_LOCAL,  /* append $myorigin and $mydomain */
-    REWRITE_REMOTE, /* append remote_header_rewrite_domain, when that is set; else leave alone */
+    REWRITE_REMOTE, /* append remote_header_rewrite_domain, when that is set; else leave alone
+                     */
 };
 
 /* Both in quoted (external) form; the result lies in the arena. */

@@ -1,0 +1,220 @@
+/* Client side of cleanup: collects records into frames and takes the verdict. */
+#include "ipc/cleanup_client.h"
+
+#include <stdarg.h>
+
+#include "base/bug.h"
+#include "mail/record.h"
+
+/* Records leave in frames of about this size, so a small message is one frame. */
+#define FRAME_BYTES ((size_t)64 << 10)
+
+static const struct {
+    unsigned status;
+    struct cleanup_status_detail detail;
+} details[] = {
+    {CLEANUP_STATUS_SERVICE, {451, "4.7.1", "service unavailable"}},
+    {CLEANUP_STATUS_PROXY, {451, "4.3.0", "queue file write error"}},
+    {CLEANUP_STATUS_BAD, {451, "4.3.0", "internal protocol error"}},
+    {CLEANUP_STATUS_NO_RECIPIENT, {550, "5.1.0", "no recipients specified"}},
+    {CLEANUP_STATUS_HOPS, {554, "5.4.0", "too many hops"}},
+    {CLEANUP_STATUS_SIZE, {552, "5.3.4", "message file too big"}},
+    {CLEANUP_STATUS_CONTENT, {550, "5.7.1", "message content rejected"}},
+    {CLEANUP_STATUS_FULL, {452, "4.3.1", "insufficient system storage"}},
+    {CLEANUP_STATUS_WRITE, {451, "4.3.0", "queue file write error"}},
+};
+
+const struct cleanup_status_detail *cleanup_status_detail(unsigned status)
+{
+    static const struct cleanup_status_detail ok = {250, "2.0.0", NULL};
+    static const struct cleanup_status_detail unknown = {451, "4.3.0", "internal error"};
+
+    if ((status & ~(unsigned)CLEANUP_STATUS_OVER) == CLEANUP_STATUS_OK)
+        return &ok;
+    for (size_t i = 0; i < ARRAY_SIZE(details); i++) {
+        if (status & details[i].status)
+            return &details[i].detail;
+    }
+    return &unknown;
+}
+
+static int fail(struct cleanup_client *cleanup)
+{
+    cleanup->failed = true;
+    if (cleanup->error.kind == ERROR_NONE)
+        (void)error_set(&cleanup->error, ERROR_TEMPORARY, "%s service trouble",
+                        cleanup->service);
+    client_call_release(&cleanup->call);
+    return -1;
+}
+
+static int send_request(struct cleanup_client *cleanup, struct error *error)
+{
+    struct cleanup_request request = {.flags = cleanup->flags,
+                                      .send_options = cleanup->send_options};
+
+    if (client_call_begin(&cleanup->call, cleanup->service, cleanup->until, error) < 0)
+        return -1;
+    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_request, &request, error) < 0)
+        return -1;
+    return channel_flush(cleanup->call.channel, error);
+}
+
+/*
+ * An idle connection may have been closed by the other side since its last use: then nothing
+ * was begun there and the request goes to the next one.
+ */
+static int send_request_anew(struct cleanup_client *cleanup, struct error *error)
+{
+    for (;;) {
+        if (send_request(cleanup, error) == 0)
+            return 0;
+        bool was_reused = cleanup->call.channel && cleanup->call.is_reused;
+
+        client_call_release(&cleanup->call);
+        if (!was_reused)
+            return -1;
+    }
+}
+
+int cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned flags,
+                 int send_options, deadline_t until, struct error *error)
+{
+    *cleanup = (struct cleanup_client){
+        .service = service,
+        .flags = flags,
+        .send_options = send_options,
+        .until = until,
+        .records = BUF_INIT,
+    };
+    if (send_request_anew(cleanup, &cleanup->error) < 0) {
+        *error = cleanup->error;
+        return fail(cleanup);
+    }
+    return 0;
+}
+
+static int receive_id(struct cleanup_client *cleanup, struct error *error)
+{
+    struct cleanup_queue_id answer;
+
+    if (channel_expect(cleanup->call.channel, MESSAGE_cleanup_queue_id, &answer, error) < 0)
+        return -1;
+    if (!queue_id_is_valid(answer.queue_id) || answer.queue_id.len >= QUEUE_ID_BYTES)
+        return error_set(error, ERROR_TEMPORARY, "%s: bad queue ID", cleanup->service);
+    memcpy(cleanup->queue_id, answer.queue_id.ptr, answer.queue_id.len);
+    cleanup->queue_id[answer.queue_id.len] = '\0';
+    cleanup->arrival_time.tv_sec = (time_t)answer.arrival_seconds;
+    cleanup->arrival_time.tv_usec = (suseconds_t)answer.arrival_microseconds;
+    cleanup->has_queue_id = true;
+    return 0;
+}
+
+/* The ID is the first answer, so until it is there the request may be repeated elsewhere. */
+static int need_id(struct cleanup_client *cleanup)
+{
+    if (cleanup->has_queue_id)
+        return 0;
+    while (receive_id(cleanup, &cleanup->error) < 0) {
+        bool was_reused = cleanup->call.is_reused;
+
+        client_call_release(&cleanup->call);
+        if (!was_reused || send_request_anew(cleanup, &cleanup->error) < 0)
+            return fail(cleanup);
+    }
+    cleanup->error = ERROR_INIT;
+    return 0;
+}
+
+const char *cleanup_id(struct cleanup_client *cleanup, struct error *error)
+{
+    if (!cleanup->failed && need_id(cleanup) == 0)
+        return cleanup->queue_id;
+    *error = cleanup->error;
+    return NULL;
+}
+
+static int send_records(struct cleanup_client *cleanup)
+{
+    struct cleanup_records frame = {.records = buf_slice(&cleanup->records)};
+
+    if (need_id(cleanup) < 0)
+        return -1;
+    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_records, &frame, &cleanup->error) <
+        0)
+        return fail(cleanup);
+    buf_reset(&cleanup->records);
+    return 0;
+}
+
+void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data)
+{
+    if (cleanup->failed)
+        return;
+    bug_if(data.len > IPC_TEXT_MAX_BYTES - FRAME_BYTES - 8);
+    record_append(&cleanup->records, type, data);
+    if (cleanup->records.len >= FRAME_BYTES)
+        (void)send_records(cleanup); /* `failed` remembers */
+}
+
+void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name, struct slice value)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    buf_add_text(&text, name);
+    buf_add_char(&text, '=');
+    buf_add_slice(&text, value);
+    cleanup_put(cleanup, RECORD_ATTRIBUTE, buf_slice(&text));
+}
+
+void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    va_list arguments;
+
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    cleanup_put(cleanup, type, buf_slice(&text));
+}
+
+int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
+                   struct cleanup_result_texts *result, struct error *error)
+{
+    struct cleanup_result answer;
+
+    if (cleanup->failed || (cleanup->records.len && send_records(cleanup) < 0)) {
+        *error = cleanup->error;
+        return -1;
+    }
+    if (channel_expect(cleanup->call.channel, MESSAGE_cleanup_result, &answer,
+                       &cleanup->error) < 0) {
+        *error = cleanup->error;
+        return fail(cleanup);
+    }
+    result->status = (unsigned)answer.status;
+    result->reason = arena_slice(arena, answer.reason);
+    result->dsn = arena_slice(arena, answer.dsn);
+    result->smtp_reply = arena_slice(arena, answer.smtp_reply);
+    client_call_done(&cleanup->call);
+    return 0;
+}
+
+/* Told to forget the message, the connection stays good for the next one. */
+static void abandon(struct cleanup_client *cleanup)
+{
+    struct cleanup_abort nothing;
+    struct error error;
+
+    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_abort, &nothing, &error) == 0 &&
+        channel_flush(cleanup->call.channel, &error) == 0)
+        client_call_done(&cleanup->call);
+}
+
+void cleanup_client_release(struct cleanup_client *cleanup)
+{
+    if (cleanup->call.channel && cleanup->has_queue_id && !cleanup->failed)
+        abandon(cleanup);
+    client_call_release(&cleanup->call);
+    buf_release(&cleanup->records);
+}

@@ -1,0 +1,60 @@
+/* One kept connection to the queue manager, over which new queue IDs go without waiting. */
+#include "ipc/qmgr_client.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "mail/queue_id.h"
+
+static int qmgr_fd = -1;
+
+static void connect_qmgr(const char *service)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(service);
+
+    if (len >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, service, len + 1);
+    qmgr_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (qmgr_fd < 0)
+        return;
+    if (connect(qmgr_fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        fd_close(&qmgr_fd);
+}
+
+/* False when the connection is of no use any more. */
+static bool send_line(const char *line, size_t len)
+{
+    ssize_t sent = send(qmgr_fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (sent == (ssize_t)len)
+        return true;
+    /* A full socket: the next scan of incoming finds the message. A line sent in part would
+     * garble the next one, so that connection ends. */
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    fd_close(&qmgr_fd);
+    return sent >= 0;
+}
+
+void qmgr_announce(const char *service, struct slice queue_id)
+{
+    char line[QUEUE_ID_BYTES + 2];
+
+    if (queue_id.len > QUEUE_ID_BYTES)
+        return;
+    line[0] = 'N';
+    memcpy(line + 1, queue_id.ptr, queue_id.len);
+    line[queue_id.len + 1] = '\n';
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (qmgr_fd < 0)
+            connect_qmgr(service);
+        if (qmgr_fd < 0 || send_line(line, queue_id.len + 2))
+            return;
+    }
+}
