@@ -62,7 +62,7 @@ ALL_CFLAGS := -std=gnu17 $(CFLAGS) -fno-omit-frame-pointer -fno-strict-aliasing 
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(CHECK)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
-CO_SWITCH ?= $(shell uname -m)
+CO_SWITCH ?= $(or $(filter x86_64 aarch64,$(shell uname -m)),ucontext)
 LIB_SRC  := $(filter-out %_test.c lib/co/switch_%,$(wildcard lib/*/*.c)) $(wildcard lib/co/switch_$(CO_SWITCH).*)
 LIB_OBJ  := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 LIB      := $(BUILD)/libtassis.a

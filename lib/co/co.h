@@ -1,6 +1,6 @@
 /*
- * Coroutines: session code reads from top to bottom as if every wait blocked; underneath, a wait
- * switches to the event loop and other sessions run.
+ * Coroutines: session code reads from top to bottom as if every wait blocked; underneath, a
+ * wait switches to the event loop and other sessions run.
  *
  * All coroutines of a process run on one thread. Between two calls marked MAY_WAIT nothing else
  * runs, so shared state needs no lock; across one, do not trust what you read before.
@@ -10,12 +10,12 @@
  */
 #pragma once
 
-#include "base/compiler.h"
-#include "base/time.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
 
 struct co;
 
@@ -29,6 +29,7 @@ enum wake {
 
 /* A place to wait (a condition variable); zero-initialized. */
 struct co_waiter;
+
 struct co_queue {
     struct co_waiter *head, *tail;
 };
@@ -44,9 +45,20 @@ struct co *co_self(void);
 
 /*
  * Wait until the descriptor is readable (EPOLLIN) or writable (EPOLLOUT); hang-up and error
- * count as ready. One waiter for each descriptor and direction at a time.
+ * count as ready. One waiter for each descriptor and direction at a time. Each call costs an
+ * epoll_ctl(2); it is right whatever was read before.
+ *
+ * EPOLLIN | EPOLLEXCLUSIVE is for a listening socket that several processes share: one of those
+ * that wait is woken. Such a descriptor is waited for in no other way.
  */
 MAY_WAIT enum wake co_wait_fd(int fd, uint32_t events, deadline_t until);
+
+/*
+ * The same without the system call, for a caller whose last read (write) of the descriptor said
+ * EAGAIN, or on a byte stream other than a terminal gave (took) less than it was asked to.
+ * Once in a while WAKE_READY comes too early: read again, and wait again after EAGAIN.
+ */
+MAY_WAIT enum wake co_wait_drained(int fd, uint32_t events, deadline_t until);
 
 /*
  * Tell the loop that the descriptor is about to be closed: its waiters wake with
@@ -90,13 +102,14 @@ void co_detach(struct co *co);
 
 /*
  * Wait for a child process; *status is that of waitpid(2). Any number of coroutines may wait,
- * each for its own child. Outside a coroutine: pidfd and poll.
+ * each for its own child. A process that is no child of ours counts as ended with status 0.
  */
 MAY_WAIT enum wake co_wait_child(pid_t pid, int *status, deadline_t until);
 
 /*
  * Wait for one of the signals that were blocked with co_block_signals; *number tells which.
- * SIGCHLD is the loop's own.
+ * One coroutine at a time. What a child executes inherits the blocked signals unless the child
+ * unblocks them.
  */
 void co_block_signals(const int *numbers, int count);
 MAY_WAIT enum wake co_wait_signal(int *number, deadline_t until);
@@ -104,11 +117,16 @@ MAY_WAIT enum wake co_wait_signal(int *number, deadline_t until);
 /* Between true and false a wait is a bug: set around library callbacks. Nests. */
 void co_forbid_wait(bool forbid);
 
-/* Run the loop until no coroutine is left, or co_stop was called. */
+/*
+ * Run the loop until no coroutine is left, or co_stop was called. With -v it logs each run of a
+ * coroutine that took above 100 ms: somebody blocks, or should call co_yield. It also logs a
+ * stack overflow before the process ends; nothing else in here logs.
+ */
 void co_run(void);
 void co_stop(void);
 
-/* After fork(2) in a child that goes on to use coroutines or polls: forget the parent's loop. */
+/* After fork(2) in a child that goes on to use coroutines or polls: forget the parent's loop.
+ */
 void co_after_fork(void);
 
 /*
