@@ -23,8 +23,14 @@ static void log_attempt(struct delivery *delivery, const struct recipient *recip
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     delivery->times.deliver_done = time_wall();
-    delivery_line(&line, delivery->request.queue_id, recipient, relay, &delivery->times,
-                  params.delay_logging_resolution_limit, status, dsn);
+    delivery_line(&line,
+                  &(struct delivery_report){.queue_id = delivery->request.queue_id,
+                                            .recipient = recipient,
+                                            .relay = relay,
+                                            .times = &delivery->times,
+                                            .status = status,
+                                            .dsn = dsn},
+                  params.delay_logging_resolution_limit);
     log_info("%s", line.data);
 }
 
