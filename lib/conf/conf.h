@@ -24,6 +24,7 @@ enum conf_trust {
 };
 
 struct conf_request {
+    const char *program;   /* whose parameters must be right (params_load); NULL: all */
     const char *directory; /* -c; NULL: the environment's MAIL_CONFIG, else the default */
     const char *service;   /* $service_name; NULL: "" */
     const char *const *overrides; /* "name=value", n_overrides of them; later ones win */
@@ -34,7 +35,9 @@ struct conf_request {
 /*
  * Read main.cf of the directory and fill `params`. NULL request: all defaults. The directory
  * becomes params.config_directory and the environment variable MAIL_CONFIG, for children. A
- * directory that CONF_TRUST_NOBODY refuses is a permanent error.
+ * directory that CONF_TRUST_NOBODY refuses is a permanent error; that check is made in a
+ * process whose real and effective ids differ and whose user is not root. On -1 `params` is
+ * unchanged. May be called again, for a reload; strings of earlier calls stay valid.
  */
 MUST_USE int conf_load(const struct conf_request *request, struct error *error);
 
@@ -43,7 +46,14 @@ MUST_USE int conf_adopt(struct slice bytes, const struct conf_request *request,
                         struct error *error);
 
 /* The configuration of this process as text; valid after conf_load or conf_adopt. */
-struct main_cf *conf_main_cf(void);
+const struct main_cf *conf_main_cf(void);
+
+/*
+ * Log what is odd in the configuration: entries that override earlier ones, a daemon_directory
+ * that is passed over, parameters that are set but not acted on, old names. One warning each;
+ * for master at start and reload, and `tassis check`.
+ */
+void conf_log_warnings(void);
 
 /*
  * Overload: exchange `params` for the set that was evaluated with stress=yes, or back. Both
@@ -59,11 +69,10 @@ const char *conf_lookup(const char *name);
 
 /*
  * <service>_<suffix> of a TEMPLATE row, such as ("smtp", "destination_concurrency_limit"): what
- * main.cf sets for the service, else the row's default. Values were checked at load; -1 only
- * for a service-specific value that is bad, with the error as in params_load. Times are
- * milliseconds.
+ * main.cf sets for the service, else the PLAIN row of that name (local_destination_...), else
+ * the template's default. Times are milliseconds. The error is as in params_load.
  */
 MUST_USE int conf_service_number(const char *service, const char *suffix, int64_t *number,
                                  struct error *error);
-/* The same for STRING templates; NULL on error. */
+/* The same for STRING templates; NULL on error. Valid as long as the process. */
 const char *conf_service_text(const char *service, const char *suffix, struct error *error);

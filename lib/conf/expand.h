@@ -21,9 +21,10 @@
 
 #define EXPAND_MAX_DEPTH 100
 #define EXPAND_MAX_BYTES (1 << 20)
+#define EXPAND_MAX_STEPS 100000
 
 struct expansion {
-    /* The text of a name, or NULL when there is none; need only live until the next call. */
+    /* The text of a name, or NULL when there is none; must live until expand_text returns. */
     const char *(*lookup)(void *context, struct slice name);
     void *context;
     bool recursive;      /* expand what lookup returns, too: true for parameters */
@@ -32,10 +33,8 @@ struct expansion {
 
 /*
  * Append the expanded text. Undefined names expand to nothing. On -1 (bad syntax, nesting
- * deeper than EXPAND_MAX_DEPTH, result longer than EXPAND_MAX_BYTES) the buffer is unchanged.
+ * deeper than EXPAND_MAX_DEPTH, more than EXPAND_MAX_STEPS names, a result longer than
+ * EXPAND_MAX_BYTES) the buffer is unchanged.
  */
 MUST_USE int expand_text(struct buf *out, struct slice text, const struct expansion *expansion,
                          struct error *error);
-
-/* -1, 0, 1 as levels such as "3.6" and "3.10" compare; false when one is not a level. */
-bool level_compare(struct slice a, struct slice b, int *order);

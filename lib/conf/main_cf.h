@@ -31,8 +31,9 @@ struct main_cf_entry {
 struct main_cf {
     struct arena arena;
     struct hash entries;  /* name -> struct main_cf_entry */
-    struct hash computed; /* name -> char *, defaults found at run time */
-    const char *service;  /* of master.cf, for $service_name; "" in commands */
+    struct hash computed; /* name -> text: defaults found at run time (params_computed.h) */
+    struct buf warnings;  /* what is odd but no error, one line each, for the caller to log */
+    bool stressed;        /* $stress is "yes", whatever the entries say */
 };
 
 void main_cf_init(struct main_cf *main_cf);
@@ -47,32 +48,45 @@ MUST_USE int main_cf_read(struct main_cf *main_cf, const char *path, struct erro
 MUST_USE int main_cf_parse(struct main_cf *main_cf, struct slice text, const char *path,
                            struct error *error);
 
-/* Set one name; wins over what was there. file and line are 0 and "" for overrides. */
-void main_cf_set(struct main_cf *main_cf, struct slice name, struct slice value,
-                 const char *file, int line);
+/* Set one name as an override: wins over what was there. */
+void main_cf_set(struct main_cf *main_cf, struct slice name, struct slice value);
+
+/* Forget what was set for the name, by file or override. */
+void main_cf_unset(struct main_cf *main_cf, struct slice name);
 
 /* An override as "-o" has it: "name=value" or "{ name = value }" without the braces. */
 MUST_USE int main_cf_override(struct main_cf *main_cf, struct slice assignment,
                               struct error *error);
 
 /* Set by file or override; NULL when not. */
-const struct main_cf_entry *main_cf_find(const struct main_cf *main_cf, const char *name);
+const struct main_cf_entry *main_cf_find(const struct main_cf *main_cf, struct slice name);
+
+/* The text of a default that is found at run time, such as that of myhostname. */
+void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char *text);
 
 /*
- * Raw text of a name as "$name" sees it: the entry, else the default of params.def (or of the
- * template row), else NULL.
+ * Raw text of a name as "$name" sees it: the entry, else the default of params.def, else NULL.
+ * main_cf_raw_default leaves the entries out.
  */
 const char *main_cf_raw(const struct main_cf *main_cf, struct slice name);
+const char *main_cf_raw_default(const struct main_cf *main_cf, struct slice name);
 
 /* Append the text with all $names expanded (conf/expand.h has the grammar). */
 MUST_USE int main_cf_expand(const struct main_cf *main_cf, const char *text, struct buf *result,
                             struct error *error);
 
-/* Append the expanded value of a name; nothing when there is no such name. */
+/*
+ * Append the expanded value of a name; nothing when there is no such name. The error starts
+ * with file, line and name.
+ */
 MUST_USE int main_cf_value(const struct main_cf *main_cf, const char *name, struct buf *result,
                            struct error *error);
 
-/* True when compatibility_level is at least "3.6" or whatever level is asked for. */
+/* Prefix the error with where the name was set: "/etc/postfix/main.cf, line 7"; -1. */
+int main_cf_context(const struct main_cf *main_cf, const char *name, struct error *error);
+
+/* True when compatibility_level is (a level and) at least "3.6" or whatever level is asked for.
+ */
 bool main_cf_level_is(const struct main_cf *main_cf, const char *at_least);
 
 /*

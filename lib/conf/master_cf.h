@@ -22,10 +22,9 @@ enum master_type {
     MASTER_TYPE_PASS,
 };
 
-/* A yes/no column: what the file says; the meaning of "-" is with each field. */
-enum master_flag { MASTER_DEFAULT, MASTER_NO, MASTER_YES };
-
 #define MASTER_LIMIT_DEFAULT (-1) /* "-" in the process_limit column */
+
+#define MASTER_FIELDS 7 /* columns before the command */
 
 /* "-o name=value" or "-o { name = value }" among the arguments. */
 struct master_override {
@@ -39,32 +38,35 @@ struct master_service {
     const char *host; /* inet: "" for inet_interfaces, else a name or an address without [] */
     const char *port; /* inet: a number or a name; "" for other types */
 
-    enum master_flag private_;     /* as written */
-    enum master_flag unprivileged; /* as written */
-    enum master_flag chroot;       /* as written */
-    bool is_private;               /* with the default applied: "-" is yes */
-    bool is_unprivileged;          /* "-" is yes */
-    bool is_chrooted;              /* "-" is no, before compatibility_level 1 yes */
-    int wakeup_seconds;            /* 0: never */
-    bool wakeup_if_used;           /* "60?" */
-    int process_limit;             /* MASTER_LIMIT_DEFAULT, 0 for no limit, or the number */
-    const char *fields[7]; /* name type private unprivileged chroot wakeup limit, as text */
+    bool is_private;                   /* "-" is yes; inet services never are */
+    bool is_unprivileged;              /* "-" is yes */
+    bool is_chrooted;                  /* "-" is what master_cf_read was told */
+    int wakeup_seconds;                /* 0: never */
+    bool wakeup_if_used;               /* "60?" */
+    int process_limit;                 /* MASTER_LIMIT_DEFAULT, 0 for no limit, or the number */
+    const char *fields[MASTER_FIELDS]; /* the columns as text: name type private unprivileged
+                                          chroot wakeup process_limit */
 
-    const char *program;    /* the command's first word */
-    const char **arguments; /* the words after it, braces still around those that had them */
+    const char *program; /* the command's first word */
+    const char *
+        *arguments; /* the words after it as the program gets them: without the braces of
+                       "{ two words }", with "-o" and "name=value" as two words each */
     size_t n_arguments;
-    struct master_override *overrides; /* those of the -o options, in order */
+    struct master_override *overrides; /* those of the leading options, in order */
     size_t n_overrides;
-    const char *override_flags; /* what other options there are: "v" for each -v, "D" */
 
     const char *file;
     int line;
 };
 
+/* What "-" in the chroot column means: yes below compatibility_level 1. */
+enum master_chroot { MASTER_CHROOT_NO, MASTER_CHROOT_YES };
+
 struct master_cf {
     struct arena arena;
     struct master_service *services;
     size_t n_services;
+    struct buf warnings; /* what is odd but no error, one line each, for the caller to log */
 };
 
 void master_cf_init(struct master_cf *master_cf);
@@ -75,22 +77,24 @@ void master_cf_release(struct master_cf *master_cf);
  * and value; it is permanent for bad syntax, temporary for a file that cannot be read. On -1
  * the services before the bad line have been added.
  */
-MUST_USE int master_cf_read(struct master_cf *master_cf, const char *path, struct error *error);
+MUST_USE int master_cf_read(struct master_cf *master_cf, const char *path,
+                            enum master_chroot chroot, struct error *error);
 MUST_USE int master_cf_parse(struct master_cf *master_cf, struct slice text, const char *path,
-                             struct error *error);
+                             enum master_chroot chroot, struct error *error);
+
+/*
+ * Parse one entry, continuation lines joined, into *service; the strings live in the arena. The
+ * error names field and value, not the line.
+ */
+MUST_USE int master_service_parse(struct master_service *service, struct slice text,
+                                  enum master_chroot chroot, struct arena *arena,
+                                  struct error *error);
 
 /* "inet", "unix", "unix-dgram", "fifo", "pass". */
 const char *master_type_name(enum master_type type);
+/* False for another word. */
+bool master_type_parse(struct slice text, enum master_type *type);
 
 /* The first service of that name and type, or NULL. */
 struct master_service *master_cf_find(const struct master_cf *master_cf, const char *name,
                                       enum master_type type);
-
-/* Chroot columns of "-" mean yes below compatibility_level 1; call once after reading. */
-void master_cf_apply_level(struct master_cf *master_cf, bool chroot_by_default);
-
-/*
- * A word of the command without its braces, as the program gets it: "{ a b }" gives "a b".
- * Words without braces are returned as they are.
- */
-struct slice master_word_unbraced(const char *word);

@@ -64,40 +64,55 @@ struct param_row {
     size_t offset;           /* of the member in struct params */
 };
 
-/* All rows, in the order of params.def (by name; templates last). */
+/* All rows: PLAIN and OLD ones by name in byte order, then the templates. */
 extern const struct param_row param_rows[];
 extern const size_t n_param_rows;
 
-/* The row of that exact name, or NULL. Templates are found by param_template_find. */
-const struct param_row *param_row_find(const char *name);
+/* The PLAIN or OLD row of that exact name, or NULL. */
+const struct param_row *param_row_find(struct slice name);
 
-/* The template row whose suffix ends "<service>_<suffix>", or NULL; *service is what precedes.
+/*
+ * The template row of a name such as "smtp_destination_rate_delay", or NULL; *service is the
+ * part before the suffix.
  */
-const struct param_row *param_template_find(const char *name, struct slice *service);
+const struct param_row *param_template_find(struct slice name, struct slice *service);
+
+/* The template row of that suffix, or NULL. */
+const struct param_row *param_template_row(const char *suffix);
+
+/* True when the program is among the row's owners, or the row is one that all read. */
+bool param_row_is_read_by(const struct param_row *row, const char *program);
 
 /* True for rows whose default is found at run time (myhostname, process_id, ...). */
 bool param_row_is_computed(const struct param_row *row);
 
 /*
- * Fill *params from main.cf: defaults, then what main_cf sets, expanded and checked. All rows
- * are checked, so a bad value stops every program, whether it reads that parameter or not.
- * Strings are kept in the arena. On -1 *params is unchanged and the error names file, line,
- * parameter, value and what was expected.
+ * Fill *params from main.cf: defaults, then what main_cf sets, expanded and checked. program
+ * says whose rows must be right: a bad value of a row that names other owners only counts as
+ * its default. NULL: all rows must be right. Strings are kept in the arena. On -1 *params is
+ * unchanged and the error names file, line, parameter, value and what was expected.
  */
 MUST_USE int params_load(struct params *params, const struct main_cf *main_cf,
-                         struct arena *arena, struct error *error);
+                         const char *program, struct arena *arena, struct error *error);
 
 /*
- * Parse a value of the row's type. value is expanded text; a bare number for a TIME takes the
- * unit of default_unit ('s', 'h', ...). The error names the value and what was expected, not
- * the parameter. param_parse_number is for TIME, INT and LONG.
+ * Parse the expanded value of a TIME, INT or LONG row and check its range. A bare number for a
+ * TIME is in default_unit. The error names parameter, value and what was expected.
  */
-MUST_USE int param_parse_number(const struct param_row *row, const char *value,
+MUST_USE int param_parse_number(const struct param_row *row, struct slice value,
                                 char default_unit, int64_t *number, struct error *error);
-MUST_USE int param_parse_bool(const char *value, bool *result, struct error *error);
+
+/* "yes" or "no" in any case; false when it is neither. */
+bool param_parse_bool(struct slice value, bool *result);
 
 /*
  * Milliseconds of "100s", "5d", or "10" in the default unit: one of s m h d w. False when it is
  * not a time.
  */
 bool param_parse_time(struct slice text, char default_unit, int64_t *ms);
+
+/*
+ * The unit of a bare number for a TIME row: the first letter of its expanded default. 's' when
+ * there is none.
+ */
+char param_default_unit(const struct param_row *row, const struct main_cf *main_cf);

@@ -1,0 +1,209 @@
+/*
+ * From the text of main.cf to the values of struct params.
+ */
+#include "conf/params.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/time.h"
+#include "conf/main_cf.h"
+
+struct params params;
+
+static int64_t unit_ms(char unit)
+{
+    switch (unit) {
+    case 's':
+        return SECONDS(1);
+    case 'm':
+        return MINUTES(1);
+    case 'h':
+        return HOURS(1);
+    case 'd':
+        return DAYS(1);
+    case 'w':
+        return DAYS(7);
+    default:
+        return 0;
+    }
+}
+
+bool param_parse_time(struct slice text, char default_unit, int64_t *ms)
+{
+    char unit = default_unit;
+    int64_t number;
+
+    if (text.len > 0 && ascii_is_alpha(text.ptr[text.len - 1])) {
+        unit = text.ptr[text.len - 1];
+        text.len--;
+    }
+    if (unit_ms(unit) == 0 || !slice_to_int(text, INT32_MIN, INT32_MAX, &number))
+        return false;
+    *ms = number * unit_ms(unit);
+    return true;
+}
+
+bool param_parse_bool(struct slice value, bool *result)
+{
+    bool yes = slice_equals_nocase(value, "yes");
+
+    if (!yes && !slice_equals_nocase(value, "no"))
+        return false;
+    *result = yes;
+    return true;
+}
+
+static int out_of_range(const struct param_row *row, struct slice value, bool too_small,
+                        struct error *error)
+{
+    int64_t scale = row->type == PARAM_TYPE_TIME ? SECONDS(1) : 1;
+    const char *unit = row->type == PARAM_TYPE_TIME ? "s" : "";
+
+    return error_set(error, ERROR_PERMANENT, "invalid %s parameter value %.*s %c %lld%s",
+                     row->name, SLICE_ARG(value), too_small ? '<' : '>',
+                     (long long)((too_small ? row->min : row->max) / scale), unit);
+}
+
+int param_parse_number(const struct param_row *row, struct slice value, char default_unit,
+                       int64_t *number, struct error *error)
+{
+    int64_t max = row->type == PARAM_TYPE_INT ? INT_MAX : INT64_MAX;
+    int64_t result;
+
+    if (row->type == PARAM_TYPE_TIME && !param_parse_time(value, default_unit, &result))
+        return error_set(
+            error, ERROR_PERMANENT,
+            "bad time value or unit: %s = %.*s (expected a number, then s, m, h, d or "
+            "w for seconds to weeks)",
+            row->name, SLICE_ARG(value));
+    if (row->type != PARAM_TYPE_TIME && !slice_to_int(value, -max, max, &result))
+        return error_set(error, ERROR_PERMANENT,
+                         "bad numerical configuration: %s = %.*s (expected a whole number)",
+                         row->name, SLICE_ARG(value));
+    if (result < row->min || result > row->max)
+        return out_of_range(row, value, result < row->min, error);
+    *number = result;
+    return 0;
+}
+
+char param_default_unit(const struct param_row *row, const struct main_cf *main_cf)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    if (main_cf_expand(main_cf, row->default_text, &text, NULL) < 0)
+        return 's';
+    for (size_t i = 0; i < text.len; i++) {
+        if (ascii_is_alpha(text.data[i]))
+            return text.data[i];
+    }
+    return 's';
+}
+
+struct load {
+    const struct main_cf *main_cf;
+    struct arena *arena;
+    struct params *params;
+    struct buf value; /* reused from row to row */
+};
+
+static void *member(struct params *into, const struct param_row *row)
+{
+    return (char *)into + row->offset;
+}
+
+static int check_length(const struct param_row *row, struct slice value, struct error *error)
+{
+    if ((int64_t)value.len < row->min)
+        return error_set(error, ERROR_PERMANENT, "bad string length %zu < %lld: %s = %.*s",
+                         value.len, (long long)row->min, row->name, SLICE_ARG(value));
+    if (row->max > 0 && (int64_t)value.len > row->max)
+        return error_set(error, ERROR_PERMANENT, "bad string length %zu > %lld: %s = %.*s",
+                         value.len, (long long)row->max, row->name, SLICE_ARG(value));
+    return 0;
+}
+
+/* Store the value of a row, from expanded text (RAW: from the text as it is). */
+static int store(struct load *load, const struct param_row *row, struct slice value,
+                 struct error *error)
+{
+    void *into = member(load->params, row);
+    int64_t number;
+
+    switch (row->type) {
+    case PARAM_TYPE_TIME:
+    case PARAM_TYPE_INT:
+    case PARAM_TYPE_LONG:
+        if (param_parse_number(row, value, param_default_unit(row, load->main_cf), &number,
+                               error) < 0)
+            return -1;
+        if (row->type == PARAM_TYPE_INT)
+            *(int *)into = (int)number;
+        else
+            *(int64_t *)into = number;
+        return 0;
+    case PARAM_TYPE_BOOL:
+        if (!param_parse_bool(value, into))
+            return error_set(error, ERROR_PERMANENT,
+                             "bad boolean configuration: %s = %.*s (expected yes or no)",
+                             row->name, SLICE_ARG(value));
+        return 0;
+    case PARAM_TYPE_STRING:
+    case PARAM_TYPE_RAW:
+        if (check_length(row, value, error) < 0)
+            return -1;
+        *(const char **)into = value.len > 0 ? arena_text(load->arena, value) : "";
+        return 0;
+    }
+    return -1;
+}
+
+static int load_text(struct load *load, const struct param_row *row, const char *text,
+                     struct error *error)
+{
+    if (row->type == PARAM_TYPE_RAW)
+        return store(load, row, slice_from(text), error);
+    buf_reset(&load->value);
+    if (main_cf_expand(load->main_cf, text, &load->value, error) < 0)
+        return error_context(error, "%s", row->name);
+    return store(load, row, slice_trim(buf_slice(&load->value)), error);
+}
+
+static int load_row(struct load *load, const struct param_row *row, const char *program,
+                    struct error *error)
+{
+    struct slice name = slice_from(row->name);
+    const char *text = main_cf_raw(load->main_cf, name);
+    const char *default_text = main_cf_raw_default(load->main_cf, name);
+
+    if (load_text(load, row, text, error) == 0)
+        return 0;
+    if (!program || param_row_is_read_by(row, program) || text == default_text)
+        return main_cf_context(load->main_cf, row->name, error);
+    if (load_text(load, row, default_text, error) < 0)
+        return main_cf_context(load->main_cf, row->name, error);
+    return 0;
+}
+
+static void release_load(struct load *load)
+{
+    buf_release(&load->value);
+}
+
+int params_load(struct params *into, const struct main_cf *main_cf, const char *program,
+                struct arena *arena, struct error *error)
+{
+    struct params *loaded = arena_new(arena, struct params);
+    CLEANUP(release_load)
+    struct load load = {
+        .main_cf = main_cf, .arena = arena, .params = loaded, .value = BUF_INIT};
+
+    for (size_t i = 0; i < n_param_rows; i++) {
+        const struct param_row *row = &param_rows[i];
+
+        if (row->kind == PARAM_KIND_PLAIN && load_row(&load, row, program, error) < 0)
+            return -1;
+    }
+    *into = *loaded;
+    return 0;
+}
