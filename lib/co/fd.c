@@ -103,7 +103,8 @@ enum wake co_poll(int fd, uint32_t events, deadline_t until)
  */
 static uint32_t wanted_events(const struct co_fd *entry, uint32_t event)
 {
-    uint32_t directions = (entry->registered & (EPOLLIN | EPOLLOUT)) | event;
+    uint32_t directions =
+        event | (entry->registered & EPOLLIN) | (entry->writer ? (uint32_t)EPOLLOUT : 0);
 
     return directions | EPOLLET | (directions & EPOLLIN ? EPOLLRDHUP : 0U);
 }

@@ -84,8 +84,9 @@ struct slice address_unquoted(struct arena *arena, struct slice quoted)
     for (size_t i = 0; i < quoted.len; i++) {
         char c = quoted.ptr[i];
 
-        if (c == '\\' && i + 1 < quoted.len) {
-            buf_add_char(&buf, quoted.ptr[++i]);
+        if (c == '\\') {
+            if (++i < quoted.len)
+                buf_add_char(&buf, quoted.ptr[i]);
         } else if (c == '"') {
             in_quotes = !in_quotes;
         } else if (c == '(' && !in_quotes) {

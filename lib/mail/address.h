@@ -21,7 +21,9 @@ enum address_strictness { ADDRESS_LENIENT, ADDRESS_STRICT };
  * Parse the path behind "MAIL FROM:" or "RCPT TO:" and give its internal form, which lies in
  * the arena; *rest is what follows (ESMTP parameters). Source routes are dropped (RFC 5321
  * appendix C). Lenient also takes paths without <>, with blanks around, with a bare name.
- * Returns 0, or -1 with a permanent error 5.1.3 or 5.1.7 fit for the client.
+ * The domain is a host name or a literal (a dot at its end stays); whether one with 8-bit bytes
+ * will do is the caller's decision (SMTPUTF8). Null sender: the address is empty.
+ * Returns 0, or -1 with a permanent error "5.1.3 Bad address syntax".
  */
 MUST_USE int address_parse_path(struct slice text, enum address_strictness strictness,
                                 struct arena *arena, struct slice *address, struct slice *rest,
@@ -48,17 +50,19 @@ bool address_split_extension(struct slice local_part, const char *delimiters,
                              struct slice *extension);
 
 /* True for a syntactically valid DNS host name; an address literal is another question. */
+/* A label may hold _ and 8-bit bytes (RFC 6531); all digits and dots is no name. */
 bool hostname_is_valid(struct slice name);
 bool hostname_is_valid_or_literal(struct slice name);
 
 /*
  * A header's address list (RFC 5322 section 3.4, with the obsolete syntax and what the world
- * writes): tokens, so that cleanup can rewrite addresses and keep comments and phrases as they
- * were. address is in internal form.
+ * writes), so that cleanup can rewrite addresses and keep comments and phrases. Where an
+ * address changes, the whole header is composed anew, with white space in the standard form;
+ * otherwise the header stays as it was written.
  */
 struct header_address {
     struct slice before;  /* text between the previous address and this one, to be kept */
-    struct slice address; /* as written: "user@domain", or <...> without the brackets */
+    struct slice address; /* without <>, comments and blanks; quoted as it was written */
     bool in_brackets;     /* it stood in <> */
 };
 
@@ -68,6 +72,15 @@ struct header_address_list {
     struct slice after; /* what follows the last one */
 };
 
-/* Never fails: nonsense becomes text to keep. At most max_tokens tokens are looked at. */
+/*
+ * Never fails: nonsense becomes text to keep. What lies behind max_tokens tokens
+ * (header_address_token_limit) is dropped. The list and its texts lie in the arena.
+ */
 void header_address_parse(struct slice value, struct arena *arena, size_t max_tokens,
                           struct header_address_list *list);
+/*
+ * Append the list as a header value, with the addresses that now stand in it (in quoted form).
+ * It is folded ("\n\t") at commas; used_columns is the length of "Name: " on the first line.
+ */
+void header_address_compose(struct buf *buf, const struct header_address_list *list,
+                            size_t used_columns);

@@ -10,7 +10,6 @@
 #define ENVELOPE_CHUNK_BYTES 4096
 #define SKIP_CHUNK_BYTES     65536
 #define QMGR_FLAGS_KNOWN     31 /* bit 0: recipients mixed with others; 1..4: NOTIFY bits */
-#define QMGR_FLAG_MIXED      1
 #define SEND_OPTIONS_KNOWN   63
 
 /* What may stand in envelope and extracted segment; RECORD_POINTER is resolved below us. */
@@ -233,10 +232,12 @@ static int read_arrival_time(struct envelope *envelope, const struct record *rec
     return 0;
 }
 
-static void keep_first(struct message *message, struct slice *member, struct slice data)
+/* The first one counts, but a filter or redirect that cleanup's checks ordered comes last. */
+static void keep_text(struct message *message, const struct record *record,
+                      struct slice *member)
 {
-    if (!member->ptr)
-        *member = arena_slice(&message->arena, data);
+    if (!member->ptr || record->type == RECORD_FILTER || record->type == RECORD_REDIRECT)
+        *member = arena_slice(&message->arena, record->data);
 }
 
 /* Records that hold one value. */
@@ -368,15 +369,12 @@ static int read_records(struct walk *walk, struct error *error)
                 return corrupt(error, &record, "recipient before the sender");
             if (message->next_recipient == 0)
                 message->next_recipient = group ? group : record.offset;
-            /* Nothing but recipients follows: the writer promises it in the size record. */
-            if (envelope->content_size > 0 && !(envelope->qmgr_flags & QMGR_FLAG_MIXED))
-                return 0;
             group = 0;
         } else if (is_recipient_detail(&record)) {
             if (group == 0)
                 group = record.offset;
         } else if (text) {
-            keep_first(message, text, record.data);
+            keep_text(message, &record, text);
         } else if (read_value(message, &record, error) < 0) {
             return -1;
         }

@@ -90,8 +90,8 @@ struct message {
 };
 
 /*
- * Read the envelope of the file open at fd (borrowed). Does not look at recipients beyond what
- * it passes. A permanent error means: the file is corrupt, and the text says at which offset.
+ * Read the envelope of the file open at fd (borrowed), to its end: cleanup writes a filter, a
+ * redirect and the Message-ID behind the content. Recipients are passed over. A permanent error means: the file is corrupt, and the text says at which offset.
  * A file without C record (maildrop) is read with content_size 0 and content_offset set when M
  * is met.
  */

@@ -7,13 +7,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/time.h"
-
-#include <stdbool.h>
-#include <sys/types.h>
 
 struct stream;
 
@@ -44,22 +44,31 @@ struct stream {
     struct buf in; /* bytes in.data[in_start..in.len) are unread */
     size_t in_start;
     struct buf out;
-    size_t buffer_bytes;       /* size of a read, and when a write flushes */
+    size_t buffer_bytes; /* size of a read, and when a write flushes; grows with the traffic */
+    bool drained;        /* the last read has emptied the socket */
     int64_t bytes_in, bytes_out; /* totals */
 };
 
 /*
- * Take over the descriptor and make it non-blocking. Buffers are allocated on first use and
- * given back by stream_shrink, so an idle stream costs little.
+ * Take over the descriptor (not a terminal, when in a coroutine) and make it non-blocking.
+ * Buffers are allocated on first use and given back by stream_shrink, so an idle stream costs
+ * little. A write to a socket raises no SIGPIPE; for a pipe the program ignores that.
  */
 void stream_init(struct stream *stream, int fd);
-/* Discards unsent bytes, closes the descriptor. Twice is harmless. For CLEANUP. */
+/*
+ * Discards unsent bytes, closes the descriptor. For CLEANUP: twice is harmless, and so is a
+ * stream that was only zeroed.
+ */
 void stream_release(struct stream *stream);
 /* Give back empty buffers while the stream is idle. */
 void stream_shrink(struct stream *stream);
 
+/* A new deadline is a new chance: it ends STREAM_TIMEOUT and STREAM_CANCELLED. */
 void stream_set_deadline(struct stream *stream, deadline_t deadline);
-/* Put another layer under the buffers; both must be empty of unread and unsent bytes. */
+/*
+ * Put another layer under the buffers (NULL: the plain one); both must be empty of unread and
+ * unsent bytes.
+ */
 void stream_set_layer(struct stream *stream, const struct stream_layer *layer, void *data);
 
 enum line_result {
@@ -71,9 +80,9 @@ enum line_result {
 };
 
 /*
- * Read up to and including the next LF. *line is the bytes before it (a CR before the LF is part
- * of it: the caller's protocol decides) and is valid until the next call on the stream.
- * A last line without LF is given as LINE_END with *line holding the bytes.
+ * Read up to and including the next LF. *line is the bytes before it (a CR before the LF is
+ * part of it: the caller's protocol decides) and is valid until the next call on the stream. A
+ * last line without LF is given as LINE_END with *line holding the bytes.
  */
 MUST_USE MAY_WAIT enum line_result stream_read_line(struct stream *stream, struct slice *line,
                                                     size_t max);
@@ -91,10 +100,14 @@ MUST_USE MAY_WAIT int stream_fill_least(struct stream *stream, size_t least,
 void stream_consume(struct stream *stream, size_t count);
 /* Unread bytes in the buffer, without waiting or reading. */
 size_t stream_pending(const struct stream *stream);
-/* True when the peer has sent something (or closed) that we have not read yet; never waits. */
+/*
+ * True when the peer has sent something (or closed) that we have not read yet; never waits. On
+ * a plain stream the bytes stay in the socket.
+ */
 bool stream_has_input(struct stream *stream);
 
-/* Add to the output; waits only when the buffer is full. 0, or -1 when the stream has failed. */
+/* Add to the output; waits only when the buffer is full. 0, or -1 when the stream has failed.
+ */
 MUST_USE MAY_WAIT int stream_write(struct stream *stream, const void *data, size_t len);
 MUST_USE MAY_WAIT int stream_write_slice(struct stream *stream, struct slice slice);
 MUST_USE MAY_WAIT int stream_printf(struct stream *stream, const char *format, ...)
