@@ -99,7 +99,9 @@ enum wake co_poll(int fd, uint32_t events, deadline_t until)
     }
 }
 
-/* The events to register for a wait: those of both directions, as far as they were ever used.
+/*
+ * The events to register for a wait. Input is reported ever after, output only while somebody
+ * waits for it.
  */
 static uint32_t wanted_events(const struct co_fd *entry, uint32_t event)
 {
