@@ -91,9 +91,9 @@ struct message {
 
 /*
  * Read the envelope of the file open at fd (borrowed), to its end: cleanup writes a filter, a
- * redirect and the Message-ID behind the content. Recipients are passed over. A permanent error means: the file is corrupt, and the text says at which offset.
- * A file without C record (maildrop) is read with content_size 0 and content_offset set when M
- * is met.
+ * redirect and the Message-ID behind the content. Recipients are passed over. A permanent error
+ * means: the file is corrupt, and the text says at which offset. A file without C record
+ * (maildrop) is read with content_size 0 and content_offset set when M is met.
  */
 MUST_USE int message_read_envelope(struct message *message, int fd, struct error *error);
 void message_release(struct message *message); /* not the descriptor */
