@@ -1,5 +1,9 @@
 /*
- * A parameter's list of tables ("virtual_alias_maps = lmdb:/a, pcre:/b") and the ways to ask it.
+ * A parameter's list of tables ("virtual_alias_maps = lmdb:/a, pcre:/b") and the ways to ask
+ * it.
+ *
+ * When a table fails, its reason goes to the log as a warning, and the error of the call is
+ * Postfix's second line, "lmdb:/a lookup error for "key"", for the caller to log or not.
  */
 #pragma once
 
@@ -18,6 +22,10 @@ struct maps;
  * title is the parameter's name, for messages. Open maps before the jail.
  */
 struct maps *maps_open(const char *title, const char *list, struct error *error);
+/* For aliases, mailbox owners and the like: see table_options.sensitive. */
+struct maps *maps_open_sensitive(const char *title, const char *list, struct error *error);
+/* For header and body checks: see table_options.binary_keys. */
+struct maps *maps_open_for_text(const char *title, const char *list, struct error *error);
 void maps_free(struct maps *maps);
 bool maps_is_empty(const struct maps *maps);
 
@@ -43,17 +51,19 @@ enum maps_form {
 };
 
 struct maps_address {
-    struct slice address;         /* internal form */
-    const char *delimiters;       /* recipient_delimiter */
-    unsigned forms;               /* MAPS_ bits */
-    bool parents_without_dot;     /* parent_domain_matches_subdomains names this feature */
+    struct slice address;     /* internal form */
+    const char *delimiters;   /* recipient_delimiter */
+    unsigned forms;           /* MAPS_ bits */
+    bool parents_without_dot; /* parent_domain_matches_subdomains names this feature */
     /* Out: the extension that was left off to match (with its delimiter), else empty. */
     struct slice extension;
 };
 
 /*
- * Tables whose driver is_pattern see the full address alone. *value is replaced when found.
- * Keys are folded as table_lookup does.
+ * Tables whose driver is_pattern see the full address alone. Each form is looked up in quoted
+ * form first and then, where that differs, in internal form; all tables are asked for one form
+ * before the next. *value is replaced when found. Keys are folded as table_lookup does. Reads
+ * params.owner_request_special.
  */
 MUST_USE MAY_WAIT enum table_result maps_find_address(struct maps *maps,
                                                       struct maps_address *query,

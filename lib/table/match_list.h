@@ -28,6 +28,7 @@ bool match_list_is_empty(const struct match_list *list);
 MUST_USE MAY_WAIT enum table_result match_list_name(struct match_list *list, struct slice name,
                                                     struct error *error);
 /* Does a client, by name or address? name may be "unknown". */
-MUST_USE MAY_WAIT enum table_result match_list_client(struct match_list *list, struct slice name,
+MUST_USE MAY_WAIT enum table_result match_list_client(struct match_list *list,
+                                                      struct slice name,
                                                       const struct endpoint *address,
                                                       struct error *error);

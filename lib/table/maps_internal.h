@@ -1,0 +1,21 @@
+/*
+ * What maps.c and maps_address.c share.
+ */
+#pragma once
+
+#include "table/maps.h"
+
+struct maps {
+    char *title;
+    struct table **tables; /* not owned: table/shared.h */
+    size_t n_tables;
+};
+
+enum maps_key {
+    MAPS_KEY_WHOLE,
+    MAPS_KEY_PARTIAL, /* patterns are not asked */
+};
+
+MUST_USE MAY_WAIT enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind,
+                                                 struct slice key, struct buf *value,
+                                                 struct error *error);

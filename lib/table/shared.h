@@ -1,0 +1,22 @@
+/*
+ * The tables that a process has open: each "type:name" is opened once, whoever uses it, and
+ * stays open as long as the process.
+ */
+#pragma once
+
+#include "table/table.h"
+#include "table/watch.h"
+
+/*
+ * Never NULL: see table_open_anyway. *error gets the reason only when this call was the one
+ * that tried to open it.
+ */
+struct table *table_shared(const char *spec, const struct table_options *options,
+                           struct error *error);
+
+/* Have a file watched beside the tables; takes it over. */
+void table_shared_take_watch(struct file_watch *watch);
+
+/* True when one of them changed since it was opened; *spec then is its name (of a file: the
+ * path). */
+bool table_shared_any_changed(const char **spec);

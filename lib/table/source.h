@@ -1,0 +1,46 @@
+/*
+ * The text behind a table: a file, or rules written in main.cf itself
+ * ("cidr:{{10.0.0.0/8 OK}, {...}}"), given line by line with their numbers.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "conf/logical_line.h"
+#include "table/watch.h"
+
+/* More than any table that is kept in memory should have. */
+#define SOURCE_MAX_BYTES ((size_t)1 << 30)
+
+struct table_source {
+    const char *name; /* for messages */
+    struct buf contents;
+    struct logical_lines lines;
+    struct slice rules; /* inline: those left */
+    bool is_inline;
+    struct buf text;         /* the current line */
+    int line;                /* where it starts */
+    struct file_watch watch; /* of the file; the caller may take it over */
+};
+
+/* Read the file at path. Temporary error: "<verb> PATH: No such file or directory". */
+MUST_USE int table_source_open(struct table_source *source, const char *verb, const char *path,
+                               struct error *error);
+/*
+ * The same, or take the rules out of name when it starts with a brace. type is for the error:
+ * "cidr map: missing '}' in ...".
+ */
+MUST_USE int table_source_open_rules(struct table_source *source, const char *type,
+                                     const char *name, struct error *error);
+void table_source_release(struct table_source *source); /* for CLEANUP */
+
+#define TABLE_SOURCE_INIT \
+    ((struct table_source){.contents = BUF_INIT, .text = BUF_INIT, .watch = FILE_WATCH_INIT})
+
+/*
+ * The next line, NUL-terminated and valid until the next call; false at the end. A line that
+ * starts with white space and has nothing to continue gets a warning in the log; it is returned
+ * all the same.
+ */
+bool table_source_next(struct table_source *source, struct slice *line);
