@@ -15,7 +15,7 @@
 
 #define LINE_BYTES        2048
 #define HEAD_BYTES        512
-#define QUEUE_LIMIT_BYTES (1024 * 1024)
+#define QUEUE_LIMIT_BYTES ((size_t)1024 * 1024)
 #define FINISH_MS         SECONDS(1)
 
 /* A line that could not be sent yet. */

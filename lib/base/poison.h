@@ -9,5 +9,8 @@
 #include <string.h>
 
 #ifdef __GNUC__
+/* clang's fortified headers have macros of these names */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll gets strncpy strncat
 #endif

@@ -241,25 +241,40 @@ bool slice_is_ascii(struct slice slice)
     return true;
 }
 
-/*
- * The length of the well-formed UTF-8 character at the start of the bytes, 0 when there is
- * none: no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629 section 4).
- */
+/* Well-formed UTF-8 by its first byte: RFC 3629 section 4. */
+static const struct {
+    unsigned char first, last; /* of the first byte */
+    unsigned char low, high;   /* of the second; all later ones are 80 to bf */
+    unsigned char len;
+} utf8_forms[] = {
+    {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+/* True when the bytes after the first are as the form wants them. */
+static bool has_form(const unsigned char *p, size_t form)
+{
+    if (utf8_forms[form].len > 1 &&
+        (p[1] < utf8_forms[form].low || p[1] > utf8_forms[form].high))
+        return false;
+    for (size_t i = 2; i < utf8_forms[form].len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return false;
+    }
+    return true;
+}
+
 static size_t utf8_character(const unsigned char *p, size_t len)
 {
-    size_t more = p[0] < 0x80 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
-    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    size_t form = 0;
 
-    if ((p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4 || more >= len)
+    while (form < ARRAY_SIZE(utf8_forms) && p[0] > utf8_forms[form].last)
+        form++;
+    if (form == ARRAY_SIZE(utf8_forms) || p[0] < utf8_forms[form].first ||
+        utf8_forms[form].len > len)
         return 0;
-    if (more >= 1 && (p[1] < low || p[1] > high))
-        return 0;
-    for (size_t i = 2; i <= more; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return more + 1;
+    return has_form(p, form) ? utf8_forms[form].len : 0;
 }
 
 size_t slice_utf8_len(struct slice slice)

@@ -18,11 +18,12 @@
 #define test_case(name) print_message("           case: %s\n", (name))
 
 /* The slice holds just this text. */
-#define assert_slice_equal(actual, expected)                       \
-    do {                                                           \
-        struct slice slice_ = (actual);                            \
-        struct slice text_ = slice_from(expected);                 \
-        assert_int_equal(slice_.len, text_.len);                   \
-        if (text_.len)                                             \
-            assert_memory_equal(slice_.ptr, text_.ptr, text_.len); \
-    } while (0)
+#define assert_slice_equal(slice, text) check_slice((slice), (text), __FILE__, __LINE__)
+
+static inline void check_slice(struct slice slice, const char *text, const char *file, int line)
+{
+    if (slice_equals(slice, text))
+        return;
+    print_error("\"%.*s\" is not \"%s\"\n", SLICE_ARG(slice), text);
+    _fail(file, line);
+}

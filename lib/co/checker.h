@@ -53,6 +53,7 @@ static inline void checker_leave(void **fake_stack, const void *bottom, size_t s
     (void)fake_stack, (void)bottom, (void)size;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static inline void checker_arrive(void *fake_stack, const void **old_bottom, size_t *old_size)
 {
     (void)fake_stack, (void)old_bottom, (void)old_size;

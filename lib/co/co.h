@@ -125,7 +125,9 @@ void co_forbid_wait(bool forbid);
 void co_run(void);
 void co_stop(void);
 
-/* After fork(2) in a child that goes on to use coroutines or polls: forget the parent's loop.
+/*
+ * After fork(2) in a child that goes on to use coroutines or polls: forget the parent's loop.
+ * The child may not return from the coroutine that it was forked in: it executes or exits.
  */
 void co_after_fork(void);
 

@@ -179,7 +179,7 @@ static void note_log_line(enum log_level level, const char *line)
 }
 
 /* Recursion is what this is about. NOLINTNEXTLINE(misc-no-recursion) */
-static int __attribute__((noinline)) overflow(volatile char *previous)
+static int __attribute__((noinline)) overflow(const volatile char *previous)
 {
     volatile char frame[4096];
 

@@ -296,6 +296,6 @@ bool network_contains(const struct network *network, const struct endpoint *endp
     const unsigned char *bytes;
     int family = address_bytes(endpoint, &bytes);
 
-    return family == network->family &&
+    return family != AF_UNSPEC && family == network->family &&
            same_prefix(bytes, network->address, network->prefix_len);
 }

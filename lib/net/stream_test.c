@@ -249,6 +249,11 @@ static void test_files(void **state)
     assert_int_equal(stream_read_line(&ends->stream, &line, 10), LINE_END);
 }
 
+static char rot13(char c)
+{
+    return ascii_is_alpha(c) ? "nopqrstuvwxyzabcdefghijklm"[c - 'a'] : c;
+}
+
 /* A layer that turns letters upside down, and whose socket is never drained by a short read. */
 static ssize_t rot13_read(struct stream *stream, void *data, size_t len, unsigned *wait_for)
 {
@@ -257,19 +262,17 @@ static ssize_t rot13_read(struct stream *stream, void *data, size_t len, unsigne
 
     *wait_for = 1; /* EPOLLIN */
     for (ssize_t i = 0; i < n; i++)
-        bytes[i] =
-            ascii_is_alpha(bytes[i]) ? (char)('a' + (bytes[i] - 'a' + 13) % 26) : bytes[i];
+        bytes[i] = rot13(bytes[i]);
     return n;
 }
 
 static ssize_t rot13_write(struct stream *stream, const void *data, size_t len,
                            unsigned *wait_for)
 {
-    char c = *(const char *)data;
+    char c = rot13(*(const char *)data);
 
     (void)len;
     *wait_for = 4; /* EPOLLOUT */
-    c = ascii_is_alpha(c) ? (char)('a' + (c - 'a' + 13) % 26) : c;
     return write(stream->fd, &c, 1);
 }
 
@@ -283,12 +286,12 @@ static void rot13_release(struct stream *stream)
 
 static void test_layer(void **state)
 {
-    static const struct stream_layer rot13 = {rot13_read, rot13_write, rot13_release};
+    static const struct stream_layer layer = {rot13_read, rot13_write, rot13_release};
     struct ends *ends = *state;
     struct slice line;
 
     n_releases = 0;
-    stream_set_layer(&ends->stream, &rot13, &n_releases);
+    stream_set_layer(&ends->stream, &layer, &n_releases);
     assert_false(stream_has_input(&ends->stream));
     peer_sends(ends, "uryyb\n");
     assert_true(stream_has_input(&ends->stream));
