@@ -185,6 +185,20 @@ static int load_row(struct load *load, const struct param_row *row, const char *
     return 0;
 }
 
+/* Rows that main.cf sets come first, so that an error names the line that is to blame. */
+static int load_rows(struct load *load, const char *program, bool are_set, struct error *error)
+{
+    for (size_t i = 0; i < n_param_rows; i++) {
+        const struct param_row *row = &param_rows[i];
+
+        if (row->kind == PARAM_KIND_PLAIN &&
+            (main_cf_find(load->main_cf, slice_from(row->name)) != NULL) == are_set &&
+            load_row(load, row, program, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static void release_load(struct load *load)
 {
     buf_release(&load->value);
@@ -198,12 +212,9 @@ int params_load(struct params *into, const struct main_cf *main_cf, const char *
     struct load load = {
         .main_cf = main_cf, .arena = arena, .params = loaded, .value = BUF_INIT};
 
-    for (size_t i = 0; i < n_param_rows; i++) {
-        const struct param_row *row = &param_rows[i];
-
-        if (row->kind == PARAM_KIND_PLAIN && load_row(&load, row, program, error) < 0)
-            return -1;
-    }
+    if (load_rows(&load, program, true, error) < 0 ||
+        load_rows(&load, program, false, error) < 0)
+        return -1;
     *into = *loaded;
     return 0;
 }
