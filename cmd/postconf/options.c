@@ -1,0 +1,196 @@
+/*
+ * Reading the command line.
+ */
+#include "options.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/words.h"
+
+#define OPTION_LETTERS "aAc:C:defFhHjlmMno:pPqT:vxX#"
+
+/* Which letters were given. */
+struct seen {
+    bool letter[128];
+};
+
+static NORETURN void usage(void)
+{
+    fatal(1,
+          "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] "
+          "[-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold "
+          "lines)] [-F (master.cf fields)] [-h (no names)] [-H (no values)] [-j (JSON)] [-l "
+          "(lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o "
+          "name=value (override parameter value)] [-p (main.cf, default)] [-P (master.cf "
+          "parameters)] [-q (no warnings about old names)] [-T "
+          "compile-version|run-version|public-key-algorithms] [-v (verbose)] [-x (expand "
+          "parameter values)] [-X (exclude)] [-# (comment-out)] [--manual] [name...]");
+}
+
+static int parse_classes(const char *text)
+{
+    static const struct {
+        const char *name;
+        int class;
+    } names[] = {{"builtin", CLASS_BUILTIN},
+                 {"service", CLASS_SERVICE},
+                 {"user", CLASS_USER},
+                 {"all", CLASS_ALL}};
+    struct slice rest = slice_from(text), word;
+    int classes = 0;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        int class = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+            if (slice_equals_nocase(word, names[i].name))
+                class = names[i].class;
+        }
+        if (!class)
+            fatal(1, "unknown -C option value \"%.*s\" in \"%s\"", SLICE_ARG(word), text);
+        classes |= class;
+    }
+    return classes;
+}
+
+static void set_subject(struct options *options, int letter)
+{
+    static const struct {
+        int letter;
+        enum postconf_subject subject;
+    } subjects[] = {
+        {'a', SUBJECT_SERVER_SASL},  {'A', SUBJECT_CLIENT_SASL},  {'l', SUBJECT_LOCK_TYPES},
+        {'m', SUBJECT_TABLE_TYPES},  {'M', SUBJECT_MASTER_ENTRY}, {'F', SUBJECT_MASTER_FIELD},
+        {'P', SUBJECT_MASTER_PARAM}, {'T', SUBJECT_TLS},          {'p', SUBJECT_MAIN},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+        if (subjects[i].letter == letter)
+            options->subject = subjects[i].subject;
+    }
+}
+
+static void set_action(struct options *options, int letter)
+{
+    if (letter == 'e')
+        options->action = ACTION_EDIT;
+    else if (letter == '#')
+        options->action = ACTION_COMMENT_OUT;
+    else if (letter == 'X')
+        options->action = ACTION_REMOVE;
+}
+
+static void set_value(struct options *options, int letter, const char *value)
+{
+    switch (letter) {
+    case 'c':
+        options->directory = value;
+        break;
+    case 'C':
+        options->classes = parse_classes(value);
+        break;
+    case 'o':
+        options->overrides[options->n_overrides++] = value;
+        break;
+    case 'T':
+        options->tls_request = value;
+        break;
+    case 'v':
+        log_verbosity++;
+        break;
+    case '?':
+        usage();
+    default:
+        break;
+    }
+}
+
+/* At most one letter of the set. */
+static void check_exclusive(const struct seen *seen, const char *set)
+{
+    char first = '\0';
+
+    for (const char *letter = set; *letter; letter++) {
+        if (!seen->letter[(int)*letter])
+            continue;
+        if (first)
+            fatal(1, "specify one of -%c -%c", first, *letter);
+        first = *letter;
+    }
+}
+
+static void check_without(const struct seen *seen, char with, const char *set)
+{
+    for (const char *letter = set; seen->letter[(int)with] && *letter; letter++) {
+        if (seen->letter[(int)*letter])
+            fatal(1, "with option -%c, do not specify -%c", with, *letter);
+    }
+}
+
+static void check(const struct seen *seen)
+{
+    check_exclusive(seen, "aAlmMFPpT");
+    check_exclusive(seen, "dn");
+    check_exclusive(seen, "hH");
+    check_exclusive(seen, "jH");
+    check_exclusive(seen, "jh");
+    check_exclusive(seen, "e#X");
+    check_exclusive(seen, "eh");
+    check_exclusive(seen, "eH");
+    check_exclusive(seen, "ed");
+    check_exclusive(seen, "en");
+    check_exclusive(seen, "ex");
+    check_without(seen, 'M', "CdhHn");
+    check_without(seen, 'F', "CdnX#");
+    check_without(seen, 'P', "Cdn#");
+}
+
+static void set_arguments(struct options *options, const struct seen *seen, int argc,
+                          char **argv)
+{
+    for (int i = optind; i < argc; i++)
+        options->arguments[options->n_arguments++] = argv[i];
+    if (options->action == ACTION_SHOW && options->n_arguments > 0 && !options->defaults &&
+        !options->non_default && strchr(options->arguments[0], '=') &&
+        (options->subject == SUBJECT_MAIN || options->subject == SUBJECT_MASTER_ENTRY ||
+         options->subject == SUBJECT_MASTER_FIELD || options->subject == SUBJECT_MASTER_PARAM))
+        options->action = ACTION_EDIT;
+    if (options->action != ACTION_SHOW && options->n_arguments == 0)
+        fatal(1, "%s",
+              seen->letter['e'] ? "-e requires name=value argument"
+                                : "missing service argument");
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    struct seen seen = {{false}};
+    int letter;
+
+    *options = (struct options){.subject = SUBJECT_MAIN, .classes = CLASS_ALL};
+    options->overrides = mem_array(const char *, (size_t)argc + 1);
+    options->arguments = mem_array(const char *, (size_t)argc + 1);
+    if (argc == 2 && strcmp(argv[1], "--manual") == 0) {
+        options->subject = SUBJECT_MANUAL;
+        return;
+    }
+    while ((letter = getopt(argc, argv, OPTION_LETTERS)) > 0) {
+        set_subject(options, letter);
+        set_action(options, letter);
+        set_value(options, letter, optarg);
+        seen.letter[letter & 127] = true;
+    }
+    options->defaults = seen.letter['d'];
+    options->non_default = seen.letter['n'];
+    options->fold = seen.letter['f'];
+    options->no_names = seen.letter['h'];
+    options->no_values = seen.letter['H'];
+    options->expand = seen.letter['x'];
+    options->json = seen.letter['j'];
+    options->quiet = seen.letter['q'];
+    check(&seen);
+    set_arguments(options, &seen, argc, argv);
+}
