@@ -75,13 +75,29 @@ static void validate_user_name(void *context, struct slice name)
         add_known(postconf, name, CLASS_USER, NULL);
 }
 
+static bool is_service_name(const struct postconf *postconf, struct slice name)
+{
+    for (size_t i = 0; i < postconf->master_cf.n_services; i++) {
+        if (slice_equals(name, postconf->master_cf.services[i].name))
+            return true;
+    }
+    return false;
+}
+
 static void collect_rows(struct postconf *postconf)
 {
+    struct slice service;
+
     for (size_t i = 0; i < n_param_rows; i++) {
         const struct param_row *row = &param_rows[i];
+        struct slice name = slice_from(row->name);
 
         if (row->kind != PARAM_KIND_TEMPLATE)
-            add_known(postconf, slice_from(row->name), CLASS_BUILTIN, row);
+            add_known(postconf, name,
+                      param_template_find(name, &service) && is_service_name(postconf, service)
+                          ? CLASS_SERVICE
+                          : CLASS_BUILTIN,
+                      row);
     }
 }
 

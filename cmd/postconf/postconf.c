@@ -42,7 +42,8 @@ static void find_directory(struct postconf *postconf)
         directory = getenv("MAIL_CONFIG");
     if (!directory || !directory[0])
         directory = CONF_DEFAULT_DIRECTORY;
-    if (!postconf->options.defaults && strcmp(directory, CONF_DEFAULT_DIRECTORY) != 0)
+    if (!postconf->options.defaults &&
+        (postconf->options.directory || strcmp(directory, CONF_DEFAULT_DIRECTORY) != 0))
         main_cf_set(&postconf->main_cf, SLICE("config_directory"), slice_from(directory));
     buf_printf(&postconf->main_path, "%s/main.cf", directory);
     buf_printf(&postconf->master_path, "%s/master.cf", directory);

@@ -81,34 +81,42 @@ void print_json(const struct json_pair *pairs, size_t n)
     (void)fputs("}\n", stdout);
 }
 
-/* The word as master.cf must have it: in braces when it holds white space. */
-static void add_word(struct buf *out, const char *word)
+/*
+ * The word as master.cf must have it: in braces when it holds white space. Returns its width,
+ * for which Postfix does not count the braces.
+ */
+static size_t add_word(struct buf *out, const char *word)
 {
     struct slice text = slice_from(word);
     bool braces = text.len == 0 || slice_find_any(text, WHITE_SPACE) < text.len;
 
     buf_printf(out, braces ? "{%s}" : "%s", word);
+    return text.len;
 }
 
 struct folding {
     struct buf *out;
     bool fold;
+    bool at_indent; /* nothing behind the indentation yet */
     size_t column;
 };
 
 /* Put a word (or option with value) after a blank, or on a line of its own. */
-static void put(struct folding *folding, const struct buf *word, bool force_break)
+static void put(struct folding *folding, const struct buf *word, size_t width, bool force_break)
 {
-    if (folding->fold && folding->column > INDENT_LEN &&
-        (force_break || folding->column + 1 + word->len > LINE_LIMIT)) {
+    if (folding->fold && !folding->at_indent &&
+        (force_break || folding->column + 1 + width >= LINE_LIMIT)) {
         buf_add_text(folding->out, "\n" INDENT);
         folding->column = INDENT_LEN;
-    } else if (folding->column > 0 && folding->column != INDENT_LEN) {
+        folding->at_indent = true;
+    }
+    if (!folding->at_indent) {
         buf_add_char(folding->out, ' ');
         folding->column++;
     }
+    folding->at_indent = false;
     buf_add_slice(folding->out, buf_slice(word));
-    folding->column += word->len;
+    folding->column += width;
 }
 
 void format_command(struct buf *out, const struct master_service *service, bool fold,
@@ -123,15 +131,16 @@ void format_command(struct buf *out, const struct master_service *service, bool 
         CLEANUP(buf_release) struct buf word = BUF_INIT;
         const char *argument = service->arguments[i];
         bool is_override;
+        size_t width;
 
         in_options = in_options && argument[0] == '-' && strcmp(argument, "--") != 0;
         is_override = in_options && strcmp(argument, "-o") == 0 && i + 1 < service->n_arguments;
-        add_word(&word, argument);
+        width = add_word(&word, argument);
         if (is_override) {
             buf_add_char(&word, ' ');
-            add_word(&word, service->arguments[++i]);
+            width += 1 + add_word(&word, service->arguments[++i]);
         }
-        put(&folding, &word, is_override || break_next);
+        put(&folding, &word, width, is_override || break_next);
         break_next = is_override;
     }
 }

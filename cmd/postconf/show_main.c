@@ -33,7 +33,7 @@ static void show(const struct postconf *postconf, const struct known *known)
 
     if (!value)
         return;
-    if (!postconf->options.expand) {
+    if (!postconf->options.expand || (known->row && known->row->type == PARAM_TYPE_RAW)) {
         print_assignment(&postconf->options, known->name, slice_from(value));
         return;
     }

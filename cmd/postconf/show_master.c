@@ -57,14 +57,14 @@ static void show_command(const struct postconf *postconf, const struct master_se
     const struct options *options = &postconf->options;
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-    if (options->json || options->no_values || !options->fold) {
+    if (options->json || options->no_values) {
         format_command(&text, service, false, 0);
         show_part(postconf, service, "field", "command", buf_slice(&text));
         return;
     }
     if (!options->no_names)
         buf_printf(&text, "%s/%s/command = ", service->name, service->fields[1]);
-    format_command(&text, service, true, text.len);
+    format_command(&text, service, options->fold, text.len);
     printf("%s\n", text.data);
 }
 
@@ -93,6 +93,7 @@ static void expand_in_service(const struct postconf *postconf,
     main_cf_serialize(&postconf->main_cf, &bytes);
     if (main_cf_unserialize(&scope, buf_slice(&bytes), &error) < 0)
         fatal(1, "%s", error.text);
+    main_cf_set(&scope, SLICE("service_name"), slice_from(service->name));
     for (size_t i = 0; i < service->n_overrides; i++)
         main_cf_set(&scope, slice_from(service->overrides[i].name),
                     slice_from(service->overrides[i].value));
@@ -129,12 +130,14 @@ static bool show_overrides(const struct postconf *postconf,
     }
     qsort(list, n, sizeof *list, by_name);
     for (size_t i = 0; i < n; i++) {
+        const struct param_row *row = param_row_find(slice_from(list[i]->name));
+        bool expand = postconf->options.expand && (!row || row->type != PARAM_TYPE_RAW);
         CLEANUP(buf_release) struct buf expanded = BUF_INIT;
 
-        if (postconf->options.expand)
+        if (expand)
             expand_in_service(postconf, service, list[i]->value, &expanded);
         show_part(postconf, service, "parameter", list[i]->name,
-                  postconf->options.expand ? buf_slice(&expanded) : slice_from(list[i]->value));
+                  expand ? buf_slice(&expanded) : slice_from(list[i]->value));
     }
     mem_free(list);
     return n > 0;

@@ -181,6 +181,34 @@ static int unbrace(struct slice *word, struct error *error)
     return words_unbrace(*word, word, error);
 }
 
+static int add_argument(struct master_service *service, struct slice word, bool is_assignment,
+                        struct arena *arena, struct error *error)
+{
+    if (unbrace(&word, error) < 0)
+        return -1;
+    service->arguments[service->n_arguments++] =
+        is_assignment ? assignment(service, word, arena) : arena_text(arena, word);
+    return 0;
+}
+
+/*
+ * An option word up to its "o" becomes words of its own ("-vo" gives "-v" and "-o"); returns
+ * what is behind the "o", and sets *is_override when there was one.
+ */
+static struct slice split_option(struct master_service *service, struct slice word,
+                                 struct arena *arena, bool *is_override)
+{
+    size_t o = slice_find(word, 'o');
+
+    *is_override = o < word.len;
+    if (!*is_override)
+        return word;
+    if (o > 1)
+        service->arguments[service->n_arguments++] = arena_text(arena, slice_sub(word, 0, o));
+    service->arguments[service->n_arguments++] = "-o";
+    return slice_from_offset(word, o + 1);
+}
+
 /* Words after the program. Options come first; what follows is the program's own affair. */
 static int parse_arguments(struct master_service *service, struct slice rest,
                            struct arena *arena, struct error *error)
@@ -193,23 +221,17 @@ static int parse_arguments(struct master_service *service, struct slice rest,
         n++;
     if (n > ARGUMENTS_MAX)
         return error_set(error, ERROR_PERMANENT, "more than %d words", ARGUMENTS_MAX);
-    service->arguments = arena_array(arena, const char *, 2 * n + 1);
+    service->arguments = arena_array(arena, const char *, 3 * n + 1);
     service->overrides = arena_array(arena, struct master_override, n + 1);
     while (words_next(&rest, WORDS_SPACE, &word)) {
-        if (in_options && !after_o) {
+        if (!after_o && in_options)
             in_options = slice_starts_with(word, "-") && !slice_equals(word, "--");
-            after_o = in_options && slice_starts_with(word, "-o");
-            if (after_o) {
-                service->arguments[service->n_arguments++] = "-o";
-                word = slice_from_offset(word, 2);
-                if (word.len == 0)
-                    continue;
-            }
-        }
-        if (unbrace(&word, error) < 0)
+        if (!after_o && in_options)
+            word = split_option(service, word, arena, &after_o);
+        if (after_o && word.len == 0)
+            continue; /* the assignment is the next word */
+        if (add_argument(service, word, after_o, arena, error) < 0)
             return -1;
-        service->arguments[service->n_arguments++] =
-            after_o ? assignment(service, word, arena) : arena_text(arena, word);
         after_o = false;
     }
     return 0;

@@ -9,7 +9,7 @@ static const char *const sample =
     "smtp      inet  n       -       n       -       -       smtpd\n"
     "  -o a=b -v -o { c = d e }\n"
     "# comment\n"
-    "  -o{f=g}\n"
+    "  -vo{f=g}\n"
     "\n"
     "pickup    unix  n       -       y       60      1       pickup\n"
     "flush     unix  n       -       -       1000?   0       flush\n"
@@ -39,7 +39,7 @@ static void test_parse_accepts(void **state)
     assert_true(service->is_unprivileged);
     assert_int_equal(service->process_limit, MASTER_LIMIT_DEFAULT);
     assert_int_equal(service->line, 2);
-    assert_int_equal(service->n_arguments, 7);
+    assert_int_equal(service->n_arguments, 8);
     assert_string_equal(service->arguments[4], "c=d e");
     assert_int_equal(service->n_overrides, 3);
     assert_string_equal(service->overrides[1].name, "c");
