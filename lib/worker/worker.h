@@ -4,17 +4,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "ipc/channel.h"
 #include "net/endpoint.h"
 #include "net/stream.h"
 
-#include <stdbool.h>
-
 /* One accepted connection of a service that does not speak our messages. */
 struct worker_client {
     struct stream stream;
-    struct endpoint peer;  /* AF_UNSPEC for Unix sockets */
+    struct endpoint peer; /* AF_UNSPEC for Unix sockets */
     struct endpoint local;
 };
 
@@ -32,13 +32,15 @@ struct worker {
     /* After privileges are gone; a coroutine: may wait, may spawn coroutines. */
     void (*started)(void);
 
-    /* Exactly one of these three. Each runs as a coroutine, or plainly where sessions are 1. */
-    void (*serve)(struct worker_client *client);           /* owns the connection until return */
+    /* One of these four. Each runs as a coroutine, or plainly where sessions are 1. */
+    void (*serve)(struct worker_client *client); /* owns the connection until return */
     /* One message arrived; answer on the channel (the skeleton flushes). Between the call and
      * its return a slot is taken. -1: close the connection. */
     int (*request)(struct channel *channel, enum message_number number, struct slice body);
     /* Trigger bytes on a socket, fifo or from master's wakeup ("W"); called in turn. */
-    void (*trigger)(struct slice bytes);
+    void (*trigger)(struct slice bytes); /* `request` may have it as well */
+    /* A datagram socket can be read: receive what there is, without waiting. */
+    void (*receive)(int socket);
 
     void (*draining)(void); /* reload, retirement or stop has begun; may be NULL */
 };
@@ -50,14 +52,11 @@ const char *worker_service(void);
 bool worker_is_draining(void);   /* no new work: finish and return */
 bool worker_is_stressed(void);   /* all slots of the service are taken */
 bool worker_is_standalone(void); /* run by hand (sendmail -bs), not by master */
-bool worker_is_privileged(void); /* master runs as root: users can be changed */
-
 /*
- * For a service with `serve` whose connections sit idle between jobs: bracket a job, so that
- * slots and max_use count jobs. `request` does it by itself.
+ * Master runs as root: users can be changed. A worker with needs_root then has mail_owner as
+ * its effective user; seteuid(0) gives root back.
  */
-MUST_USE MAY_WAIT int worker_job_begin(void);
-void worker_job_end(void);
+bool worker_is_privileged(void);
 
 /* After a fork in a worker, before exec of a user's command: undo limits, signals, log fd. */
 void worker_child_prepare(void);

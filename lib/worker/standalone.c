@@ -1,0 +1,91 @@
+/*
+ * A worker run by hand, as sendmail -bs runs smtpd: one session on standard input and output,
+ * with the rights of who started it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "net/socket.h"
+#include "worker/logging.h"
+#include "worker/process.h"
+
+static ssize_t read_input(struct stream *stream, void *data, size_t len, unsigned *wait_for)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    (void)stream;
+    /* Not O_NONBLOCK: the terminal or pipe is somebody else's, too. */
+    if (poll(&input, 1, 0) == 0) {
+        *wait_for = EPOLLIN;
+        errno = EAGAIN;
+        return -1;
+    }
+    return read(STDIN_FILENO, data, len);
+}
+
+static ssize_t write_output(struct stream *stream, const void *data, size_t len,
+                            unsigned *wait_for)
+{
+    (void)stream;
+    *wait_for = EPOLLOUT;
+    return write(STDOUT_FILENO, data, len);
+}
+
+static void release_nothing(struct stream *stream)
+{
+    (void)stream;
+}
+
+static const struct stream_layer terminal = {
+    .read = read_input, .write = write_output, .release = release_nothing};
+
+static void load(const char *program)
+{
+    struct worker_arguments *arguments = &process.arguments;
+    const struct conf_request request = {.program = process.worker->name,
+                                         .service = arguments->service,
+                                         .overrides = arguments->overrides,
+                                         .n_overrides = arguments->n_overrides,
+                                         .trust = CONF_TRUST_CALLER};
+    struct error error = ERROR_INIT;
+
+    if (conf_load(&request, &error) < 0)
+        fatal(1, "%s", error.text);
+    logging_open(program, LOGGING_COMMAND);
+    if (chdir(params.queue_directory) < 0)
+        fatal(1, "chdir %s: %m", params.queue_directory);
+}
+
+int worker_run_standalone(const char *program)
+{
+    const struct worker *worker = process.worker;
+    struct worker_client client = {.peer = {.len = 0}};
+
+    if (!worker->serve)
+        fatal(1, "%s is started by the master daemon, not by hand", program);
+    load(program);
+    process.is_plain = true;
+    if (worker->arguments)
+        worker->arguments(process.arguments.argc, process.arguments.argv);
+    if (worker->before_jail)
+        worker->before_jail();
+    if (worker->started)
+        worker->started();
+    /* An SMTP peer may well be a socket: then its address is known. */
+    if (socket_peer(STDIN_FILENO, &client.peer) < 0 ||
+        socket_local(STDIN_FILENO, &client.local) < 0)
+        client.peer.len = client.local.len = 0;
+    stream_init(&client.stream, STDIN_FILENO);
+    if (fd_set_nonblocking(STDIN_FILENO, false) < 0)
+        fatal(1, "standard input: %m");
+    stream_set_layer(&client.stream, &terminal, NULL);
+    worker->serve(&client);
+    stream_release(&client.stream);
+    return 0;
+}

@@ -1,0 +1,183 @@
+/*
+ * What every daemon's main() is: configuration from master, the program's tables, the jail,
+ * work until there is none, and a good end.
+ */
+#include "worker/worker.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "ipc/client.h"
+#include "worker/logging.h"
+#include "worker/process.h"
+
+struct worker_process process;
+
+const char *worker_service(void)
+{
+    return process.arguments.service;
+}
+
+bool worker_is_draining(void)
+{
+    return process.is_draining;
+}
+
+bool worker_is_stressed(void)
+{
+    return process.is_stressed;
+}
+
+bool worker_is_standalone(void)
+{
+    return process.arguments.is_standalone;
+}
+
+bool worker_is_privileged(void)
+{
+    return process.is_privileged;
+}
+
+void worker_drain(void)
+{
+    if (process.is_draining)
+        return;
+    process.is_draining = true;
+    worker_set_state(SCOREBOARD_DRAINING);
+    if (process.worker->draining)
+        process.worker->draining();
+    if (!process.is_plain)
+        worker_loop_drain();
+}
+
+/* User commands must not inherit what master gave us. */
+static void close_on_exec(void)
+{
+    int n = WORKER_FD_LISTEN + process.arguments.n_listeners;
+
+    for (int fd = WORKER_FD_CONFIG; fd < n; fd++) {
+        if (fd_set_cloexec(fd, true) < 0)
+            fatal(1, "descriptor %d from master: %m", fd);
+    }
+}
+
+static void adopt_configuration(void)
+{
+    struct worker_arguments *arguments = &process.arguments;
+    const struct conf_request request = {.program = process.worker->name,
+                                         .service = arguments->service,
+                                         .overrides = arguments->overrides,
+                                         .n_overrides = arguments->n_overrides,
+                                         .trust = CONF_TRUST_CALLER};
+    struct error error = ERROR_INIT;
+    struct stat status;
+
+    if (fstat(WORKER_FD_CONFIG, &status) < 0 || status.st_size <= 0)
+        fatal(1, "configuration from master: %m");
+    size_t size = (size_t)status.st_size;
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, WORKER_FD_CONFIG, 0);
+
+    if (bytes == MAP_FAILED)
+        fatal(1, "map configuration: %m");
+    if (conf_adopt(slice_of(bytes, size), &request, &error) < 0)
+        fatal(1, "%s", error.text);
+    munmap(bytes, size);
+    close(WORKER_FD_CONFIG);
+}
+
+static void join_scoreboard(void)
+{
+    struct worker_limits *limits = &process.limits;
+    struct error error = ERROR_INIT;
+
+    if (worker_compute_limits(limits, process.worker, process.arguments.service,
+                              process.arguments.process_limit, &error) < 0)
+        fatal(1, "%s", error.text);
+    process.scoreboard = scoreboard_map(WORKER_FD_SCOREBOARD);
+    if (!process.scoreboard)
+        fatal(1, "map scoreboard: %m");
+    close(WORKER_FD_SCOREBOARD);
+    process.row = &process.scoreboard->rows[process.arguments.row];
+    atomic_store(&process.scoreboard->slot_limit, limits->slot_limit);
+    atomic_store(&process.scoreboard->n_spread, limits->n_spread);
+    process.jobs_limit = process.worker->stays || params.max_use <= 0
+                             ? UINT64_MAX
+                             : (uint64_t)params.max_use * limits->slots;
+    process.is_plain = process.worker->sessions_per_process == 1;
+    process.idle_since = time_now_ms();
+}
+
+static void greet_master(void)
+{
+    const struct control_message hello = {.word = CONTROL_HELLO,
+                                          .n_max = process.limits.n_max,
+                                          .counts_draining = process.limits.counts_draining};
+
+    if (send(WORKER_FD_CONTROL, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
+        fatal(1, "master is gone: %m");
+}
+
+static void prepare(const char *program)
+{
+    const struct worker *worker = process.worker;
+
+    close_on_exec();
+    adopt_configuration();
+    log_verbosity = process.arguments.n_verbose;
+    logging_open(program, LOGGING_DAEMON);
+    join_scoreboard();
+    process.is_privileged = geteuid() == 0;
+    client_set_idle_limit(params.ipc_idle);
+    if (worker->arguments)
+        worker->arguments(process.arguments.argc, process.arguments.argv);
+    if (worker->before_jail)
+        worker->before_jail();
+    worker_enter_jail();
+}
+
+int worker_main(const struct worker *worker, int argc, char **argv)
+{
+    const char *slash = strrchr(argv[0], '/');
+    const char *program = slash ? slash + 1 : argv[0];
+
+    process.worker = worker;
+    umask(077);
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR)
+        fatal(1, "signals: %m");
+    worker_parse_arguments(&process.arguments, argc, argv);
+    if (process.arguments.is_standalone)
+        return worker_run_standalone(program);
+    prepare(program);
+    greet_master();
+    if (process.is_plain)
+        worker_run_plain();
+    else
+        worker_run_loop();
+    return 0;
+}
+
+void worker_child_prepare(void)
+{
+    struct rlimit limit;
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGHUP, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
+    /* Programs that close every descriptor they might have take long with master's limit. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 1024) {
+        limit.rlim_cur = 1024;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
