@@ -114,12 +114,12 @@ static bool parse_rule(struct cidr_table *cidr, struct cidr_rule *rule, struct s
 static bool parse_endif(const struct rule_list *list, struct slice line,
                         const struct table_source *source)
 {
-    if (!rule_list_in_if(list)) {
-        rule_warn("cidr", source, "ENDIF without IF: skipping this rule");
-        return false;
-    }
     if (skip_word(line, sizeof("ENDIF") - 1).len) {
         rule_warn("cidr", source, "garbage after ENDIF: skipping this rule");
+        return false;
+    }
+    if (!rule_list_in_if(list)) {
+        rule_warn("cidr", source, "ENDIF without IF: skipping this rule");
         return false;
     }
     return true;

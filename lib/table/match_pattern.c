@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/words.h"
@@ -21,8 +22,9 @@ struct reading {
     struct reading *outer;
     bool is_file;
     bool is_negated;
-    struct table_source source;
-    struct slice rest; /* of the value, or of the file's current line */
+    struct buf contents; /* of the file */
+    struct slice lines;  /* that are not read yet */
+    struct slice rest;   /* of the value, or of the file's current line */
 };
 
 struct parser {
@@ -94,37 +96,72 @@ static void end_reading(struct parser *parser)
     if (!ended->is_file)
         return;
     parser->depth--;
-    table_shared_take_watch(&ended->source.watch);
-    table_source_release(&ended->source);
+    buf_release(&ended->contents);
     mem_free(ended);
+}
+
+/* Read all of it, and have it watched for changes. */
+static int read_file(const char *path, struct buf *contents, struct error *error)
+{
+    struct file_watch watch;
+
+    if (file_watch_open(&watch, "open file", path, error) < 0)
+        return -1;
+    if (fd_read_all(watch.fd, contents, SOURCE_MAX_BYTES, error) < 0) {
+        file_watch_close(&watch);
+        return error_context(error, "%s", path);
+    }
+    table_shared_take_watch(&watch);
+    return 0;
+}
+
+static void add_unreadable_file(struct parser *parser, const char *path, bool is_negated,
+                                const struct error *error)
+{
+    CLEANUP(buf_release) struct buf spec = BUF_INIT;
+    struct match_pattern *pattern = add_pattern(parser, is_negated);
+
+    buf_printf(&spec, "non-existent:%s", path);
+    pattern->table = table_unavailable(spec.data, error->text);
+    pattern->is_own_table = true;
+    report(parser, error);
 }
 
 static void begin_file(struct parser *parser, struct slice word, bool is_negated)
 {
-    const char *path = arena_text(&parser->list->arena, word);
-    struct reading *file = mem_new(struct reading);
+    CLEANUP(mem_free_text) char *path = slice_dup(word);
+    struct buf contents = BUF_INIT;
     struct error error = ERROR_INIT;
+    struct reading *file;
 
     if (parser->depth >= FILES_MAX_DEPTH)
         error_set(&error, ERROR_PERMANENT, "open file %s: too many files in files", path);
     else
-        (void)!table_source_open(&file->source, "open file", path, &error);
+        (void)!read_file(path, &contents, &error);
     if (error.kind != ERROR_NONE) {
-        const char *spec = arena_printf(&parser->list->arena, "non-existent:%s", path);
-
-        struct match_pattern *pattern = add_pattern(parser, is_negated);
-
-        pattern->table = table_unavailable(spec, error.text);
-        pattern->is_own_table = true;
-        report(parser, &error);
-        mem_free(file);
+        buf_release(&contents);
+        add_unreadable_file(parser, path, is_negated, &error);
         return;
     }
+    file = mem_new(struct reading);
     file->is_file = true;
     file->is_negated = is_negated;
+    file->contents = contents;
+    file->lines = buf_slice(&contents);
     file->outer = parser->reading;
     parser->reading = file;
     parser->depth++;
+}
+
+/* The next line of the file that is no comment. */
+static bool next_line(struct reading *reading)
+{
+    while (reading->lines.len) {
+        reading->rest = slice_trim(slice_split(&reading->lines, '\n'));
+        if (reading->rest.len && reading->rest.ptr[0] != '#')
+            return true;
+    }
+    return false;
 }
 
 static void parse_word(struct parser *parser, struct slice word)
@@ -152,7 +189,7 @@ static void parse_next(struct parser *parser)
     struct slice word;
 
     if (!words_next(&reading->rest, WORDS_COMMA_SPACE, &word)) {
-        if (!reading->is_file || !table_source_next(&reading->source, &reading->rest))
+        if (!next_line(reading))
             end_reading(parser);
         return;
     }

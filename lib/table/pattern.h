@@ -35,19 +35,22 @@ struct pattern_span {
 enum pattern_match { PATTERN_MATCH, PATTERN_NO_MATCH, PATTERN_TROUBLE };
 
 struct pattern_use {
-    bool needs_groups, is_binary;
+    bool needs_groups; /* somebody will ask where they matched */
+    bool is_binary;    /* the keys are raw bytes */
 };
 
 struct pattern_engine {
     const char *type;
     const char *out_of_range;     /* warning about $0 */
     const char *unclosed_outcome; /* "skipping this rule" */
+    uint32_t default_flags;
+    /* Apply the flags (letters up to white space) to *bits. False after rule_warn. */
+    bool (*parse_flags)(struct slice flags, uint32_t *bits, const struct table_source *source);
     /*
-     * Compile a NUL-terminated pattern with its flags (up to white space). NULL after a warning
-     * through rule_warn. *n_groups is the number of groups in it. needs_groups is false when
-     * nobody will ask where they matched; with is_binary the keys are raw bytes.
+     * Compile a NUL-terminated pattern. NULL after a warning through rule_warn. *n_groups is
+     * the number of groups in it.
      */
-    void *(*compile)(const char *pattern, struct slice flags, const struct pattern_use *use,
+    void *(*compile)(const char *pattern, uint32_t bits, const struct pattern_use *use,
                      size_t *n_groups, const struct table_source *source);
     /* spans has room for n_spans; what the pattern has less of is set to -1. On trouble the
      * reason is in text. */

@@ -12,7 +12,8 @@
 /* "!/pattern/flags" */
 struct expression {
     bool is_negated;
-    struct slice pattern, flags;
+    struct slice pattern;
+    uint32_t flags;
 };
 
 static struct slice skip_space(struct slice text)
@@ -35,7 +36,7 @@ static bool take_expression(const struct pattern_reader *reader, struct slice *l
                             struct expression *expression)
 {
     const struct pattern_engine *engine = reader->engine;
-    struct slice text = skip_space(*line);
+    struct slice text = skip_space(*line), flags;
     char delimiter;
     size_t end;
 
@@ -58,9 +59,10 @@ static bool take_expression(const struct pattern_reader *reader, struct slice *l
     }
     expression->pattern = slice_sub(text, 0, end);
     text = slice_from_offset(text, end + 1);
-    expression->flags = slice_sub(text, 0, slice_find_any(text, SPACE));
-    *line = skip_space(slice_from_offset(text, expression->flags.len));
-    return true;
+    flags = slice_sub(text, 0, slice_find_any(text, SPACE));
+    *line = skip_space(slice_from_offset(text, flags.len));
+    expression->flags = engine->default_flags;
+    return engine->parse_flags(flags, &expression->flags, reader->source);
 }
 
 static bool compile(const struct pattern_reader *reader, const struct expression *expression,

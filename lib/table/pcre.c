@@ -68,18 +68,14 @@ static void pcre_release(void *compiled)
     mem_free(pcre);
 }
 
-static void *pcre_compile(const char *pattern, struct slice flags,
-                          const struct pattern_use *use, size_t *n_groups,
-                          const struct table_source *source)
+static void *pcre_compile(const char *pattern, uint32_t bits, const struct pattern_use *use,
+                          size_t *n_groups, const struct table_source *source)
 {
-    uint32_t bits = PCRE2_CASELESS | PCRE2_DOTALL;
     uint32_t captures = 0;
     PCRE2_SIZE offset;
     struct pcre *pcre;
     int result;
 
-    if (!parse_flags(flags, &bits, source))
-        return NULL;
     if (params.smtputf8_enable && !use->is_binary)
         bits |= PCRE2_UTF;
     pcre = mem_new(struct pcre);
@@ -129,6 +125,8 @@ static const struct pattern_engine engine = {
     .type = "pcre",
     .out_of_range = "out of range",
     .unclosed_outcome = "ignoring this rule",
+    .default_flags = PCRE2_CASELESS | PCRE2_DOTALL,
+    .parse_flags = parse_flags,
     .compile = pcre_compile,
     .match = pcre_match,
     .release = pcre_release,

@@ -9,7 +9,7 @@
 
 #define FEW_MATCHES 10
 
-static bool parse_flags(struct slice flags, int *bits, const struct table_source *source)
+static bool parse_flags(struct slice flags, uint32_t *bits, const struct table_source *source)
 {
     for (size_t i = 0; i < flags.len; i++) {
         switch (flags.ptr[i]) {
@@ -31,18 +31,13 @@ static bool parse_flags(struct slice flags, int *bits, const struct table_source
     return true;
 }
 
-static void *regexp_compile(const char *pattern, struct slice flags,
-                            const struct pattern_use *use, size_t *n_groups,
-                            const struct table_source *source)
+static void *regexp_compile(const char *pattern, uint32_t bits, const struct pattern_use *use,
+                            size_t *n_groups, const struct table_source *source)
 {
-    int bits = REG_EXTENDED | REG_ICASE | (use->needs_groups ? 0 : REG_NOSUB);
-    regex_t *expression;
-    int result;
+    regex_t *expression = mem_new(regex_t);
+    int result =
+        regcomp(expression, pattern, (int)(bits | (use->needs_groups ? 0 : REG_NOSUB)));
 
-    if (!parse_flags(flags, &bits, source))
-        return NULL;
-    expression = mem_new(regex_t);
-    result = regcomp(expression, pattern, bits);
     if (result != 0) {
         char text[128];
 
@@ -98,6 +93,8 @@ static const struct pattern_engine engine = {
     .type = "regexp",
     .out_of_range = "out-of-range",
     .unclosed_outcome = "skipping this rule",
+    .default_flags = REG_EXTENDED | REG_ICASE,
+    .parse_flags = parse_flags,
     .compile = regexp_compile,
     .match = regexp_match,
     .release = regexp_release,

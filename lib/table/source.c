@@ -23,6 +23,19 @@ int table_source_open(struct table_source *source, const char *verb, const char 
     return 0;
 }
 
+int table_source_open_fd(struct table_source *source, const char *name, int fd,
+                         struct error *error)
+{
+    *source = TABLE_SOURCE_INIT;
+    source->name = name;
+    if (fd_read_all(fd, &source->contents, SOURCE_MAX_BYTES, error) < 0) {
+        table_source_release(source);
+        return error_context(error, "%s", name);
+    }
+    logical_lines_init(&source->lines, buf_slice(&source->contents));
+    return 0;
+}
+
 /* All rules of the text must be in braces of their own. */
 static int check_inline_rules(struct slice rules, struct error *error)
 {
@@ -71,19 +84,24 @@ static bool next_inline_rule(struct table_source *source)
     return true;
 }
 
+static bool next_line(struct table_source *source)
+{
+    if (source->is_inline)
+        return next_inline_rule(source);
+    if (!logical_lines_next(&source->lines, &source->text))
+        return false;
+    source->line = source->lines.line;
+    return true;
+}
+
 bool table_source_next(struct table_source *source, struct slice *line)
 {
-    if (source->is_inline) {
-        if (!next_inline_rule(source))
-            return false;
-    } else {
-        if (!logical_lines_next(&source->lines, &source->text))
-            return false;
-        source->line = source->lines.line;
-    }
-    *line = buf_slice(&source->text);
-    if (line->len && ascii_is_space(line->ptr[0]))
+    while (next_line(source)) {
+        *line = buf_slice(&source->text);
+        if (line->len == 0 || !ascii_is_space(line->ptr[0]))
+            return true;
         log_warning("%s: logical line must not start with whitespace: \"%.30s\"", source->name,
                     line->ptr);
-    return true;
+    }
+    return false;
 }

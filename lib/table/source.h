@@ -27,6 +27,9 @@ struct table_source {
 /* Read the file at path. Temporary error: "<verb> PATH: No such file or directory". */
 MUST_USE int table_source_open(struct table_source *source, const char *verb, const char *path,
                                struct error *error);
+/* The same from a descriptor that stays the caller's, such as standard input. */
+MUST_USE int table_source_open_fd(struct table_source *source, const char *name, int fd,
+                                  struct error *error);
 /*
  * The same, or take the rules out of name when it starts with a brace. type is for the error:
  * "cidr map: missing '}' in ...".
@@ -40,7 +43,6 @@ void table_source_release(struct table_source *source); /* for CLEANUP */
 
 /*
  * The next line, NUL-terminated and valid until the next call; false at the end. A line that
- * starts with white space and has nothing to continue gets a warning in the log; it is returned
- * all the same.
+ * starts with white space and has nothing to continue is passed over with a warning in the log.
  */
 bool table_source_next(struct table_source *source, struct slice *line);
