@@ -75,10 +75,24 @@ static void validate_user_name(void *context, struct slice name)
         add_known(postconf, name, CLASS_USER, NULL);
 }
 
-static bool is_service_name(const struct postconf *postconf, struct slice name)
+/* Programs that deliver mail have the qmgr's parameters under their service's name. */
+static bool is_delivery_program(const char *program)
+{
+    static const char *const programs[] = {"local", "error", "virtual", "smtp", "lmtp", "pipe"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+        if (strcmp(program, programs[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_delivery_service(const struct postconf *postconf, struct slice name)
 {
     for (size_t i = 0; i < postconf->master_cf.n_services; i++) {
-        if (slice_equals(name, postconf->master_cf.services[i].name))
+        const struct master_service *service = &postconf->master_cf.services[i];
+
+        if (slice_equals(name, service->name) && is_delivery_program(service->program))
             return true;
     }
     return false;
@@ -94,23 +108,12 @@ static void collect_rows(struct postconf *postconf)
 
         if (row->kind != PARAM_KIND_TEMPLATE)
             add_known(postconf, name,
-                      param_template_find(name, &service) && is_service_name(postconf, service)
+                      param_template_find(name, &service) &&
+                              is_delivery_service(postconf, service)
                           ? CLASS_SERVICE
                           : CLASS_BUILTIN,
                       row);
     }
-}
-
-/* Programs that deliver mail have the qmgr's parameters under their service's name. */
-static bool is_delivery_program(const char *program)
-{
-    static const char *const programs[] = {"local", "error", "virtual", "smtp", "lmtp", "pipe"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-        if (strcmp(program, programs[i]) == 0)
-            return true;
-    }
-    return false;
 }
 
 static bool template_applies(const struct param_row *row, const struct master_service *service)
