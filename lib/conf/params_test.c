@@ -41,6 +41,7 @@ static int load(struct params *into, const char *text, const char *program, stru
 
     main_cf_init(&main_cf);
     assert_int_equal(main_cf_parse(&main_cf, slice_from(text), "main.cf", error), 0);
+    main_cf_set_computed(&main_cf, "myhostname", "host.example.com");
     return params_load(into, &main_cf, program, arena, error);
 }
 
