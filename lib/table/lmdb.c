@@ -7,10 +7,14 @@
 #include <lmdb.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "table/drivers.h"
 #include "table/lmdb_writer.h"
 #include "table/watch.h"
+
+#define SOURCE_AGE_SECONDS 100
 
 struct lmdb_table {
     struct table table;
@@ -38,6 +42,20 @@ static void lmdb_close(struct table *table)
     mem_free(lmdb);
 }
 
+/* Beyond the end of the file the map has no memory behind it. */
+static int check_size(struct lmdb_table *lmdb)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int result = mdb_env_info(lmdb->env, &info);
+
+    if (result == 0)
+        result = mdb_env_stat(lmdb->env, &stat);
+    if (result == 0 && (uint64_t)lmdb->watch.seen.st_size / stat.ms_psize <= info.me_last_pgno)
+        result = MDB_CORRUPTED;
+    return result;
+}
+
 /* The whole of opening; on failure the LMDB error code. The environment has its own descriptor.
  */
 static int open_environment(struct lmdb_table *lmdb, const char *path)
@@ -48,6 +66,8 @@ static int open_environment(struct lmdb_table *lmdb, const char *path)
         result = mdb_env_open(lmdb->env, path,
                               MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
     if (result == 0)
+        result = check_size(lmdb);
+    if (result == 0)
         result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->txn);
     if (result == 0)
         result = mdb_dbi_open(lmdb->txn, NULL, 0, &lmdb->dbi);
@@ -56,6 +76,16 @@ static int open_environment(struct lmdb_table *lmdb, const char *path)
         mdb_txn_reset(lmdb->txn);
     }
     return result;
+}
+
+/* The administrator may have forgotten postmap; a source that is being edited is no news. */
+static void warn_if_older(const struct lmdb_table *lmdb, const char *source)
+{
+    struct stat status;
+
+    if (stat(source, &status) == 0 && status.st_mtime > lmdb->watch.seen.st_mtime &&
+        status.st_mtime < time_wall_seconds() - SOURCE_AGE_SECONDS)
+        log_warning("database %s is older than source file %s", lmdb->watch.path, source);
 }
 
 static struct table *lmdb_open(const char *name, const struct table_options *options,
@@ -75,10 +105,11 @@ static struct table *lmdb_open(const char *name, const struct table_options *opt
     result = open_environment(lmdb, path.data);
     if (result != 0) {
         error_set(error, ERROR_TEMPORARY, "open database %s: %s", path.data,
-                  mdb_strerror(result));
+                  result == MDB_CORRUPTED ? "the file is truncated" : mdb_strerror(result));
         lmdb_close(&lmdb->table);
         return NULL;
     }
+    warn_if_older(lmdb, name);
     return &lmdb->table;
 }
 

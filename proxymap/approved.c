@@ -1,0 +1,102 @@
+/*
+ * The set of approved tables.
+ */
+#include "approved.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/master_cf.h"
+#include "table/mention.h"
+#include "table/shared.h"
+
+static struct hash approved = {.key_case = HASH_EXACT}; /* spec -> struct table, open */
+
+static void approve(struct slice spec)
+{
+    struct error error = ERROR_INIT;
+
+    while (slice_starts_with(spec, "proxy:"))
+        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
+    if (hash_has(&approved, spec) || slice_find(spec, ':') == spec.len)
+        return;
+    CLEANUP(mem_free_text) char *text = slice_dup(spec);
+
+    hash_set(&approved, spec, table_shared(text, NULL, &error));
+    if (error.kind != ERROR_NONE)
+        log_error("%s", error.text);
+}
+
+static void approve_proxied(const char *list)
+{
+    struct slice rest = slice_from(list);
+    struct table_mention mention;
+
+    while (table_mention_next(&rest, &mention)) {
+        if (slice_equals(mention.type, "proxy"))
+            approve(mention.name);
+    }
+}
+
+static void approve_blocking(const char *value)
+{
+    struct slice rest = slice_from(value);
+    struct table_mention mention;
+
+    while (table_mention_next(&rest, &mention)) {
+        if (table_driver_find(mention.type)->may_block)
+            approve(mention.spec);
+    }
+}
+
+static void approve_blocking_in_main_cf(void)
+{
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *entry;
+
+    while (hash_next(&conf_main_cf()->entries, &cursor, &name, &entry)) {
+        const char *value = conf_lookup(((const struct main_cf_entry *)entry)->name);
+
+        if (value)
+            approve_blocking(value);
+    }
+}
+
+static void approve_blocking_in_master_cf(void)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+    CLEANUP(master_cf_release) struct master_cf master_cf;
+    struct error error;
+
+    master_cf_init(&master_cf);
+    buf_printf(&path, "%s/master.cf", params.config_directory);
+    if (master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, &error) < 0)
+        return; /* master has read it, and says what is wrong */
+    for (size_t i = 0; i < master_cf.n_services; i++) {
+        const struct master_service *service = &master_cf.services[i];
+
+        for (size_t o = 0; o < service->n_overrides; o++) {
+            CLEANUP(buf_release) struct buf value = BUF_INIT;
+
+            if (main_cf_expand(conf_main_cf(), service->overrides[o].value, &value, &error) ==
+                0)
+                approve_blocking(value.data);
+        }
+    }
+}
+
+void approved_open(const char *list)
+{
+    approve_proxied(list);
+    approve_blocking_in_main_cf();
+    approve_blocking_in_master_cf();
+}
+
+struct table *approved_find(struct slice spec)
+{
+    while (slice_starts_with(spec, "proxy:"))
+        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
+    return hash_get(&approved, spec);
+}
