@@ -149,16 +149,23 @@ static void check(const struct seen *seen)
     check_without(seen, 'P', "Cdn#");
 }
 
+static bool is_about_files(enum postconf_subject subject)
+{
+    return subject == SUBJECT_MAIN || subject == SUBJECT_MASTER_ENTRY ||
+           subject == SUBJECT_MASTER_FIELD || subject == SUBJECT_MASTER_PARAM;
+}
+
 static void set_arguments(struct options *options, const struct seen *seen, int argc,
                           char **argv)
 {
     for (int i = optind; i < argc; i++)
         options->arguments[options->n_arguments++] = argv[i];
-    if (options->action == ACTION_SHOW && options->n_arguments > 0 && !options->defaults &&
-        !options->non_default && strchr(options->arguments[0], '=') &&
-        (options->subject == SUBJECT_MAIN || options->subject == SUBJECT_MASTER_ENTRY ||
-         options->subject == SUBJECT_MASTER_FIELD || options->subject == SUBJECT_MASTER_PARAM))
+    if (options->n_arguments > 0 && !options->defaults && !options->non_default &&
+        strchr(options->arguments[0], '=') && is_about_files(options->subject)) {
+        if (options->action == ACTION_REMOVE || options->action == ACTION_COMMENT_OUT)
+            fatal(1, "specify one of -e -%c", options->action == ACTION_REMOVE ? 'X' : '#');
         options->action = ACTION_EDIT;
+    }
     if (options->action != ACTION_SHOW && options->n_arguments == 0)
         fatal(1, "%s",
               seen->letter['e'] ? "-e requires name=value argument"
