@@ -64,6 +64,16 @@ void installation_directories(struct buf *commands, struct buf *daemons)
     }
 }
 
+/*
+ * Postfix 3.12 uses TLS by default from this level on. postconf -d shows the default of level
+ * 0, which is empty.
+ */
+static void compute_tls_level(struct main_cf *main_cf)
+{
+    if (main_cf_level_is(main_cf, "3.11"))
+        main_cf_set_computed(main_cf, "smtp_tls_security_level", "may");
+}
+
 void params_compute_process(struct main_cf *main_cf)
 {
     CLEANUP(buf_release) struct buf commands = BUF_INIT;
@@ -77,6 +87,7 @@ void params_compute_process(struct main_cf *main_cf)
     main_cf_set_computed(main_cf, "command_directory", commands.data);
     main_cf_set_computed(main_cf, "daemon_directory", daemons.data);
     main_cf_set_computed(main_cf, "tassis_version", TASSIS_VERSION);
+    compute_tls_level(main_cf);
 }
 
 int params_compute_host(struct main_cf *main_cf, struct error *error)
