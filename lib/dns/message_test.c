@@ -1,11 +1,7 @@
 #include "dns/message.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
 #include "base/buf.h"
+#include "base/test.h"
 
 /* Packets are put together from these: a header with counts, a question, records. */
 #define HEADER(flags, answers, authority) \
