@@ -1,0 +1,368 @@
+#include "destination.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+#include "conf/params.h"
+#include "dns/dns.h"
+#include "options.h"
+
+/* How the next hop is written. */
+struct target {
+    struct slice host;
+    struct slice unix_path;
+    uint16_t port;
+    bool use_mx;
+    bool has_port;
+};
+
+enum { HOSTS_MAX = 200 };
+
+struct slice destination_next(struct slice *rest)
+{
+    return slice_word(rest, ", \t\r\n");
+}
+
+static int fail(struct arena *arena, struct dsn *dsn, const char *status, const char *text)
+{
+    *dsn = (struct dsn){.reason = arena_slice(arena, slice_from(text))};
+    memcpy(dsn->status, status, strlen(status) + 1);
+    dsn->action = *status == '4' ? "delayed" : "failed";
+    return -1;
+}
+
+static bool parse_port(struct slice text, uint16_t *port)
+{
+    CLEANUP(mem_free_text) char *name = slice_dup(text);
+    int64_t number;
+
+    if (slice_to_int(text, 1, 65535, &number)) {
+        *port = (uint16_t)number;
+        return true;
+    }
+    const struct servent *entry = getservbyname(name, "tcp");
+    if (entry)
+        *port = ntohs((uint16_t)entry->s_port);
+    return entry != NULL;
+}
+
+/* "[host]:port", "[host]", "host:port", "host"; an IPv6 address stands in brackets. */
+static bool parse_target(struct slice nexthop, struct target *target)
+{
+    struct slice rest = nexthop;
+
+    *target = (struct target){.port = options.default_port, .use_mx = !options.is_lmtp};
+    if (options.is_lmtp && slice_starts_with(nexthop, "unix:")) {
+        target->unix_path = slice_from_offset(nexthop, strlen("unix:"));
+        return target->unix_path.len > 0;
+    }
+    if (slice_starts_with(rest, "inet:"))
+        rest = slice_from_offset(rest, strlen("inet:"));
+    if (slice_starts_with(rest, "[")) {
+        size_t end = slice_find(rest, ']');
+        if (end == rest.len)
+            return false;
+        target->host = slice_sub(rest, 1, end - 1);
+        target->use_mx = false;
+        rest = slice_from_offset(rest, end + 1);
+        if (rest.len > 0 && *rest.ptr != ':')
+            return false;
+        if (slice_starts_with_nocase(target->host, "ipv6:"))
+            target->host = slice_from_offset(target->host, strlen("ipv6:"));
+    } else {
+        size_t colon = slice_find(rest, ':');
+        target->host = slice_sub(rest, 0, colon);
+        rest = slice_from_offset(rest, colon);
+    }
+    target->has_port = rest.len > 1;
+    if (target->has_port && !parse_port(slice_from_offset(rest, 1), &target->port))
+        return false;
+    return target->host.len > 0;
+}
+
+/* -- collecting addresses
+ * ---------------------------------------------------------------------- */
+
+struct search {
+    struct arena *arena;
+    deadline_t until;
+    struct host_list *list;
+    struct dsn *dsn; /* of the last failure */
+    uint16_t port;
+};
+
+static int failed_lookup(struct search *search, enum dns_result result,
+                         const struct error *error)
+{
+    return fail(search->arena, search->dsn, result == DNS_TEMPORARY ? "4.4.3" : "5.4.4",
+                error->text);
+}
+
+static bool family_is_used(int family)
+{
+    return family == AF_INET ? options.protocols.v4
+                             : family == AF_INET6 && options.protocols.v6;
+}
+
+static int family_to_ask(void)
+{
+    if (options.protocols.v4 && options.protocols.v6)
+        return AF_UNSPEC;
+    return options.protocols.v6 ? AF_INET6 : AF_INET;
+}
+
+static void append_host(struct search *search, struct slice name,
+                        const struct endpoint *address, unsigned preference)
+{
+    struct host_list *list = search->list;
+
+    if (list->count == HOSTS_MAX || !family_is_used(endpoint_family(address)))
+        return;
+    if (!list->hosts)
+        list->hosts = arena_array(search->arena, struct host, HOSTS_MAX);
+    struct host *host = &list->hosts[list->count++];
+    *host = (struct host){.name = arena_slice(search->arena, name),
+                          .address = *address,
+                          .preference = preference};
+    endpoint_set_port(&host->address, search->port);
+}
+
+/* The addresses of one host name; -1 with the reason when there is none. */
+static int append_addresses(struct search *search, struct slice name, unsigned preference)
+{
+    struct dns_answer answer;
+    struct error error = ERROR_INIT;
+    enum dns_result result = DNS_PERMANENT;
+    struct endpoint literal;
+
+    if (endpoint_parse(&literal, name, 0) == 0) {
+        append_host(search, name, &literal, preference);
+        return 0;
+    }
+    /* "localhost" is the system's own business, whatever a name server says. */
+    if ((options.host_lookup & HOST_LOOKUP_NATIVE) || slice_equals_nocase(name, "localhost")) {
+        result = dns_host_addresses(name, family_to_ask(), search->until, search->arena,
+                                    &answer, &error);
+    } else {
+        static const enum dns_type types[] = {DNS_A, DNS_AAAA};
+
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+            struct error why;
+            if (!(types[i] == DNS_A ? options.protocols.v4 : options.protocols.v6))
+                continue;
+            enum dns_result one =
+                dns_lookup(name, types[i], search->until, search->arena, &answer, &why);
+            for (size_t k = 0; one == DNS_OK && k < answer.n_records; k++)
+                append_host(search, name, &answer.records[k].address, preference);
+            if (result != DNS_OK && (one == DNS_OK || error.kind != ERROR_TEMPORARY)) {
+                result = one;
+                error = why;
+            }
+        }
+        return result == DNS_OK ? 0 : failed_lookup(search, result, &error);
+    }
+    if (result != DNS_OK)
+        return failed_lookup(search, result, &error);
+    for (size_t i = 0; i < answer.n_records; i++)
+        append_host(search, name, &answer.records[i].address, preference);
+    return 0;
+}
+
+/* -- order and limits
+ * ---------------------------------------------------------------------------- */
+
+static bool is_own(const struct endpoint *address)
+{
+    for (size_t i = 0; i < options.n_own; i++)
+        if (endpoint_same_address(&options.own[i], address))
+            return true;
+    return false;
+}
+
+static void shuffle(struct host *hosts, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        uint32_t random;
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+            return;
+        struct host swapped = hosts[i - 1];
+        hosts[i - 1] = hosts[random % i];
+        hosts[random % i] = swapped;
+    }
+}
+
+/* Preferred family first among equals; 0 where there is no preference. */
+static int family_rank(const struct host *host)
+{
+    const char *preferred = options.address_preference;
+
+    if (strcmp(preferred, "ipv6") == 0)
+        return endpoint_family(&host->address) != AF_INET6;
+    if (strcmp(preferred, "ipv4") == 0)
+        return endpoint_family(&host->address) != AF_INET;
+    return 0;
+}
+
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct host *one = a, *other = b;
+
+    if (one->preference != other->preference)
+        return one->preference < other->preference ? -1 : 1;
+    return family_rank(one) - family_rank(other);
+}
+
+static void insertion_sort(struct host *hosts, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct host moved = hosts[i];
+        size_t to = i;
+        for (; to > 0 && compare_hosts(&hosts[to - 1], &moved) > 0; to--)
+            hosts[to] = hosts[to - 1];
+        hosts[to] = moved;
+    }
+}
+
+/*
+ * Cut down to the address limit; where both families are there, neither may fill it alone
+ * (smtp_balance_inet_protocols).
+ */
+static void limit_addresses(struct host_list *list)
+{
+    size_t limit = (size_t)options.mx_address_limit, kept = 0, n_of[2] = {0};
+
+    if (limit == 0 || list->count <= limit)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        n_of[endpoint_family(&list->hosts[i].address) == AF_INET6]++;
+    if (!options.balance_protocols || n_of[0] == 0 || n_of[1] == 0) {
+        list->count = limit;
+        return;
+    }
+    size_t most[2] = {limit - (n_of[1] < limit / 2 ? n_of[1] : limit / 2),
+                      limit - (n_of[0] < limit / 2 ? n_of[0] : limit / 2)};
+    for (size_t i = 0; i < list->count && kept < limit; i++) {
+        bool is_v6 = endpoint_family(&list->hosts[i].address) == AF_INET6;
+        if (most[is_v6] == 0)
+            continue;
+        most[is_v6]--;
+        list->hosts[kept++] = list->hosts[i];
+    }
+    list->count = kept;
+}
+
+/* Stable, so the shuffled order of equals stays. */
+static void order_hosts(struct host_list *list)
+{
+    if (options.randomize_addresses)
+        shuffle(list->hosts, list->count);
+    insertion_sort(list->hosts, list->count);
+}
+
+/* We are among the mail exchangers: only better ones than we may get the mail (RFC 5321 5.1).
+ */
+static int drop_self(struct search *search, struct slice domain)
+{
+    struct host_list *list = search->list;
+    size_t self = 0;
+
+    while (self < list->count && !is_own(&list->hosts[self].address))
+        self++;
+    if (self == list->count)
+        return 0;
+    unsigned preference = list->hosts[self].preference;
+    list->count = 0;
+    while (list->hosts[list->count].preference < preference)
+        list->count++;
+    if (list->count > 0)
+        return 0;
+    const char *text =
+        arena_printf(search->arena, "mail for %.*s loops back to myself", SLICE_ARG(domain));
+    return fail(search->arena, search->dsn, "5.4.6", text);
+}
+
+/* -- mail exchangers
+ * ------------------------------------------------------------------------------ */
+
+static int mx_hosts(struct search *search, struct slice domain, const struct dns_answer *answer)
+{
+    int found = -1;
+
+    if (answer->n_records == 1 && slice_is_empty(answer->records[0].target)) {
+        const char *text = arena_printf(
+            search->arena, "Domain %.*s does not accept mail (nullMX)", SLICE_ARG(domain));
+        return fail(search->arena, search->dsn, "5.1.0", text);
+    }
+    for (size_t i = 0; i < answer->n_records; i++) {
+        struct dsn before = *search->dsn;
+        if (append_addresses(search, answer->records[i].target,
+                             answer->records[i].preference) == 0)
+            found = 0;
+        else if (before.status[0] == '4')
+            *search->dsn = before; /* one that may come back outweighs those that won't */
+    }
+    if (found < 0) {
+        if (options.defer_if_no_mx_address && search->dsn->status[0] == '5')
+            dsn_set_class(search->dsn->status, '4');
+        return -1;
+    }
+    order_hosts(search->list);
+    /* A port of its own is another server, even on our address. */
+    if (search->port == options.default_port && drop_self(search, domain) < 0)
+        return -1;
+    limit_addresses(search->list);
+    return 0;
+}
+
+static int domain_hosts(struct search *search, struct slice domain)
+{
+    struct dns_answer answer;
+    struct error error;
+    enum dns_result result =
+        dns_lookup(domain, DNS_MX, search->until, search->arena, &answer, &error);
+
+    if (result == DNS_OK)
+        return mx_hosts(search, domain, &answer);
+    if (result == DNS_TEMPORARY && !params.ignore_mx_lookup_error)
+        return failed_lookup(search, result, &error);
+    if (append_addresses(search, domain, 0) < 0)
+        return -1;
+    order_hosts(search->list);
+    if (search->port == options.default_port && drop_self(search, domain) < 0)
+        return -1;
+    limit_addresses(search->list);
+    return 0;
+}
+
+int destination_hosts(struct slice nexthop, deadline_t until, struct arena *arena,
+                      struct host_list *list, struct dsn *dsn)
+{
+    struct search search = {.arena = arena, .until = until, .list = list, .dsn = dsn};
+    struct target target;
+    int result;
+
+    *list = (struct host_list){0};
+    *dsn = (struct dsn){0};
+    if (!parse_target(nexthop, &target))
+        return fail(arena, dsn, "4.3.5",
+                    arena_printf(arena, "bad next hop: %.*s", SLICE_ARG(nexthop)));
+    if (target.unix_path.len > 0) {
+        list->hosts = arena_new(arena, struct host);
+        list->hosts[0] = (struct host){.name = slice_from(params.myhostname),
+                                       .unix_path = arena_slice(arena, target.unix_path)};
+        list->count = 1;
+        return 0;
+    }
+    search.port = target.port;
+    if (target.use_mx && (options.host_lookup & HOST_LOOKUP_DNS))
+        return domain_hosts(&search, target.host);
+    result = append_addresses(&search, target.host, 0);
+    if (result == 0) {
+        order_hosts(list);
+        limit_addresses(list);
+    }
+    return result;
+}

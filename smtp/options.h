@@ -1,0 +1,43 @@
+/*
+ * The parameters of this program: smtp_NAME, or lmtp_NAME when it runs as lmtp.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/interfaces.h"
+#include "net/endpoint.h"
+#include "table/maps.h"
+
+enum host_lookup { HOST_LOOKUP_DNS = 1, HOST_LOOKUP_NATIVE = 2 };
+
+struct options {
+    bool is_lmtp;
+    const char *helo_name;
+    uint16_t default_port; /* of smtp_tcp_port */
+    int64_t connect_timeout, helo_timeout, mail_timeout, rcpt_timeout, data_init_timeout,
+        data_xfer_timeout, data_done_timeout, rset_timeout, quit_timeout;
+    int mx_address_limit, mx_session_limit, line_length_limit;
+    bool skip_5xx_greeting, skip_quit_response, always_send_ehlo, never_send_ehlo;
+    bool randomize_addresses, balance_protocols, defer_if_no_mx_address;
+    bool cache_on_demand;
+    int64_t cache_time_limit, reuse_time_limit;
+    int reuse_count_limit;
+    const char *address_preference; /* "any", "ipv4", "ipv6" */
+    const char *fallback_relay;
+    const char *discard_ehlo_keywords;
+    const char *cache_destinations;
+    unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
+    struct protocols protocols;
+    struct endpoint bind_v4, bind_v6; /* len 0: any */
+    bool bind_enforce;
+    struct maps *reply_filter, *discard_ehlo_maps;
+    struct endpoint *own; /* where we receive mail: the ends of mail loops */
+    size_t n_own;
+};
+
+extern struct options options;
+
+/* Read the global params; before the jail. Ends the program where a value makes no sense. */
+void options_load(bool is_lmtp);

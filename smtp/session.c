@@ -1,0 +1,384 @@
+#include "session.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/params.h"
+#include "net/socket.h"
+#include "options.h"
+
+/* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
+enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
+
+void session_free(struct session *session)
+{
+    if (!session)
+        return;
+    stream_release(&session->stream);
+    buf_release(&session->host);
+    buf_release(&session->label);
+    buf_release(&session->relay);
+    buf_release(&session->nexthop);
+    buf_release(&session->reply);
+    mem_free(session);
+}
+
+/* -- what goes wrong
+ * ------------------------------------------------------------------------------ */
+
+static void dsn_fill(struct dsn *dsn, const char *status, const char *reason)
+{
+    *dsn = (struct dsn){.action = *status == '5' ? "failed" : "delayed",
+                        .reason = slice_from(reason)};
+    memcpy(dsn->status, status, strlen(status) + 1);
+}
+
+void session_refused(const struct session *session, const char *command, struct arena *arena,
+                     struct dsn *dsn)
+{
+    dsn_fill(dsn, session->status,
+             arena_printf(arena, "host %s said: %s (in reply to %s command)",
+                          session->label.data, session->reply.data, command));
+    dsn->diagnostic_type = "smtp";
+    dsn->diagnostic = arena_slice(arena, buf_slice(&session->reply));
+    dsn->mta_type = "dns";
+    dsn->mta = arena_slice(arena, buf_slice(&session->host));
+}
+
+void session_broke(const struct session *session, const char *activity, struct arena *arena,
+                   struct dsn *dsn)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    if (session->stream.state == STREAM_TIMEOUT)
+        buf_printf(&text, "conversation with %s timed out while %s", session->label.data,
+                   activity);
+    else
+        buf_printf(&text, "lost connection with %s while %s", session->label.data, activity);
+    dsn_fill(dsn, "4.4.2", arena_text(arena, buf_slice(&text)));
+}
+
+static void session_refused_to_talk(const struct session *session, struct arena *arena,
+                                    struct dsn *dsn)
+{
+    dsn_fill(dsn, session->status,
+             arena_printf(arena, "host %s refused to talk to me: %s", session->label.data,
+                          session->reply.data));
+    dsn->diagnostic_type = "smtp";
+    dsn->diagnostic = arena_slice(arena, buf_slice(&session->reply));
+    dsn->mta_type = "dns";
+    dsn->mta = arena_slice(arena, buf_slice(&session->host));
+}
+
+/* -- commands and replies
+ * ---------------------------------------------------------------------------- */
+
+void session_command(struct session *session, const char *format, ...)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    va_list arguments;
+
+    va_start(arguments, format);
+    buf_vprintf(&line, format, arguments);
+    va_end(arguments);
+    log_debug(1, "> %s: %s", session->label.data, line.data);
+    buf_add_text(&line, "\r\n");
+    /* A failure shows when the reply is read. */
+    if (stream_write_slice(&session->stream, buf_slice(&line)) < 0)
+        log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
+}
+
+/* smtp_reply_filter: a server whose replies say something else than it means. */
+static void filter_line(struct buf *line)
+{
+    CLEANUP(buf_release) struct buf replaced = BUF_INIT;
+    struct error error;
+
+    if (maps_is_empty(options.reply_filter))
+        return;
+    switch (maps_find(options.reply_filter, buf_slice(line), &replaced, &error)) {
+    case TABLE_FOUND:
+        buf_set(line, buf_slice(&replaced));
+        break;
+    case TABLE_NOT_FOUND:
+        break;
+    case TABLE_ERROR:
+        log_warning("smtp_reply_filter: %s", error.text);
+        break;
+    }
+}
+
+static int read_line(struct session *session, struct buf *line)
+{
+    struct slice text;
+
+    switch (stream_read_line(&session->stream, &text, REPLY_LINE_MAX)) {
+    case LINE_OK:
+    case LINE_TOO_LONG:
+        if (slice_ends_with(text, "\r"))
+            text.len--;
+        buf_set(line, text);
+        for (size_t i = 0; i < line->len; i++)
+            if (!ascii_is_print(line->data[i]) && (unsigned char)line->data[i] < 128)
+                line->data[i] = '?';
+        return 0;
+    case LINE_END:
+    case LINE_TIMEOUT:
+    case LINE_FAILED:
+        break;
+    }
+    return -1;
+}
+
+/* The code of a well-formed line, else 0; *is_last: no "-" behind it. */
+static int line_code(const struct buf *line, bool *is_last)
+{
+    int64_t code;
+
+    *is_last = line->len < 4 || line->data[3] != '-';
+    if (line->len < 3 || (line->len > 3 && line->data[3] != ' ' && line->data[3] != '-') ||
+        !slice_to_int(slice_sub(buf_slice(line), 0, 3), 100, 599, &code))
+        return 0;
+    return (int)code;
+}
+
+/* The status in the reply where it fits the code, else X.0.0. */
+static void take_status(struct session *session, const struct buf *line)
+{
+    char status[DSN_STATUS_BYTES];
+    struct slice rest;
+    int class_digit = session->code / 100;
+
+    memcpy(session->status, "5.0.0", sizeof("5.0.0"));
+    session->status[0] = (char)('0' + class_digit);
+    if (class_digit == 3)
+        session->status[0] = '2';
+    if (line->len > 4 &&
+        dsn_status_parse(slice_from_offset(buf_slice(line), 4), status, &rest) &&
+        status[0] == line->data[0])
+        memcpy(session->status, status, sizeof(status));
+}
+
+enum step session_reply(struct session *session, int64_t timeout_ms)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    bool is_last = false;
+
+    stream_set_deadline(&session->stream, deadline_in(timeout_ms));
+    buf_reset(&session->reply);
+    while (!is_last) {
+        if (read_line(session, &line) < 0)
+            return STEP_BROKEN;
+        filter_line(&line);
+        log_debug(1, "< %s: %s", session->label.data, line.data);
+        session->code = line_code(&line, &is_last);
+        if (session->reply.len + line.len < REPLY_MAX) {
+            if (session->reply.len)
+                buf_add_char(&session->reply, ' ');
+            buf_add_slice(&session->reply, buf_slice(&line));
+        }
+        if (session->code == 0 && line.len == 0 && is_last)
+            is_last = false; /* an empty line is nothing; the deadline bounds them */
+    }
+    if (session->code == 0)
+        session->code = 550; /* no reply code: what Postfix makes of garbage */
+    take_status(session, &line);
+    return session->code < 400 ? STEP_OK : STEP_REFUSED;
+}
+
+/* -- greeting and EHLO
+ * ------------------------------------------------------------------------------ */
+
+/* ehlo keywords that this peer's announcement does not count. */
+static bool is_discarded(const struct buf *discarded, struct slice keyword)
+{
+    struct slice rest = buf_slice(discarded), word;
+
+    while ((word = slice_word(&rest, ", \t")).ptr)
+        if (slice_same_nocase(word, keyword))
+            return true;
+    return false;
+}
+
+static void find_discarded(const struct host *host, struct buf *discarded)
+{
+    char text[ENDPOINT_TEXT_BYTES];
+    struct error error;
+
+    buf_set_text(discarded, options.discard_ehlo_keywords);
+    if (!maps_is_empty(options.discard_ehlo_maps) &&
+        maps_find(options.discard_ehlo_maps, slice_from(endpoint_text(&host->address, text)),
+                  discarded, &error) == TABLE_ERROR)
+        log_warning("%s", error.text);
+}
+
+static void take_keyword(struct session *session, struct slice line)
+{
+    static const struct {
+        const char *keyword;
+        enum feature feature;
+    } known[] = {
+        {"PIPELINING", FEATURE_PIPELINING},
+        {"SIZE", FEATURE_SIZE},
+        {"8BITMIME", FEATURE_8BITMIME},
+        {"SMTPUTF8", FEATURE_SMTPUTF8},
+        {"DSN", FEATURE_DSN},
+        {"ENHANCEDSTATUSCODES", FEATURE_STATUS_CODES},
+    };
+    struct slice keyword = slice_word(&line, " \t");
+    int64_t size;
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (slice_equals_nocase(keyword, known[i].keyword))
+            session->features |= known[i].feature;
+    if (slice_equals_nocase(keyword, "SIZE") &&
+        slice_to_int(slice_trim(line), 0, INT64_MAX, &size))
+        session->size_limit = size;
+}
+
+/* The reply's lines were joined; walk over "250-KEYWORD" and "250 KEYWORD". */
+static void take_features(struct session *session, const struct buf *discarded)
+{
+    struct slice text = buf_slice(&session->reply);
+
+    session->features = 0;
+    session->size_limit = 0;
+    for (bool is_first = true; text.len >= 4; is_first = false) {
+        size_t end = 4;
+        while (end < text.len && !(text.ptr[end] == ' ' && text.len - end > 4 &&
+                                   memcmp(text.ptr + end + 1, text.ptr, 3) == 0 &&
+                                   (text.ptr[end + 4] == '-' || text.ptr[end + 4] == ' ')))
+            end++;
+        struct slice line = slice_sub(text, 4, end - 4), rest = line;
+        if (!is_first && !is_discarded(discarded, slice_word(&rest, " \t")))
+            take_keyword(session, line);
+        text = slice_from_offset(text, end + 1);
+    }
+}
+
+/* EHLO, then HELO where that is refused. *activity names the step that went wrong. */
+static enum step say_hello(struct session *session, const struct host *host,
+                           const char **activity)
+{
+    CLEANUP(buf_release) struct buf discarded = BUF_INIT;
+    enum step step;
+
+    find_discarded(host, &discarded);
+    *activity =
+        options.is_lmtp ? "performing the LHLO handshake" : "performing the EHLO handshake";
+    if (!options.never_send_ehlo) {
+        session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
+        step = session_reply(session, options.helo_timeout);
+        if (step == STEP_OK)
+            take_features(session, &discarded);
+        if (step != STEP_REFUSED || options.is_lmtp || session->code == 421)
+            return step;
+    }
+    *activity = "performing the HELO handshake";
+    session_command(session, "HELO %s", options.helo_name);
+    return session_reply(session, options.helo_timeout);
+}
+
+/* A 5xx greeting is not the last word on the recipient: another host may take the mail. */
+static void soften_greeting(struct session *session)
+{
+    if (session->code >= 500 && options.skip_5xx_greeting)
+        session->status[0] = '4';
+}
+
+static int greet(struct session *session, const struct host *host, struct arena *arena,
+                 struct dsn *dsn)
+{
+    const char *activity = "receiving the initial server greeting";
+    enum step step = session_reply(session, options.helo_timeout);
+
+    if (step == STEP_REFUSED)
+        soften_greeting(session);
+    if (step == STEP_OK)
+        step = say_hello(session, host, &activity);
+    if (step == STEP_OK)
+        return 0;
+    if (step == STEP_REFUSED)
+        session_refused_to_talk(session, arena, dsn);
+    else
+        session_broke(session, activity, arena, dsn);
+    return -1;
+}
+
+/* -- connecting
+ * --------------------------------------------------------------------------------------- */
+
+static struct session *session_new(const struct host *host)
+{
+    struct session *session = mem_new(struct session);
+    char address[ENDPOINT_TEXT_BYTES];
+
+    buf_init(&session->host);
+    buf_init(&session->label);
+    buf_init(&session->relay);
+    buf_init(&session->nexthop);
+    buf_init(&session->reply);
+    session->stream.fd = -1;
+    buf_set(&session->host, host->name);
+    if (host->unix_path.len > 0) {
+        buf_printf(&session->label, "%.*s[%.*s]", SLICE_ARG(host->name),
+                   SLICE_ARG(host->unix_path));
+        buf_set(&session->relay, buf_slice(&session->label));
+    } else {
+        buf_printf(&session->label, "%.*s[%s]", SLICE_ARG(host->name),
+                   endpoint_text(&host->address, address));
+        buf_printf(&session->relay, "%s:%u", session->label.data,
+                   (unsigned)endpoint_port(&host->address));
+    }
+    return session;
+}
+
+static int connect_host(const struct host *host, struct error *error)
+{
+    deadline_t until =
+        options.connect_timeout > 0 ? deadline_in(options.connect_timeout) : DEADLINE_NONE;
+    const struct endpoint *source =
+        endpoint_family(&host->address) == AF_INET6 ? &options.bind_v6 : &options.bind_v4;
+    CLEANUP(mem_free_text) char *path = slice_dup(host->unix_path);
+
+    if (host->unix_path.len > 0)
+        return socket_connect_unix(path, until, error);
+    return socket_connect(&host->address, source->len ? source : NULL, until, error);
+}
+
+struct session *session_open(const struct host *host, struct arena *arena, bool *connected,
+                             struct dsn *dsn)
+{
+    struct session *session = session_new(host);
+    struct error error;
+    int fd = connect_host(host, &error);
+
+    *connected = fd >= 0;
+    if (fd < 0) {
+        dsn_fill(dsn, "4.4.1",
+                 arena_printf(arena, "connect to %s: %s", session->relay.data, error.text));
+        session_free(session);
+        return NULL;
+    }
+    stream_init(&session->stream, fd);
+    session->opened_ms = time_now_ms();
+    if (greet(session, host, arena, dsn) < 0) {
+        session_quit(session);
+        return NULL;
+    }
+    return session;
+}
+
+void session_quit(struct session *session)
+{
+    if (session->stream.state == STREAM_OK) {
+        stream_set_deadline(&session->stream, deadline_in(options.quit_timeout));
+        session_command(session, "QUIT");
+        bool is_sent = stream_flush(&session->stream) == 0;
+        if (is_sent && !options.skip_quit_response &&
+            session_reply(session, options.quit_timeout) == STEP_BROKEN)
+            log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
+    }
+    session_free(session);
+}

@@ -1,0 +1,418 @@
+#include "transaction.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "body.h"
+#include "conf/params.h"
+#include "ipc/delivery_client.h"
+#include "mail/address.h"
+#include "options.h"
+
+/* As many RCPT commands go out before their replies are read: more could fill both directions.
+ */
+enum { RCPT_WINDOW = 100 };
+
+/* -- accounting
+ * --------------------------------------------------------------------------------------- */
+
+/* Account for pending[i] and close the gap. */
+static void settle(struct attempt *attempt, size_t i, const char *relay, const struct dsn *dsn)
+{
+    delivery_ended(attempt->delivery, attempt->pending[i], slice_from(relay), dsn);
+    attempt->n_pending--;
+    memmove(&attempt->pending[i], &attempt->pending[i + 1],
+            (attempt->n_pending - i) * sizeof(struct recipient *));
+}
+
+/* Refused: for good, or for now with no other host left; else it stays pending. */
+static bool refuse_recipient(struct attempt *attempt, size_t i, const char *relay,
+                             const struct dsn *dsn)
+{
+    if (dsn->status[0] == '5' || attempt->is_final) {
+        settle(attempt, i, relay, dsn);
+        return true;
+    }
+    log_info("%.*s: %.*s", SLICE_ARG(attempt->delivery->request.queue_id),
+             SLICE_ARG(dsn->reason));
+    attempt->last = *dsn;
+    attempt->last_relay = arena_text(&attempt->delivery->arena, slice_from(relay));
+    return false;
+}
+
+void attempt_trouble(struct attempt *attempt, const char *relay, const struct dsn *dsn)
+{
+    attempt->last = *dsn;
+    attempt->last_relay = arena_text(&attempt->delivery->arena, slice_from(relay));
+    if (dsn->status[0] != '5' && !attempt->is_final) {
+        log_info("%.*s: %.*s", SLICE_ARG(attempt->delivery->request.queue_id),
+                 SLICE_ARG(dsn->reason));
+        return;
+    }
+    while (attempt->n_pending > 0)
+        settle(attempt, 0, relay, dsn);
+}
+
+/* Delivered as far as we are concerned. Where the peer knows DSN, the success notice is its
+ * own. */
+static void accept_recipient(struct attempt *attempt, size_t i, const struct session *session)
+{
+    struct arena *arena = &attempt->delivery->arena;
+    struct dsn dsn = {.action = options.is_lmtp ? "delivered" : "relayed",
+                      .reason = arena_slice(arena, buf_slice(&session->reply)),
+                      .mta_type = "dns",
+                      .mta = buf_slice(&session->host),
+                      .diagnostic_type = "smtp"};
+
+    dsn.diagnostic = dsn.reason;
+    memcpy(dsn.status, session->status, sizeof(dsn.status));
+    if (session->features & FEATURE_DSN)
+        attempt->pending[i]->notify &= ~NOTIFY_SUCCESS;
+    settle(attempt, i, session->relay.data, &dsn);
+}
+
+/* -- commands
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* xtext (RFC 3461 section 4): for ENVID and ORCPT. */
+static void add_xtext(struct buf *buf, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c > 32 && c < 127 && c != '+' && c != '=')
+            buf_add_char(buf, (char)c);
+        else
+            buf_printf(buf, "+%02X", c);
+    }
+}
+
+static void send_mail(struct session *session, const struct delivery *delivery)
+{
+    const struct delivery_request *request = &delivery->request;
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+
+    buf_add_text(&line, "MAIL FROM:<");
+    address_quote(&line, request->sender);
+    buf_add_char(&line, '>');
+    if (session->features & FEATURE_SIZE)
+        buf_printf(&line, " SIZE=%" PRId64, request->data_size);
+    if (session->features & FEATURE_8BITMIME) {
+        if (slice_equals(request->encoding, "8bit"))
+            buf_add_text(&line, " BODY=8BITMIME");
+        else if (slice_equals(request->encoding, "7bit"))
+            buf_add_text(&line, " BODY=7BIT");
+    }
+    if (session->features & FEATURE_DSN) {
+        if (request->envelope_id.len > 0) {
+            buf_add_text(&line, " ENVID=");
+            add_xtext(&line, request->envelope_id);
+        }
+        if (request->ret)
+            buf_printf(&line, " RET=%s", request->ret == RET_FULL ? "FULL" : "HDRS");
+    }
+    if ((session->features & FEATURE_SMTPUTF8) && body_needs_smtputf8(delivery))
+        buf_add_text(&line, " SMTPUTF8");
+    session_command(session, "%s", line.data);
+}
+
+static void add_notify(struct buf *line, int notify)
+{
+    const char *separator = "";
+
+    if (notify == 0)
+        return;
+    buf_add_text(line, " NOTIFY=");
+    if (notify & NOTIFY_NEVER) {
+        buf_add_text(line, "NEVER");
+        return;
+    }
+    if (notify & NOTIFY_SUCCESS) {
+        buf_add_text(line, "SUCCESS");
+        separator = ",";
+    }
+    if (notify & NOTIFY_FAILURE) {
+        buf_printf(line, "%sFAILURE", separator);
+        separator = ",";
+    }
+    if (notify & NOTIFY_DELAY)
+        buf_printf(line, "%sDELAY", separator);
+}
+
+static void send_rcpt(struct session *session, const struct recipient *recipient)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+
+    buf_add_text(&line, "RCPT TO:<");
+    address_quote(&line, recipient->address);
+    buf_add_char(&line, '>');
+    if (session->features & FEATURE_DSN) {
+        if (recipient->dsn_original.len > 0) {
+            struct slice address = recipient->dsn_original;
+            struct slice type = slice_split(&address, ';');
+            buf_printf(&line, " ORCPT=%.*s;", SLICE_ARG(type));
+            add_xtext(&line, address);
+        }
+        add_notify(&line, recipient->notify);
+    }
+    session_command(session, "%s", line.data);
+}
+
+/* -- the steps
+ * --------------------------------------------------------------------------------------- */
+
+struct transaction_state {
+    struct session *session;
+    struct attempt *attempt;
+    size_t n_accepted; /* pending[0..n_accepted) were accepted by RCPT */
+    bool quit_is_sent;
+};
+
+static bool is_pipelined(const struct session *session)
+{
+    return session->features & FEATURE_PIPELINING;
+}
+
+static enum transaction broke(struct transaction_state *state, const char *activity)
+{
+    struct dsn dsn;
+
+    session_broke(state->session, activity, &state->attempt->delivery->arena, &dsn);
+    if (state->attempt->is_final)
+        delivery_destination_failed(state->attempt->delivery, &dsn);
+    attempt_trouble(state->attempt, state->session->relay.data, &dsn);
+    return TRANSACTION_BROKEN;
+}
+
+/* The recipients that were accepted so far meet this; the others have had their answer. */
+static void accepted_trouble(struct transaction_state *state, const struct dsn *dsn)
+{
+    struct attempt *attempt = state->attempt;
+
+    if (dsn->status[0] != '5' && !attempt->is_final) {
+        attempt_trouble(attempt, state->session->relay.data, dsn); /* logs it */
+        return;
+    }
+    for (; state->n_accepted > 0; state->n_accepted--)
+        settle(attempt, 0, state->session->relay.data, dsn);
+}
+
+/* Refusals of the message that the peer's features foretell. */
+static bool is_refused_beforehand(struct transaction_state *state)
+{
+    struct session *session = state->session;
+    struct delivery *delivery = state->attempt->delivery;
+    struct dsn dsn;
+
+    if (body_needs_smtputf8(delivery) && !(session->features & FEATURE_SMTPUTF8)) {
+        delivery_dsn(delivery, &dsn, "5.6.7",
+                     "SMTPUTF8 is required, but was not offered by host %s",
+                     session->label.data);
+    } else if (session->size_limit > 0 && delivery->request.data_size > session->size_limit) {
+        delivery_dsn(delivery, &dsn, "5.3.4",
+                     "message size %" PRId64 " exceeds size limit %" PRId64 " of server %s",
+                     delivery->request.data_size, session->size_limit, session->label.data);
+    } else {
+        return false;
+    }
+    attempt_trouble(state->attempt, session->relay.data, &dsn);
+    return true;
+}
+
+/* Read the replies to RCPT for pending[from..to); refused ones leave or move behind. */
+static enum step read_rcpt_replies(struct transaction_state *state, size_t from, size_t *to)
+{
+    struct attempt *attempt = state->attempt;
+
+    for (size_t i = from, left = *to - from; left > 0; left--) {
+        struct dsn dsn;
+        switch (session_reply(state->session, options.rcpt_timeout)) {
+        case STEP_BROKEN:
+            return STEP_BROKEN;
+        case STEP_OK:
+            i++;
+            continue;
+        case STEP_REFUSED:
+            break;
+        }
+        session_refused(state->session, "RCPT TO", &attempt->delivery->arena, &dsn);
+        if (!refuse_recipient(attempt, i, state->session->relay.data, &dsn)) {
+            /* Stays pending for another host: behind those of this transaction. */
+            struct recipient *moved = attempt->pending[i];
+            memmove(&attempt->pending[i], &attempt->pending[i + 1],
+                    (attempt->n_pending - i - 1) * sizeof(moved));
+            attempt->pending[attempt->n_pending - 1] = moved;
+        }
+        (*to)--;
+        state->n_accepted = i;
+    }
+    state->n_accepted = *to;
+    return STEP_OK;
+}
+
+/* Offer all pending recipients window by window; the accepted ones are in front afterwards. */
+static enum step offer_recipients(struct transaction_state *state)
+{
+    struct attempt *attempt = state->attempt;
+    size_t n_left = attempt->n_pending, end = 0;
+    size_t window = is_pipelined(state->session) ? RCPT_WINDOW : 1;
+
+    while (n_left > 0) {
+        size_t from = end, n = n_left < window ? n_left : window;
+        for (size_t i = 0; i < n; i++)
+            send_rcpt(state->session, attempt->pending[from + i]);
+        end = from + n;
+        if (read_rcpt_replies(state, from, &end) != STEP_OK)
+            return STEP_BROKEN;
+        n_left -= n;
+    }
+    return STEP_OK;
+}
+
+/* Read the replies to what was pipelined behind a command that failed. */
+static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
+{
+    struct session *session = state->session;
+
+    for (size_t i = 0; i < n_rcpt; i++)
+        if (session_reply(session, options.rcpt_timeout) == STEP_BROKEN)
+            return TRANSACTION_BROKEN;
+    switch (session_reply(session, options.data_init_timeout)) {
+    case STEP_BROKEN:
+        return TRANSACTION_BROKEN;
+    case STEP_REFUSED:
+        return TRANSACTION_DONE;
+    case STEP_OK:
+        break;
+    }
+    /* It wants a message although it has no recipient: give it none (RFC 2920 section 3.1). */
+    session_command(session, ".");
+    return session_reply(session, options.data_done_timeout) == STEP_BROKEN ? TRANSACTION_BROKEN
+                                                                            : TRANSACTION_DONE;
+}
+
+/* Leave a transaction that was begun and not finished. */
+static enum transaction reset(struct transaction_state *state, bool may_keep)
+{
+    if (!may_keep)
+        return TRANSACTION_DONE; /* QUIT ends it as well */
+    session_command(state->session, "RSET");
+    return session_reply(state->session, options.rset_timeout) == STEP_OK ? TRANSACTION_DONE
+                                                                          : TRANSACTION_BROKEN;
+}
+
+/* The final reply of the server: for all accepted recipients, of an LMTP server for each. */
+static enum step read_verdicts(struct transaction_state *state)
+{
+    struct attempt *attempt = state->attempt;
+    size_t n_replies = options.is_lmtp ? state->n_accepted : 1;
+    size_t n_each = options.is_lmtp ? 1 : state->n_accepted, at = 0;
+
+    for (; n_replies > 0; n_replies--) {
+        struct dsn dsn;
+        enum step step = session_reply(state->session, options.data_done_timeout);
+        if (step == STEP_BROKEN)
+            return STEP_BROKEN;
+        if (step == STEP_REFUSED)
+            session_refused(state->session, "end of DATA", &attempt->delivery->arena, &dsn);
+        for (size_t i = 0; i < n_each; i++) {
+            if (step == STEP_OK)
+                accept_recipient(attempt, at, state->session);
+            else if (!refuse_recipient(attempt, at, state->session->relay.data, &dsn))
+                at++;
+            state->n_accepted--;
+        }
+    }
+    return STEP_OK;
+}
+
+static enum transaction send_message(struct transaction_state *state, bool may_keep)
+{
+    struct session *session = state->session;
+    struct error error;
+    struct dsn dsn;
+
+    switch (body_send(session, state->attempt->delivery, &error)) {
+    case BODY_SENT:
+        break;
+    case BODY_BROKEN:
+        return broke(state, "sending message body");
+    case BODY_UNREADABLE:
+        delivery_dsn(state->attempt->delivery, &dsn, "4.3.0", "queue file read error: %s",
+                     error.text);
+        accepted_trouble(state, &dsn);
+        return TRANSACTION_BROKEN; /* closing is what makes the server forget the rest */
+    }
+    session_command(session, ".");
+    state->quit_is_sent = !may_keep && is_pipelined(session);
+    if (state->quit_is_sent)
+        session_command(session, "QUIT");
+    if (read_verdicts(state) == STEP_BROKEN)
+        return broke(state, "sending end of data -- message may be sent more than once");
+    return state->quit_is_sent ? TRANSACTION_QUIT : TRANSACTION_DONE;
+}
+
+static enum transaction send_data(struct transaction_state *state, bool is_sent, bool may_keep)
+{
+    struct dsn dsn;
+
+    if (!is_sent)
+        session_command(state->session, "DATA");
+    switch (session_reply(state->session, options.data_init_timeout)) {
+    case STEP_BROKEN:
+        return broke(state, "sending DATA command");
+    case STEP_REFUSED:
+        session_refused(state->session, "DATA", &state->attempt->delivery->arena, &dsn);
+        accepted_trouble(state, &dsn);
+        return reset(state, may_keep);
+    case STEP_OK:
+        break;
+    }
+    return send_message(state, may_keep);
+}
+
+/* MAIL was refused: so is every recipient. */
+static enum transaction mail_refused(struct transaction_state *state, size_t n_pipelined)
+{
+    struct dsn dsn;
+
+    session_refused(state->session, "MAIL FROM", &state->attempt->delivery->arena, &dsn);
+    attempt_trouble(state->attempt, state->session->relay.data, &dsn);
+    return n_pipelined > 0 ? drain(state, n_pipelined) : TRANSACTION_DONE;
+}
+
+enum transaction transaction_run(struct session *session, struct attempt *attempt,
+                                 bool may_keep)
+{
+    struct transaction_state state = {.session = session, .attempt = attempt};
+    size_t n_rcpt = attempt->n_pending;
+    bool together = is_pipelined(session) && n_rcpt <= RCPT_WINDOW;
+    bool is_reused = session->n_transactions++ > 0;
+
+    if (is_refused_beforehand(&state))
+        return TRANSACTION_DONE;
+    send_mail(session, attempt->delivery);
+    for (size_t i = 0; together && i < n_rcpt; i++)
+        send_rcpt(session, attempt->pending[i]);
+    if (together)
+        session_command(session, "DATA");
+
+    switch (session_reply(session, options.mail_timeout)) {
+    case STEP_BROKEN:
+        if (is_reused && session->stream.state != STREAM_TIMEOUT)
+            return TRANSACTION_STALE;
+        return broke(&state, "sending MAIL FROM");
+    case STEP_REFUSED:
+        return mail_refused(&state, together ? n_rcpt : 0);
+    case STEP_OK:
+        break;
+    }
+    size_t end = n_rcpt;
+    enum step step = together ? read_rcpt_replies(&state, 0, &end) : offer_recipients(&state);
+    if (step == STEP_BROKEN)
+        return broke(&state, "sending RCPT TO");
+    if (state.n_accepted == 0)
+        return together ? drain(&state, 0) : reset(&state, may_keep);
+    return send_data(&state, together, may_keep);
+}
