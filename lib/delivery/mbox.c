@@ -1,0 +1,196 @@
+#include "delivery/mbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "co/co.h"
+
+int mbox_parse_locks(const char *text, unsigned *locks, struct error *error)
+{
+    static const struct {
+        const char *name;
+        enum mbox_lock lock;
+    } known[] = {
+        {"fcntl", MBOX_LOCK_FCNTL}, {"flock", MBOX_LOCK_FLOCK}, {"dotlock", MBOX_LOCK_DOTLOCK}};
+    struct slice rest = slice_from(text), word;
+    unsigned found = 0;
+
+    while ((word = slice_word(&rest, ", \t\r\n")).ptr) {
+        unsigned bit = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+            if (slice_equals(word, known[i].name))
+                bit = known[i].lock;
+        if (!bit)
+            return error_set(error, ERROR_PERMANENT, "unknown lock method: %.*s",
+                             SLICE_ARG(word));
+        found |= bit;
+    }
+    *locks = found;
+    return 0;
+}
+
+static int fail(char status[DSN_STATUS_BYTES], const char *code)
+{
+    memcpy(status, code, strlen(code) + 1);
+    return -1;
+}
+
+/* -- dotlock
+ * ------------------------------------------------------------------------------------ */
+
+/* True when a stale lock was removed. */
+static bool remove_stale(const struct mbox *mbox, const char *lock)
+{
+    struct stat status;
+
+    return stat(lock, &status) == 0 &&
+           SECONDS(time_wall_seconds() - status.st_ctime) > mbox->stale_lock_time &&
+           unlink(lock) == 0;
+}
+
+static int make_dotlock(const struct mbox *mbox, const char *lock, struct error *error)
+{
+    for (int attempt = 1;; attempt++) {
+        CLEANUP(fd_close) int fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+        if (fd >= 0)
+            return 0;
+        if (errno != EEXIST || attempt >= mbox->lock_attempts)
+            return error_set(error, ERROR_TEMPORARY, "unable to create lock file %s: %m", lock);
+        if (!remove_stale(mbox, lock) &&
+            co_sleep_until(deadline_in(mbox->lock_delay)) == WAKE_CANCELLED)
+            return error_set(error, ERROR_TEMPORARY, "waiting for lock file %s: interrupted",
+                             lock);
+    }
+}
+
+/* -- the file
+ * -------------------------------------------------------------------------------------- */
+
+static int lock_file(const struct mbox *mbox, int fd, struct error *error)
+{
+    for (int attempt = 1;; attempt++) {
+        bool locked = true;
+        if (mbox->locks & MBOX_LOCK_FLOCK)
+            locked = fd_flock(fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_TRY) == 0;
+        if (locked && (mbox->locks & MBOX_LOCK_FCNTL))
+            locked = fd_fcntl_lock(fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_TRY) == 0;
+        if (locked)
+            return 0;
+        if (attempt >= mbox->lock_attempts)
+            return error_set(error, ERROR_TEMPORARY, "unable to lock for exclusive access: %m");
+        /* Closing would lose what was locked: let go before the next try. */
+        if ((mbox->locks & MBOX_LOCK_FLOCK) && fd_flock(fd, FILE_LOCK_NONE, FILE_LOCK_TRY) < 0)
+            return error_set(error, ERROR_TEMPORARY, "unlock: %m");
+        if (co_sleep_until(deadline_in(mbox->lock_delay)) == WAKE_CANCELLED)
+            return error_set(error, ERROR_TEMPORARY, "waiting for the lock: interrupted");
+    }
+}
+
+/* No links that lead elsewhere, no second names: the file shall be what the path says. */
+static int open_file(const struct mbox *mbox, struct stat *status, struct error *error)
+{
+    int fd = open(mbox->path,
+                  O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        error_set(error, ERROR_TEMPORARY, "cannot open file: %m");
+        return -1;
+    }
+    if (fstat(fd, status) < 0)
+        error_set(error, ERROR_TEMPORARY, "fstat: %m");
+    else if (!S_ISREG(status->st_mode) && !(mbox->may_be_special && S_ISCHR(status->st_mode)))
+        error_set(error, ERROR_TEMPORARY, "not a regular file");
+    else if (S_ISREG(status->st_mode) && status->st_nlink != 1)
+        error_set(error, ERROR_TEMPORARY, "file has %ld hard links", (long)status->st_nlink);
+    else
+        return fd;
+    fd_close(&fd);
+    errno = EPERM;
+    return -1;
+}
+
+static int write_message(const struct mbox *mbox, const struct mail_copy *copy, int fd,
+                         const struct stat *before, char status[DSN_STATUS_BYTES],
+                         struct error *error)
+{
+    int write_errno;
+
+    if (mbox->limit_bytes > 0 &&
+        before->st_size + copy->delivery->request.data_size > mbox->limit_bytes) {
+        errno = EFBIG;
+        error_set(error, ERROR_PERMANENT, "error writing message: %m");
+        return fail(status, "5.2.2");
+    }
+    if (mail_copy_write(copy, fd, &write_errno, error) < 0)
+        return fail(status, mail_copy_status(write_errno));
+    if (S_ISREG(before->st_mode) && fsync(fd) < 0) {
+        int saved = errno;
+        error_set(error, ERROR_TEMPORARY, "sync: %m");
+        return fail(status, mail_copy_status(saved));
+    }
+    return 0;
+}
+
+static int append_locked(const struct mbox *mbox, const struct mail_copy *copy,
+                         char status[DSN_STATUS_BYTES], struct error *error)
+{
+    struct stat before;
+    CLEANUP(fd_close) int fd = open_file(mbox, &before, error);
+
+    if (fd < 0)
+        return fail(status, mail_copy_status(errno));
+    if (mbox->file_owner.uid != (uid_t)-1 && before.st_size == 0 && S_ISREG(before.st_mode) &&
+        before.st_uid != mbox->file_owner.uid && user_can_change() &&
+        fchown(fd, mbox->file_owner.uid, (gid_t)-1) < 0)
+        log_warning("fchown %s: %m", mbox->path);
+    if (S_ISREG(before.st_mode)) {
+        if (lock_file(mbox, fd, error) < 0)
+            return fail(status, "4.2.0");
+        if (fstat(fd, &before) < 0) { /* as it is under the lock */
+            error_set(error, ERROR_TEMPORARY, "fstat: %m");
+            return fail(status, "4.3.0");
+        }
+    }
+    if (write_message(mbox, copy, fd, &before, status, error) == 0)
+        return 0;
+    if (S_ISREG(before.st_mode) && ftruncate(fd, before.st_size) < 0)
+        log_warning("truncate %s: %m", mbox->path);
+    return -1;
+}
+
+static int append_as_user(const struct mbox *mbox, const struct mail_copy *copy,
+                          char status[DSN_STATUS_BYTES], struct error *error)
+{
+    CLEANUP(buf_release) struct buf lock = BUF_INIT;
+    bool dotlock = mbox->locks & MBOX_LOCK_DOTLOCK;
+
+    buf_printf(&lock, "%s.lock", mbox->path);
+    /* A device needs no lock, and its directory would take none. */
+    struct stat file;
+    if (dotlock && mbox->may_be_special && stat(mbox->path, &file) == 0 &&
+        !S_ISREG(file.st_mode))
+        dotlock = false;
+    if (dotlock && make_dotlock(mbox, lock.data, error) < 0)
+        return fail(status, "4.2.0");
+    int result = append_locked(mbox, copy, status, error);
+    if (dotlock && unlink(lock.data) < 0)
+        log_warning("remove %s: %m", lock.data);
+    return result;
+}
+
+int mbox_append(const struct mbox *mbox, const struct mail_copy *copy,
+                char status[DSN_STATUS_BYTES], struct error *error)
+{
+    if (user_become(&mbox->user, error) < 0)
+        return fail(status, "4.3.0");
+    int result = append_as_user(mbox, copy, status, error);
+    user_return();
+    return result;
+}

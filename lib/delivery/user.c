@@ -1,0 +1,59 @@
+#include "delivery/user.h"
+
+#include <grp.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+
+/* The effective ids to return to. */
+static struct user owner;
+static bool has_become;
+
+bool user_can_change(void)
+{
+    uid_t real, effective, saved;
+
+    return getresuid(&real, &effective, &saved) == 0 &&
+           (real == 0 || effective == 0 || saved == 0);
+}
+
+int user_become(const struct user *user, struct error *error)
+{
+    if (!user_can_change())
+        return 0;
+    if (!has_become)
+        owner = (struct user){.uid = geteuid(), .gid = getegid()};
+    if (geteuid() != 0 && seteuid(0) < 0)
+        return error_set(error, ERROR_TEMPORARY, "seteuid 0: %m");
+    has_become = true;
+    if (setgroups(1, &user->gid) < 0 || setegid(user->gid) < 0 || seteuid(user->uid) < 0) {
+        error_set(error, ERROR_TEMPORARY, "become user %ld, group %ld: %m", (long)user->uid,
+                  (long)user->gid);
+        user_return();
+        return -1;
+    }
+    return 0;
+}
+
+void user_return(void)
+{
+    if (!has_become)
+        return;
+    if ((geteuid() != 0 && seteuid(0) < 0) || setgroups(1, &owner.gid) < 0 ||
+        setegid(owner.gid) < 0 || seteuid(owner.uid) < 0)
+        fatal(EX_OSERR, "return to user %ld, group %ld: %m", (long)owner.uid, (long)owner.gid);
+    has_become = false;
+}
+
+int user_become_for_good(const struct user *user, struct error *error)
+{
+    if (!user_can_change())
+        return 0;
+    if ((geteuid() != 0 && seteuid(0) < 0) || setgroups(1, &user->gid) < 0 ||
+        setresgid(user->gid, user->gid, user->gid) < 0 ||
+        setresuid(user->uid, user->uid, user->uid) < 0)
+        return error_set(error, ERROR_TEMPORARY, "become user %ld, group %ld: %m",
+                         (long)user->uid, (long)user->gid);
+    return 0;
+}
