@@ -148,7 +148,7 @@ static void deliver_recipient(struct delivery *delivery, struct recipient *recip
                              .recipient = recipient,
                              .delivered_to = recipient->address,
                              .end_of_line = "\n"};
-    struct mailbox mailbox;
+    struct mailbox mailbox = {0};
     struct error error = ERROR_INIT;
     struct dsn dsn;
     bool is_known;
