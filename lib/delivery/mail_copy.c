@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "co/co.h"
 #include "mail/address.h"
 #include "mail/header.h"
 
@@ -17,9 +20,30 @@ struct writer {
     int *write_errno;
 };
 
+/* A pipe whose reader may take its time. */
+static int write_before(int fd, struct slice data, deadline_t deadline)
+{
+    while (data.len > 0) {
+        ssize_t written = write(fd, data.ptr, data.len);
+        if (written >= 0) {
+            data = slice_from_offset(data, (size_t)written);
+            continue;
+        }
+        if (errno != EAGAIN && errno != EINTR)
+            return -1;
+        if (errno == EAGAIN && co_wait_fd(fd, EPOLLOUT, deadline) != WAKE_READY) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int write_out(struct writer *writer)
 {
-    int result = fd_write_all(writer->fd, writer->out.data, writer->out.len);
+    int result = writer->copy->deadline
+                     ? write_before(writer->fd, buf_slice(&writer->out), writer->copy->deadline)
+                     : fd_write_all(writer->fd, writer->out.data, writer->out.len);
 
     if (result < 0)
         *writer->write_errno = errno;

@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/time.h"
 #include "delivery/delivery.h"
 
 enum mail_copy_flag {
@@ -29,6 +30,7 @@ struct mail_copy {
     struct slice delivered_to; /* internal form */
     unsigned flags;            /* MAIL_COPY_ bits */
     const char *end_of_line;   /* "\n" */
+    deadline_t deadline;       /* for a non-blocking descriptor (a pipe); 0: a file */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "delivery/user.h"
 
 #include <grp.h>
+#include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -56,4 +57,15 @@ int user_become_for_good(const struct user *user, struct error *error)
         return error_set(error, ERROR_TEMPORARY, "become user %ld, group %ld: %m",
                          (long)user->uid, (long)user->gid);
     return 0;
+}
+
+int user_kill_group(pid_t group, int signal_number)
+{
+    uid_t effective = geteuid();
+    bool raised = effective != 0 && user_can_change() && seteuid(0) == 0;
+    int result = kill(-group, signal_number);
+
+    if (raised && seteuid(effective) < 0)
+        fatal(EX_OSERR, "return to user %ld: %m", (long)effective);
+    return result;
 }

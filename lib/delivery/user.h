@@ -26,3 +26,6 @@ void user_return(void);
 MUST_USE int user_become_for_good(const struct user *user, struct error *error);
 /* True when this process can change users. */
 bool user_can_change(void);
+
+/* Send a signal to a process group that runs as another user. -1 with errno. */
+MUST_USE int user_kill_group(pid_t group, int signal_number);

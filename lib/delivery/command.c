@@ -1,0 +1,317 @@
+#include "delivery/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "co/co.h"
+
+/* What is kept of a command's output for the log and the bounce. */
+enum { OUTPUT_MAX = 2048, SHELL_WORDS_MAX = 256 };
+
+/* What the exit status of a mail command means (sysexits.h), with the status of RFC 3463. */
+static const struct {
+    int exit_status;
+    const char *dsn;
+    const char *text;
+} meanings[] = {
+    {EX_USAGE, "5.3.0", "command line usage error"},
+    {EX_DATAERR, "5.6.0", "data format error"},
+    {EX_NOINPUT, "5.3.0", "cannot open input"},
+    {EX_NOUSER, "5.1.1", "user unknown"},
+    {EX_NOHOST, "5.1.2", "host name unknown"},
+    {EX_UNAVAILABLE, "5.3.0", "service unavailable"},
+    {EX_SOFTWARE, "5.3.0", "internal software error"},
+    {EX_OSERR, "4.3.0", "system resource problem"},
+    {EX_OSFILE, "5.3.0", "critical OS file missing"},
+    {EX_CANTCREAT, "5.2.0", "can't create user output file"},
+    {EX_IOERR, "5.3.0", "input/output error"},
+    {EX_TEMPFAIL, "4.3.0", "temporary failure"},
+    {EX_PROTOCOL, "5.5.0", "remote error in protocol"},
+    {EX_NOPERM, "5.7.0", "permission denied"},
+    {EX_CONFIG, "5.3.5", "local configuration error"},
+};
+
+const char **command_environment(struct arena *arena, const char *export_environment,
+                                 size_t n_more, size_t *count)
+{
+    struct slice rest = slice_from(export_environment), word;
+    size_t capacity = n_more + 2;
+
+    for (struct slice count_rest = rest; slice_word(&count_rest, ", \t\r\n").ptr;)
+        capacity++;
+    const char **list = arena_array(arena, const char *, capacity);
+    *count = 0;
+    while ((word = slice_word(&rest, ", \t\r\n")).ptr) {
+        const char *name = arena_text(arena, word);
+        const char *value = getenv(name);
+        if (slice_find(word, '=') < word.len)
+            list[(*count)++] = name;
+        else if (value)
+            list[(*count)++] = arena_printf(arena, "%s=%s", name, value);
+    }
+    return list;
+}
+
+/* -- the child
+ * ------------------------------------------------------------------------------------ */
+
+static NORETURN void child_fails(const char *what)
+{
+    /* The parent reads this as the command's output. */
+    dprintf(STDERR_FILENO, "4.3.0 %s: %s\n", what, strerror(errno));
+    _exit(EX_TEMPFAIL);
+}
+
+/* A line without shell syntax and built-ins is run directly, which is quicker and safer. */
+static bool needs_shell(const char *line)
+{
+    return line[strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "!@%-_=+:,./ \t")] != '\0' ||
+           strchr(line, '=') != NULL;
+}
+
+static void exec_shell_line(const struct command *command, char *const *environment)
+{
+    char *words[SHELL_WORDS_MAX];
+    struct slice rest = slice_from(command->shell_line), word;
+    size_t n = 0;
+
+    if (*command->shell) {
+        struct slice shell = slice_from(command->shell);
+        while (n < SHELL_WORDS_MAX - 2 && (word = slice_word(&shell, " \t")).ptr)
+            words[n++] = slice_dup(word);
+        words[n++] = slice_dup(rest);
+    } else if (needs_shell(command->shell_line)) {
+        words[n++] = slice_dup(SLICE("/bin/sh"));
+        words[n++] = slice_dup(SLICE("-c"));
+        words[n++] = slice_dup(rest);
+    } else {
+        while (n < SHELL_WORDS_MAX - 1 && (word = slice_word(&rest, " \t")).ptr)
+            words[n++] = slice_dup(word);
+    }
+    words[n] = NULL;
+    if (n == 0) {
+        errno = ENOENT;
+        return;
+    }
+    execvpe(words[0], words, environment);
+    if (errno == ENOENT && !strchr(words[0], '/')) { /* a built-in of the shell */
+        char *line[] = {slice_dup(SLICE("/bin/sh")), slice_dup(SLICE("-c")),
+                        slice_dup(slice_from(command->shell_line)), NULL};
+        execve(line[0], line, environment);
+    }
+}
+
+static NORETURN void run_child(const struct command *command, int input, int output)
+{
+    /* execve(2) wants it writable, and changes nothing. */
+    char *const *environment = (char *const *)(uintptr_t)command->environment;
+    struct error error;
+
+    if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+        dup2(output, STDERR_FILENO) < 0)
+        _exit(EX_TEMPFAIL);
+    if (command->chroot_directory) {
+        const struct user root = {0};
+        if (user_become(&root, &error) < 0 || chroot(command->chroot_directory) < 0 ||
+            chdir("/") < 0)
+            child_fails(command->chroot_directory);
+    }
+    if (user_become_for_good(&command->user, &error) < 0) {
+        dprintf(STDERR_FILENO, "4.3.0 %s\n", error.text);
+        _exit(EX_TEMPFAIL);
+    }
+    if (command->directory && chdir(command->directory) < 0)
+        child_fails(command->directory);
+    if (setsid() < 0)
+        child_fails("setsid");
+    if (command->prepare_child)
+        command->prepare_child();
+    if (command->argv)
+        execvpe(command->argv[0], (char *const *)(uintptr_t)command->argv, environment);
+    else
+        exec_shell_line(command, environment);
+    child_fails(command->argv ? command->argv[0] : command->shell_line);
+}
+
+/* -- the parent
+ * ------------------------------------------------------------------------------------- */
+
+struct running {
+    pid_t pid;
+    int input, output; /* our ends */
+    deadline_t deadline;
+};
+
+static void close_pair(int pair[2])
+{
+    fd_close(&pair[0]);
+    fd_close(&pair[1]);
+}
+
+static int start(const struct command *command, struct running *running, struct error *error)
+{
+    int input[2] = {-1, -1}, output[2] = {-1, -1};
+
+    if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0) {
+        error_set(error, ERROR_TEMPORARY, "pipe: %m");
+        close_pair(input);
+        close_pair(output);
+        return -1;
+    }
+    running->pid = fork();
+    if (running->pid == 0)
+        run_child(command, input[0], output[1]);
+    fd_close(&input[0]);
+    fd_close(&output[1]);
+    running->input = input[1];
+    running->output = output[0];
+    running->deadline = deadline_in(command->time_limit);
+    if (running->pid < 0) {
+        error_set(error, ERROR_TEMPORARY, "fork: %m");
+        fd_close(&running->input);
+        fd_close(&running->output);
+        return -1;
+    }
+    return 0;
+}
+
+/* All that it prints until it closes; beyond the limit it is read and dropped. False: too late.
+ */
+static bool read_output(struct running *running, struct buf *output)
+{
+    char data[4096];
+
+    if (fd_set_nonblocking(running->output, true) < 0)
+        return false;
+    for (;;) {
+        ssize_t n = read(running->output, data, sizeof(data));
+        if (n == 0)
+            return true;
+        if (n > 0) {
+            size_t room = OUTPUT_MAX - output->len;
+            buf_add(output, data, (size_t)n < room ? (size_t)n : room);
+        } else if (errno == EAGAIN) {
+            if (co_wait_fd(running->output, EPOLLIN, running->deadline) != WAKE_READY)
+                return false;
+        } else if (errno != EINTR) {
+            return true;
+        }
+    }
+}
+
+/* One line for the log: line ends become blanks. */
+static struct slice tidy(struct buf *output, struct arena *arena)
+{
+    for (size_t i = 0; i < output->len; i++)
+        if (!ascii_is_print(output->data[i]) && (unsigned char)output->data[i] < 128)
+            output->data[i] = ' ';
+    return arena_slice(arena, slice_trim(buf_slice(output)));
+}
+
+static const char *command_name(const struct command *command)
+{
+    return command->argv ? command->argv[0] : command->shell_line;
+}
+
+static void judge(const struct command *command, int status, struct slice output,
+                  struct delivery *delivery, struct dsn *dsn)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    const char *code = "5.3.0";
+    char own[DSN_STATUS_BYTES];
+    struct slice rest;
+
+    if (WIFSIGNALED(status)) {
+        code = "4.3.0";
+        buf_printf(&text, "Command died with signal %d: \"%s\"", WTERMSIG(status),
+                   command_name(command));
+    } else {
+        for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
+            if (meanings[i].exit_status == WEXITSTATUS(status)) {
+                code = meanings[i].dsn;
+                buf_set_text(&text, meanings[i].text);
+            }
+        if (text.len == 0)
+            buf_printf(&text, "Command died with status %d: \"%s\"", WEXITSTATUS(status),
+                       command_name(command));
+    }
+    if (WIFEXITED(status) && dsn_status_parse(output, own, &rest) &&
+        (own[0] == '4' || own[0] == '5')) {
+        code = own;
+        buf_set(&text, slice_trim(rest));
+    } else if (output.len > 0) {
+        buf_printf(&text, ". Command output: %.*s", SLICE_ARG(output));
+    }
+    delivery_dsn(delivery, dsn, code, "%s", text.data);
+    if (WIFEXITED(status)) {
+        dsn->diagnostic_type = "x-unix";
+        dsn->diagnostic = dsn->reason;
+    }
+}
+
+/* Feed, listen, wait; whatever is late is killed with all that it started. */
+static int supervise(const struct command *command, struct running *running,
+                     struct mail_copy *copy, struct delivery *delivery, struct buf *output,
+                     struct dsn *dsn)
+{
+    struct error error;
+    int write_errno = 0, status;
+
+    copy->deadline = running->deadline;
+    int written = fd_set_nonblocking(running->input, true) < 0
+                      ? error_set(&error, ERROR_TEMPORARY, "fcntl: %m")
+                      : mail_copy_write(copy, running->input, &write_errno, &error);
+    if (written < 0 && write_errno == EPIPE)
+        written = 0; /* it need not read all of it */
+    co_forget_fd(running->input);
+    fd_close(&running->input);
+    bool in_time = written == 0 && read_output(running, output) &&
+                   co_wait_child(running->pid, &status, running->deadline) == WAKE_READY;
+    co_forget_fd(running->output);
+    fd_close(&running->output);
+    if (in_time) {
+        struct slice said = tidy(output, &delivery->arena);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            return 0;
+        judge(command, status, said, delivery, dsn);
+        return -1;
+    }
+    if (user_kill_group(running->pid, SIGKILL) < 0 && errno != ESRCH)
+        log_warning("kill process group %ld: %m", (long)running->pid);
+    if (co_wait_child(running->pid, &status, DEADLINE_NONE) != WAKE_READY)
+        log_warning("wait for process %ld: interrupted", (long)running->pid);
+    if (written < 0 && write_errno != ETIMEDOUT)
+        delivery_dsn(delivery, dsn, "4.3.0", "%s", error.text);
+    else
+        delivery_dsn(delivery, dsn, "4.3.0", "Command time limit exceeded: \"%s\"",
+                     command_name(command));
+    return -1;
+}
+
+int command_run(const struct command *command, struct mail_copy *copy,
+                struct delivery *delivery, struct slice *output, struct dsn *dsn)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct running running;
+    struct error error;
+
+    *output = SLICE_EMPTY;
+    if (start(command, &running, &error) < 0) {
+        delivery_dsn(delivery, dsn, "4.3.0", "%s", error.text);
+        return -1;
+    }
+    int result = supervise(command, &running, copy, delivery, &text, dsn);
+    *output = tidy(&text, &delivery->arena);
+    return result;
+}
