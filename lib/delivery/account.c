@@ -64,6 +64,10 @@ void delivery_mark_done(struct delivery *delivery, struct recipient *recipient)
 {
     if (recipient->done)
         return;
+    if (recipient->is_derived) {
+        recipient->done = true;
+        return;
+    }
     if (message_mark_done(delivery->fd, recipient->offset) < 0) {
         log_warning("%s: cannot mark recipient %s as done: %m", delivery->request.queue_id.ptr,
                     recipient->address.ptr);

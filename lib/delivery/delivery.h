@@ -46,7 +46,9 @@ MUST_USE MAY_WAIT int delivery_serve(struct channel *channel, struct slice body,
  */
 void delivery_open_filter(const char *title, const char *list);
 
-/* One of these for each recipient. relay as the log shows it ("none", "local", "h[a]:25"). */
+/*
+ * One of these for each recipient; recipient->done tells afterwards whether it has left the
+ * queue. relay as the log shows it ("none", "local", "h[a]:25"). */
 /* Delivered: status=sent (dsn->reason); the recipient is marked done. */
 MAY_WAIT void delivery_sent(struct delivery *delivery, struct recipient *recipient,
                             struct slice relay, const struct dsn *dsn);

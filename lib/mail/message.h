@@ -42,6 +42,8 @@ struct recipient {
     int notify;                /* NOTIFY_ bits */
     off_t offset;              /* of the record's type byte: where D is written */
     bool done;                 /* a D record: delivered or bounced already */
+    bool is_derived;     /* made from the record at offset by an alias: whoever expanded it
+                            marks the record */
 };
 
 struct recipient_list {

@@ -1,0 +1,14 @@
+/*
+ * One local address: aliases, then the user's .forward, then the mailbox; or elsewhere.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "job.h"
+
+/* Open the tables for it; before the jail. */
+void recipient_open(void);
+
+/* Work off one address: deliver it, or append what it stands for. */
+MAY_WAIT void recipient_deliver(struct job *job, struct slice address,
+                                const struct origin *origin);
