@@ -60,7 +60,7 @@ CPPFLAGS += -D_GNU_SOURCE -Ilib -include base/poison.h -DTASSIS_VERSION='"$(VERS
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) $(HARD) \
 	$(if $(IS_GCC),$(GCC_ONLY)) $(if $(WERROR),-Werror) $(CHECK)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(CHECK)
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 
 CO_SWITCH ?= $(or $(filter x86_64 aarch64,$(shell uname -m)),ucontext)
 LIB_SRC  := $(filter-out %_test.c lib/co/switch_%,$(wildcard lib/*/*.c)) $(wildcard lib/co/switch_$(CO_SWITCH).*)

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ void (*log_test_sink)(enum log_level level, const char *line);
 
 static struct {
     bool open;
-    char *tag, *hostname, *postlog_path;
+    char *tag, *hostname, *postlog_path, *fallback_file;
     enum log_sink sink;
     bool stderr_too;
     int facility;
@@ -93,13 +94,31 @@ static enum log_sent send_syslog(const char *text, size_t len, enum log_level le
     return n > 0 ? log_socket_send(&logger.syslog, line, (size_t)n) : LOG_SENT;
 }
 
+/* A command's line while the suite is down. The line's NUL becomes its line end. */
+static enum log_sent append_to_file(char *line, size_t len)
+{
+    if (!logger.fallback_file || !*logger.fallback_file)
+        return LOG_GONE;
+    int fd =
+        open(logger.fallback_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
+        return LOG_GONE;
+    line[len++] = '\n';
+    ssize_t written = write(fd, line, len);
+    close(fd);
+    return written < 0 ? LOG_GONE : LOG_SENT;
+}
+
 static enum log_sent send_postlog(const char *text, size_t len, int64_t when)
 {
     static char line[HEAD_BYTES + LINE_BYTES];
     int n = snprintf(line, sizeof(line), "%s %.128s %.256s[%d]: %.*s", time_syslog(when),
                      logger.hostname, log_tag(), logger.pid, (int)len, text);
 
-    return n > 0 ? log_socket_send(&logger.postlog, line, (size_t)n) : LOG_SENT;
+    if (n <= 0)
+        return LOG_SENT;
+    enum log_sent sent = log_socket_send(&logger.postlog, line, (size_t)n);
+    return sent == LOG_GONE ? append_to_file(line, (size_t)n) : sent;
 }
 
 /* Send to the first sink that has an owner. False when the line must wait. */
@@ -295,6 +314,7 @@ void log_open(const char *tag, const struct log_target *target)
     replace_text(&logger.tag, tag);
     replace_text(&logger.hostname, target->hostname ? target->hostname : "localhost");
     replace_text(&logger.postlog_path, target->postlog_path);
+    replace_text(&logger.fallback_file, target->fallback_file);
     logger.sink = target->sink;
     logger.stderr_too = target->stderr_too && target->sink != LOG_SINK_STDERR;
     logger.facility = log_facility(target->facility);

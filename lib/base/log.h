@@ -44,10 +44,11 @@ enum log_sink {
 
 struct log_target {
     enum log_sink sink;
-    bool stderr_too;          /* commands: also say it on the terminal */
-    const char *facility;     /* "mail"; NULL: mail */
-    const char *postlog_path; /* absolute or relative to the queue directory */
-    const char *hostname;     /* for postlogd's "Mmm dd hh:mm:ss host tag[pid]: text" */
+    bool stderr_too;           /* commands: also say it on the terminal */
+    const char *facility;      /* "mail"; NULL: mail */
+    const char *postlog_path;  /* absolute or relative to the queue directory */
+    const char *hostname;      /* for postlogd's "Mmm dd hh:mm:ss host tag[pid]: text" */
+    const char *fallback_file; /* where lines go while postlogd does not answer; NULL: syslog */
 };
 
 void log_open(const char *tag, const struct log_target *target);

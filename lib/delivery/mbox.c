@@ -138,50 +138,81 @@ static int write_message(const struct mbox *mbox, const struct mail_copy *copy, 
     return 0;
 }
 
-static int append_locked(const struct mbox *mbox, const struct mail_copy *copy,
-                         char status[DSN_STATUS_BYTES], struct error *error)
+/* errno tells why after -1. */
+static int take_file_lock(const struct mbox *mbox, struct mbox_lock_held *held,
+                          struct error *error)
 {
-    struct stat before;
-    CLEANUP(fd_close) int fd = open_file(mbox, &before, error);
+    struct stat status;
 
-    if (fd < 0)
-        return fail(status, mail_copy_status(errno));
-    if (mbox->file_owner.uid != (uid_t)-1 && before.st_size == 0 && S_ISREG(before.st_mode) &&
-        before.st_uid != mbox->file_owner.uid && user_can_change() &&
-        fchown(fd, mbox->file_owner.uid, (gid_t)-1) < 0)
+    held->fd = open_file(mbox, &status, error);
+    if (held->fd < 0)
+        return -1;
+    if (mbox->file_owner.uid != (uid_t)-1 && status.st_size == 0 && S_ISREG(status.st_mode) &&
+        status.st_uid != mbox->file_owner.uid && user_can_change() &&
+        fchown(held->fd, mbox->file_owner.uid, (gid_t)-1) < 0)
         log_warning("fchown %s: %m", mbox->path);
-    if (S_ISREG(before.st_mode)) {
-        if (lock_file(mbox, fd, error) < 0)
-            return fail(status, "4.2.0");
-        if (fstat(fd, &before) < 0) { /* as it is under the lock */
-            error_set(error, ERROR_TEMPORARY, "fstat: %m");
-            return fail(status, "4.3.0");
+    if (S_ISREG(status.st_mode) && lock_file(mbox, held->fd, error) < 0) {
+        fd_close(&held->fd);
+        errno = EAGAIN;
+        return -1;
+    }
+    return 0;
+}
+
+/* A device needs no lock file, and its directory would take none. */
+static bool needs_dotlock(const struct mbox *mbox)
+{
+    struct stat file;
+
+    return (mbox->locks & MBOX_LOCK_DOTLOCK) &&
+           !(mbox->may_be_special && stat(mbox->path, &file) == 0 && !S_ISREG(file.st_mode));
+}
+
+int mbox_lock_take(const struct mbox *mbox, struct mbox_lock_held *held, struct error *error)
+{
+    *held = (struct mbox_lock_held){.fd = -1, .dotlock = BUF_INIT};
+    if (needs_dotlock(mbox)) {
+        buf_printf(&held->dotlock, "%s.lock", mbox->path);
+        if (make_dotlock(mbox, held->dotlock.data, error) < 0) {
+            buf_release(&held->dotlock);
+            errno = EAGAIN;
+            return -1;
         }
     }
-    if (write_message(mbox, copy, fd, &before, status, error) == 0)
+    if (take_file_lock(mbox, held, error) == 0)
         return 0;
-    if (S_ISREG(before.st_mode) && ftruncate(fd, before.st_size) < 0)
-        log_warning("truncate %s: %m", mbox->path);
+    int saved = errno;
+    mbox_lock_release(held);
+    errno = saved;
     return -1;
+}
+
+void mbox_lock_release(struct mbox_lock_held *held)
+{
+    fd_close(&held->fd);
+    if (held->dotlock.len > 0 && unlink(held->dotlock.data) < 0)
+        log_warning("remove %s: %m", held->dotlock.data);
+    buf_release(&held->dotlock);
 }
 
 static int append_as_user(const struct mbox *mbox, const struct mail_copy *copy,
                           char status[DSN_STATUS_BYTES], struct error *error)
 {
-    CLEANUP(buf_release) struct buf lock = BUF_INIT;
-    bool dotlock = mbox->locks & MBOX_LOCK_DOTLOCK;
+    struct mbox_lock_held held;
+    struct stat before;
+    int result;
 
-    buf_printf(&lock, "%s.lock", mbox->path);
-    /* A device needs no lock, and its directory would take none. */
-    struct stat file;
-    if (dotlock && mbox->may_be_special && stat(mbox->path, &file) == 0 &&
-        !S_ISREG(file.st_mode))
-        dotlock = false;
-    if (dotlock && make_dotlock(mbox, lock.data, error) < 0)
-        return fail(status, "4.2.0");
-    int result = append_locked(mbox, copy, status, error);
-    if (dotlock && unlink(lock.data) < 0)
-        log_warning("remove %s: %m", lock.data);
+    if (mbox_lock_take(mbox, &held, error) < 0)
+        return fail(status, mail_copy_status(errno));
+    if (fstat(held.fd, &before) < 0) {
+        error_set(error, ERROR_TEMPORARY, "fstat: %m");
+        result = fail(status, "4.3.0");
+    } else {
+        result = write_message(mbox, copy, held.fd, &before, status, error);
+        if (result < 0 && S_ISREG(before.st_mode) && ftruncate(held.fd, before.st_size) < 0)
+            log_warning("truncate %s: %m", mbox->path);
+    }
+    mbox_lock_release(&held);
     return result;
 }
 

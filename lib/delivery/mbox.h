@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "delivery/mail_copy.h"
@@ -24,6 +25,19 @@ struct mbox {
 
 /* "fcntl, dotlock" -> MBOX_LOCK_ bits. Permanent error for another word. */
 MUST_USE int mbox_parse_locks(const char *text, unsigned *locks, struct error *error);
+
+/* The locks on a mailbox that is going to be read or written. */
+struct mbox_lock_held {
+    int fd;             /* open for appending; -1: nothing is held */
+    struct buf dotlock; /* path of the lock file; empty: none was made */
+};
+
+/*
+ * Open (or make) the file and take its locks, with the rights of the process. Temporary error.
+ */
+MUST_USE int mbox_lock_take(const struct mbox *mbox, struct mbox_lock_held *held,
+                            struct error *error);
+void mbox_lock_release(struct mbox_lock_held *held);
 
 /*
  * Append the copy. Durable when 0; cut back to its former length when it fails. status gets

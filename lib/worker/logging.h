@@ -10,3 +10,5 @@ enum logging_user {
 
 /* program: "smtpd"; lines are tagged $syslog_name/program. Reads params. */
 void logging_open(const char *program, enum logging_user user);
+/* For postlog: lines carry this tag as it is; NULL: that of the program. */
+void logging_open_tagged(const char *tag, const char *program);
