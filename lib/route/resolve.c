@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "mail/address.h"
-#include "route/address_text.h"
+#include "route/address_map.h"
 #include "route/domains.h"
 #include "route/recipient.h"
 #include "route/transport.h"
@@ -113,43 +113,17 @@ int resolve_domain_class(struct slice domain, struct error *error)
     return remote_class(domain, error);
 }
 
-/*
- * Ask a table for an address: user+ext@domain, user@domain, at local domains user+ext and user,
- * then @domain. 1 found, 0 not, -1 temporary error.
- */
+/* As address_find; trouble is logged. */
 static int find_by_address(struct maps *maps, const char *name, struct slice address,
                            struct buf *value, struct error *error)
 {
-    struct maps_address query = {
-        .address = address,
-        .delimiters = params.recipient_delimiter,
-        .forms = MAPS_FULL | MAPS_NO_EXT | MAPS_AT_DOMAIN,
-    };
-    struct slice domain = address_domain(address);
-    int local;
+    int found = address_find(maps, address, value, NULL, error);
 
-    if (maps_is_empty(maps))
-        return 0;
-    if (domain.len) {
-        local = slice_same_nocase(domain, slice_from(params.myorigin))
-                    ? 1
-                    : domain_is_local(domain, error);
-        if (local < 0)
-            return -1;
-        if (local)
-            query.forms |= MAPS_LOCAL;
-    }
-    switch (maps_find_address(maps, &query, value, error)) {
-    case TABLE_FOUND:
-        return 1;
-    case TABLE_NOT_FOUND:
-        return 0;
-    case TABLE_ERROR:
-    default:
-        log_warning("%s", error->text);
-        log_warning("%s lookup failure", name);
-        return error_set(error, ERROR_TEMPORARY, "%s lookup failure", name);
-    }
+    if (found >= 0)
+        return found;
+    log_warning("%s", error->text);
+    log_warning("%s lookup failure", name);
+    return error_set(error, ERROR_TEMPORARY, "%s lookup failure", name);
 }
 
 /* A table that is asked by sender; the answer DUNNO means the default. */

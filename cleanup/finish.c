@@ -1,0 +1,60 @@
+/* The end of a message: committed to the queue, bounced, or forgotten. */
+#include "base/log.h"
+#include "base/time.h"
+#include "conf/params.h"
+#include "ipc/bounce_client.h"
+#include "ipc/qmgr_client.h"
+#include "mail/delivery_line.h"
+#include "refuse.h"
+#include "transaction.h"
+
+#define SIZE_RECORD_FORMAT "%15ld %15ld %15ld %15ld %15ld %15ld"
+
+/* The C record at the start, with the numbers that are now known (queue format, section 5). */
+static int write_size_record(struct transaction *transaction, struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    long content_bytes = (long)(transaction->extracted_offset - transaction->content_offset);
+
+    buf_printf(&text, SIZE_RECORD_FORMAT, content_bytes, (long)transaction->content_offset,
+               (long)transaction->n_recipients, (long)transaction->qmgr_flags, content_bytes,
+               (long)transaction->send_options);
+    return queue_file_patch(&transaction->file, (off_t)record_header_bytes(text.len),
+                            buf_slice(&text), error);
+}
+
+static int commit(struct transaction *transaction, struct error *error)
+{
+    struct queue_layout layout = queue_layout();
+
+    if (write_size_record(transaction, error) < 0)
+        return -1;
+    if ((transaction->flags & CLEANUP_HOLD) &&
+        queue_file_move(&transaction->file, &layout, "hold", error) < 0)
+        return -1;
+    return queue_file_commit(&transaction->file, 0700, error);
+}
+
+void transaction_finish(struct transaction *transaction)
+{
+    struct error error;
+
+    if (transaction->segment != SEGMENT_END)
+        transaction_fail(transaction, CLEANUP_STATUS_BAD);
+    if (transaction->status == CLEANUP_STATUS_OK && !(transaction->flags & CLEANUP_DISCARD) &&
+        transaction->n_recipients == 0)
+        transaction_fail(transaction, CLEANUP_STATUS_NO_RECIPIENT);
+    if (transaction->status != CLEANUP_STATUS_OK) {
+        if (transaction_may_bounce(transaction))
+            transaction_bounce(transaction);
+        return;
+    }
+    if (transaction->flags & CLEANUP_DISCARD)
+        return;
+    if (commit(transaction, &error) < 0) {
+        transaction_write_failed(transaction, &error);
+        return;
+    }
+    if (!(transaction->flags & CLEANUP_HOLD))
+        qmgr_announce("public/qmgr", slice_from(transaction->file.id));
+}

@@ -1,0 +1,108 @@
+/* Opening what main.cf names. */
+#include "tables.h"
+
+#include "base/log.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "route/resolve.h"
+
+struct tables tables;
+
+bool word_is_in_list(struct slice word, const char *list)
+{
+    struct slice rest = slice_from(list), candidate;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &candidate)) {
+        if (slice_same_nocase(candidate, word))
+            return true;
+    }
+    return false;
+}
+
+/* The bits of the classes named in the list; a name that is none ends the start. */
+static unsigned classes_of(const char *parameter, const char *list)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } classes[] = {
+        {"envelope_sender", CLASS_ENVELOPE_SENDER},
+        {"envelope_recipient", CLASS_ENVELOPE_RECIPIENT},
+        {"header_sender", CLASS_HEADER_SENDER},
+        {"header_recipient", CLASS_HEADER_RECIPIENT},
+    };
+    struct slice rest = slice_from(list), word;
+    unsigned bits = 0;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        unsigned bit = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+            if (slice_equals_nocase(word, classes[i].name))
+                bit = classes[i].bit;
+        }
+        if (!bit)
+            log_warning("parameter %s: unknown address class \"%.*s\" is ignored", parameter,
+                        SLICE_ARG(word));
+        bits |= bit;
+    }
+    return bits;
+}
+
+static struct maps *opened(struct maps *maps, const char *name, const struct error *error)
+{
+    if (error->kind != ERROR_NONE)
+        log_error("%s: %s", name, error->text);
+    return maps;
+}
+
+static struct address_table address_table(const char *name, const char *list, unsigned classes)
+{
+    struct error error = ERROR_INIT;
+    struct maps *maps = maps_open(name, list, &error);
+
+    return (struct address_table){name, opened(maps, name, &error), classes};
+}
+
+static struct check_table check_table(const char *name, const char *list)
+{
+    struct error error = ERROR_INIT;
+    struct maps *maps = maps_open_for_text(name, list, &error);
+
+    return (struct check_table){name, opened(maps, name, &error)};
+}
+
+static void open_address_tables(void)
+{
+    tables.sender_canonical =
+        address_table("sender_canonical_maps", params.sender_canonical_maps,
+                      classes_of("sender_canonical_classes", params.sender_canonical_classes));
+    tables.recipient_canonical = address_table(
+        "recipient_canonical_maps", params.recipient_canonical_maps,
+        classes_of("recipient_canonical_classes", params.recipient_canonical_classes));
+    tables.canonical = address_table("canonical_maps", params.canonical_maps,
+                                     classes_of("canonical_classes", params.canonical_classes));
+    tables.virtual_alias = address_table("virtual_alias_maps", params.virtual_alias_maps,
+                                         CLASS_ENVELOPE_RECIPIENT);
+    tables.sender_bcc =
+        address_table("sender_bcc_maps", params.sender_bcc_maps, CLASS_ENVELOPE_SENDER);
+    tables.recipient_bcc =
+        address_table("recipient_bcc_maps", params.recipient_bcc_maps, CLASS_ENVELOPE_RECIPIENT);
+}
+
+void tables_open(void)
+{
+    route_open_local();
+    open_address_tables();
+    tables.masquerade_classes = classes_of("masquerade_classes", params.masquerade_classes);
+    tables.propagate_canonical =
+        word_is_in_list(SLICE("canonical"), params.propagate_unmatched_extensions);
+    tables.propagate_virtual =
+        word_is_in_list(SLICE("virtual"), params.propagate_unmatched_extensions);
+    tables.checks[CHECK_HEADER] = check_table("header_checks", params.header_checks);
+    tables.checks[CHECK_MIME_HEADER] =
+        check_table("mime_header_checks", params.mime_header_checks);
+    tables.checks[CHECK_NESTED_HEADER] =
+        check_table("nested_header_checks", params.nested_header_checks);
+    tables.checks[CHECK_BODY] = check_table("body_checks", params.body_checks);
+}

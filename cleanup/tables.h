@@ -1,0 +1,46 @@
+/*
+ * The tables and word lists of main.cf that cleanup works with. Opened once, before the jail.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+#include "table/maps.h"
+
+/* Which addresses a mapping concerns: canonical_classes, masquerade_classes and their like. */
+enum address_class {
+    CLASS_ENVELOPE_SENDER = 1,
+    CLASS_ENVELOPE_RECIPIENT = 2,
+    CLASS_HEADER_SENDER = 4,
+    CLASS_HEADER_RECIPIENT = 8,
+};
+
+struct address_table {
+    const char *name; /* the parameter */
+    struct maps *maps;
+    unsigned classes;
+};
+
+/* Where a line stands decides which table looks at it. */
+enum check_kind { CHECK_HEADER, CHECK_MIME_HEADER, CHECK_NESTED_HEADER, CHECK_BODY, N_CHECKS };
+
+struct check_table {
+    const char *name;
+    struct maps *maps;
+};
+
+struct tables {
+    struct address_table sender_canonical, recipient_canonical, canonical;
+    struct address_table virtual_alias, sender_bcc, recipient_bcc;
+    unsigned masquerade_classes;
+    bool propagate_canonical, propagate_virtual;
+    struct check_table checks[N_CHECKS];
+    bool autodetect_sendmail; /* smtputf8_autodetect_classes */
+};
+extern struct tables tables;
+
+void tables_open(void);
+
+/* True when the word is in a list of main.cf; case is folded. */
+bool word_is_in_list(struct slice word, const char *list);
