@@ -16,8 +16,7 @@ static void lookup_failed(struct transaction *transaction, const char *table,
     log_warning("%s", error->text);
     log_warning("%s: %s map lookup problem for %.*s -- message not accepted, try again later",
                 transaction->file.id, table, SLICE_ARG(address));
-    transaction_fail_because(transaction, CLEANUP_STATUS_WRITE, SLICE("4.3.0"),
-                             SLICE("Address mapping error"));
+    transaction_fail(transaction, CLEANUP_STATUS_WRITE);
 }
 
 static struct slice canonical(struct transaction *transaction,
@@ -46,8 +45,7 @@ static struct slice canonical(struct transaction *transaction,
     log_warning("%s: unreasonable %s map nesting for %.*s -- message not accepted, "
                 "try again later",
                 transaction->file.id, table->name, SLICE_ARG(address));
-    transaction_fail_because(transaction, CLEANUP_STATUS_WRITE, SLICE("4.3.0"),
-                             SLICE("Address mapping error"));
+    transaction_fail(transaction, CLEANUP_STATUS_WRITE);
     return address;
 }
 

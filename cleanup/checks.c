@@ -216,8 +216,8 @@ static const struct {
     const char *name;
     enum check_verdict (*act)(struct hit *hit);
 } actions[] = {
-    {"BCC", bcc},         {"DISCARD", discard}, {"DUNNO", dunno},     {"FILTER", filter},
-    {"HOLD", hold},       {"IGNORE", ignore},   {"INFO", info},       {"OK", dunno},
+    {"BCC", bcc},         {"DISCARD", discard}, {"DUNNO", dunno},       {"FILTER", filter},
+    {"HOLD", hold},       {"IGNORE", ignore},   {"INFO", info},         {"OK", dunno},
     {"PASS", pass},       {"PREPEND", prepend}, {"REDIRECT", redirect}, {"REJECT", reject},
     {"REPLACE", replace}, {"STRIP", strip},     {"WARN", warn},
 };

@@ -2,8 +2,8 @@
  * cleanup: takes messages from smtpd, pickup, bounce and local, completes and rewrites them,
  * inspects them, and makes queue files of them. What it has said yes to is on the disk.
  */
-#include "conf/params.h"
 #include "base/log.h"
+#include "conf/params.h"
 #include "ipc/cleanup_client.h"
 #include "tables.h"
 #include "transaction.h"

@@ -131,8 +131,8 @@ static void add_from(struct transaction *transaction)
 
 void headers_complete(struct transaction *transaction)
 {
-    const uint64_t visible = BIT(HEADER_TO) | BIT(HEADER_RESENT_TO) | BIT(HEADER_CC) |
-                             BIT(HEADER_RESENT_CC);
+    const uint64_t visible =
+        BIT(HEADER_TO) | BIT(HEADER_RESENT_TO) | BIT(HEADER_CC) | BIT(HEADER_RESENT_CC);
 
     if (transaction->header_rewriting != HEADER_REWRITE_NONE ||
         params.always_add_missing_headers) {

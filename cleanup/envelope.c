@@ -21,7 +21,8 @@ static void refuse(struct transaction *transaction, const char *what, struct sli
     transaction_fail(transaction, CLEANUP_STATUS_BAD);
 }
 
-/* Between the message's records and the recipients stands when to warn the sender of a delay. */
+/* Between the message's records and the recipients stands when to warn the sender of a delay.
+ */
 static void before_recipients(struct transaction *transaction)
 {
     int64_t delay_seconds = params.delay_warning_time / 1000;
@@ -61,9 +62,8 @@ static void rewrite_context(struct transaction *transaction, struct slice value)
     if (slice_equals(value, "local"))
         transaction->header_rewriting = HEADER_REWRITE_LOCAL;
     else if (slice_equals(value, "remote"))
-        transaction->header_rewriting = *params.remote_header_rewrite_domain
-                                            ? HEADER_REWRITE_REMOTE
-                                            : HEADER_REWRITE_NONE;
+        transaction->header_rewriting =
+            *params.remote_header_rewrite_domain ? HEADER_REWRITE_REMOTE : HEADER_REWRITE_NONE;
     else
         refuse(transaction, "bad rewriting context", value);
 }
@@ -81,6 +81,7 @@ static void note_attribute(struct transaction *transaction, struct slice name,
         {"log_helo_name", &transaction->log_helo},
         {"encoding", &transaction->encoding},
     };
+
     int64_t number;
 
     for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {

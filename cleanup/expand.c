@@ -37,8 +37,7 @@ static int lookup_failed(struct expansion_state *state, struct slice address,
     log_warning("%s", error->text);
     log_warning("%s: %s map lookup problem for %.*s -- message not accepted, try again later",
                 state->transaction->file.id, tables.virtual_alias.name, SLICE_ARG(address));
-    transaction_fail_because(state->transaction, CLEANUP_STATUS_SERVICE, SLICE("4.6.0"),
-                             SLICE("Alias expansion error"));
+    transaction_fail(state->transaction, CLEANUP_STATUS_WRITE);
     return -1;
 }
 
@@ -56,8 +55,8 @@ static int take_results(struct expansion_state *state, size_t at,
         if (i == 0) {
             state->addresses[at] = result;
         } else {
-            state->addresses = mem_resize(state->addresses, state->n_addresses + 1,
-                                          sizeof(*state->addresses));
+            state->addresses =
+                mem_resize(state->addresses, state->n_addresses + 1, sizeof(*state->addresses));
             state->addresses[state->n_addresses++] = result;
         }
         if (slice_same_nocase(asked, result))

@@ -4,11 +4,8 @@
 #include "conf/params.h"
 #include "ipc/bounce_client.h"
 #include "ipc/qmgr_client.h"
-#include "mail/delivery_line.h"
 #include "refuse.h"
 #include "transaction.h"
-
-#define SIZE_RECORD_FORMAT "%15ld %15ld %15ld %15ld %15ld %15ld"
 
 /* The C record at the start, with the numbers that are now known (queue format, section 5). */
 static int write_size_record(struct transaction *transaction, struct error *error)
@@ -21,6 +18,13 @@ static int write_size_record(struct transaction *transaction, struct error *erro
                (long)transaction->send_options);
     return queue_file_patch(&transaction->file, (off_t)record_header_bytes(text.len),
                             buf_slice(&text), error);
+}
+
+int transaction_write_all(struct transaction *transaction, struct error *error)
+{
+    if (write_size_record(transaction, error) < 0)
+        return -1;
+    return queue_file_flush(&transaction->file, error);
 }
 
 static int commit(struct transaction *transaction, struct error *error)

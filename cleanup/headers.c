@@ -45,9 +45,8 @@ void header_put(struct transaction *transaction, struct slice text)
 static struct slice rewritten(struct transaction *transaction, enum address_role role,
                               struct slice address, struct arena *arena)
 {
-    enum rewrite_context context = transaction->header_rewriting == HEADER_REWRITE_REMOTE
-                                       ? REWRITE_REMOTE
-                                       : REWRITE_LOCAL;
+    enum rewrite_context context =
+        transaction->header_rewriting == HEADER_REWRITE_REMOTE ? REWRITE_REMOTE : REWRITE_LOCAL;
     enum address_class class =
         role == ROLE_SENDER ? CLASS_HEADER_SENDER : CLASS_HEADER_RECIPIENT;
     struct slice internal, mapped;

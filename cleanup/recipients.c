@@ -65,12 +65,15 @@ void sender_put(struct transaction *transaction, struct slice address)
 static bool is_duplicate(struct transaction *transaction, const struct target *target)
 {
     CLEANUP(buf_release) struct buf key = BUF_INIT;
-    bool is_full = params.duplicate_filter_limit > 0 &&
-                   transaction->recipients_seen.n_entries >=
-                       (size_t)params.duplicate_filter_limit;
+    bool is_full =
+        params.duplicate_filter_limit > 0 &&
+        transaction->recipients_seen.n_entries >= (size_t)params.duplicate_filter_limit;
 
-    buf_printf(&key, "%.*s\n%d\n%.*s\n%.*s", SLICE_ARG(target->dsn_original), target->notify,
-               SLICE_ARG(target->original), SLICE_ARG(target->address));
+    /* Who was written to under two names gets two copies, each with its X-Original-To. */
+    if (params.enable_original_recipient)
+        buf_printf(&key, "%.*s\n%d\n%.*s\n", SLICE_ARG(target->dsn_original), target->notify,
+                   SLICE_ARG(target->original));
+    buf_add_slice(&key, target->address);
     if (hash_has(&transaction->recipients_seen, buf_slice(&key)))
         return true;
     if (!is_full)
@@ -91,7 +94,8 @@ static void write_recipient(struct transaction *transaction, const struct target
     transaction->n_recipients++;
 }
 
-/* NOTIFY=SUCCESS for a list: it is a success that it was expanded (RFC 3461 section 5.2.7.1). */
+/* NOTIFY=SUCCESS for a list: it is a success that it was expanded (RFC 3461 section 5.2.7.1).
+ */
 static void report_expansion(struct transaction *transaction, struct target *target)
 {
     struct status_entry entry = {
@@ -117,8 +121,6 @@ static void write_expanded(struct transaction *transaction, struct target *targe
 {
     struct address_list list;
 
-    if (!params.enable_original_recipient)
-        target->original = SLICE_EMPTY;
     if (!(transaction->flags & CLEANUP_MAP)) {
         write_recipient(transaction, target);
         return;
@@ -135,9 +137,8 @@ static void write_expanded(struct transaction *transaction, struct target *targe
 /* The address as the sender knew it, for delivery reports (RFC 3461 section 4.2). */
 static struct slice default_dsn_original(struct slice address, struct arena *arena)
 {
-    return slice_from(arena_printf(arena, "%s;%.*s",
-                                   slice_is_ascii(address) ? "rfc822" : "utf-8",
-                                   SLICE_ARG(address)));
+    return slice_from(arena_printf(
+        arena, "%s;%.*s", slice_is_ascii(address) ? "rfc822" : "utf-8", SLICE_ARG(address)));
 }
 
 void recipient_put(struct transaction *transaction, struct slice address)
@@ -149,13 +150,12 @@ void recipient_put(struct transaction *transaction, struct slice address)
 
     transaction->next = (struct recipient_options){0};
     target.original = options.has_original ? options.original : arena_slice(arena, address);
-    clean = rewrite_internal(
-        REWRITE_LOCAL, address.len ? address : slice_from(params.empty_address_recipient),
-        arena);
+    clean = rewrite_internal(REWRITE_LOCAL,
+                             address.len ? address : slice_from(params.empty_address_recipient),
+                             arena);
     if (!target.dsn_original.len)
         target.dsn_original = default_dsn_original(clean, arena);
-    clean =
-        address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT, clean, arena);
+    clean = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT, clean, arena);
     note_utf8(transaction, clean, 0);
     if (!transaction->first_recipient.len)
         transaction->first_recipient = clean;
@@ -167,9 +167,10 @@ void recipient_put(struct transaction *transaction, struct slice address)
 void recipient_put_bcc(struct transaction *transaction, struct slice address)
 {
     struct arena *arena = &transaction->arena;
-    struct target target = {.notify = NOTIFY_NEVER, .original = arena_slice(arena, address)};
+    struct target target = {.notify = NOTIFY_NEVER};
 
     target.address = rewrite_internal(REWRITE_LOCAL, address, arena);
+    target.original = target.address;
     target.address = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT,
                                     target.address, arena);
     write_expanded(transaction, &target);

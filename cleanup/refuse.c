@@ -7,8 +7,8 @@
 #include "ipc/bounce_client.h"
 #include "mail/delivery_line.h"
 
-static void log_recipient(const struct transaction *transaction, const struct recipient *recipient,
-                          const struct dsn *dsn)
+static void log_recipient(const struct transaction *transaction,
+                          const struct recipient *recipient, const struct dsn *dsn)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     struct delivery_times times = {.incoming = transaction->arrival_time};
@@ -43,8 +43,8 @@ static int bounce_recipient(struct transaction *transaction, const struct recipi
 }
 
 /* The queue file has the recipients; for the notification it need not be complete. */
-static int bounce_all(struct transaction *transaction, struct slice status,
-                      struct slice reason, struct error *error)
+static int bounce_all(struct transaction *transaction, struct slice status, struct slice reason,
+                      struct error *error)
 {
     CLEANUP(recipient_list_release) struct recipient_list list = {0};
     CLEANUP(message_release) struct message message = {0};

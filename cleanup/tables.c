@@ -86,8 +86,8 @@ static void open_address_tables(void)
                                          CLASS_ENVELOPE_RECIPIENT);
     tables.sender_bcc =
         address_table("sender_bcc_maps", params.sender_bcc_maps, CLASS_ENVELOPE_SENDER);
-    tables.recipient_bcc =
-        address_table("recipient_bcc_maps", params.recipient_bcc_maps, CLASS_ENVELOPE_RECIPIENT);
+    tables.recipient_bcc = address_table("recipient_bcc_maps", params.recipient_bcc_maps,
+                                         CLASS_ENVELOPE_RECIPIENT);
 }
 
 void tables_open(void)

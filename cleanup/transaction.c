@@ -10,9 +10,7 @@
 #include "envelope.h"
 #include "extracted.h"
 
-/* Six fields of 15 digits (queue format, section 5); written when the numbers are known. */
-#define SIZE_RECORD_FORMAT "%15ld %15ld %15ld %15ld %15ld %15ld"
-#define REFUSED_FOR_GOOD                                                                    \
+#define REFUSED_FOR_GOOD \
     (CLEANUP_STATUS_CONTENT | CLEANUP_STATUS_HOPS | CLEANUP_STATUS_SIZE | CLEANUP_STATUS_OVER)
 
 struct queue_layout queue_layout(void)
@@ -77,7 +75,7 @@ bool transaction_is_wanted(const struct transaction *transaction)
     return transaction->status == CLEANUP_STATUS_OK || transaction_may_bounce(transaction);
 }
 
-static void write_failed(struct transaction *transaction, const struct error *error)
+void transaction_write_failed(struct transaction *transaction, const struct error *error)
 {
     bool is_full = errno == ENOSPC || errno == EDQUOT;
 
@@ -101,7 +99,7 @@ void put(struct transaction *transaction, char type, struct slice data)
     if (!transaction_is_wanted(transaction))
         return;
     if (queue_file_put(&transaction->file, type, data, NULL, &error) < 0)
-        write_failed(transaction, &error);
+        transaction_write_failed(transaction, &error);
     else
         check_size(transaction);
 }
@@ -113,7 +111,7 @@ void put_run(struct transaction *transaction, struct slice records)
     if (!transaction_is_wanted(transaction) || (transaction->status & CLEANUP_STATUS_SIZE))
         return;
     if (queue_file_put_run(&transaction->file, records, &error) < 0)
-        write_failed(transaction, &error);
+        transaction_write_failed(transaction, &error);
     else
         check_size(transaction);
 }

@@ -14,6 +14,9 @@
 #include "ipc/cleanup_client.h"
 #include "mail/queue_file.h"
 
+/* Six fields of 15 digits (queue format, section 5), written when the numbers are known. */
+#define SIZE_RECORD_FORMAT "%15ld %15ld %15ld %15ld %15ld %15ld"
+
 enum segment { SEGMENT_ENVELOPE, SEGMENT_CONTENT, SEGMENT_EXTRACTED, SEGMENT_END };
 
 /* Whether addresses in headers are rewritten, and with whose domain. */
@@ -37,7 +40,7 @@ enum content_part { PART_HEADER, PART_BODY };
 
 struct content {
     enum content_part part;
-    struct buf header; /* the lines of the header that is being collected */
+    struct buf header;   /* the lines of the header that is being collected */
     bool line_continues; /* the record before was part of a line (L) */
     bool header_is_cut;  /* header_size_limit was reached */
     bool had_body_line;
@@ -50,9 +53,9 @@ struct content {
 struct transaction {
     struct arena arena;
     struct queue_file file;
-    unsigned flags;     /* CLEANUP_ bits: how far they still hold */
-    int send_options;   /* SEND_ bits */
-    unsigned status;    /* CLEANUP_STATUS_ bits so far */
+    unsigned flags;   /* CLEANUP_ bits: how far they still hold */
+    int send_options; /* SEND_ bits */
+    unsigned status;  /* CLEANUP_STATUS_ bits so far */
     struct slice reason, dsn, smtp_reply;
     enum segment segment;
 
@@ -98,7 +101,11 @@ MAY_WAIT void transaction_feed(struct transaction *transaction, struct slice rec
 /* All records are there: commit, bounce or drop. The verdict is in status and its texts. */
 MAY_WAIT void transaction_finish(struct transaction *transaction);
 
-/* -- for the parts of cleanup --------------------------------------------------------------- */
+/* -- for the parts of cleanup ---------------------------------------------------------------
+ */
+
+/* Where the queue directories lie. */
+struct queue_layout queue_layout(void);
 
 /* Remember that the message cannot be accepted; the first reason given stays. */
 void transaction_fail(struct transaction *transaction, enum cleanup_status status);
@@ -108,7 +115,8 @@ void transaction_fail_because(struct transaction *transaction, enum cleanup_stat
 /* False when nothing more needs writing: refused for good, or to be discarded. */
 bool transaction_is_wanted(const struct transaction *transaction);
 
-/* True when a refusal will be answered with a bounce of ours, so recipients are still needed. */
+/* True when a refusal will be answered with a bounce of ours, so recipients are still needed.
+ */
 bool transaction_may_bounce(const struct transaction *transaction);
 
 /* Append a record, unless nothing is wanted any more. */
@@ -117,5 +125,9 @@ MAY_WAIT void put_attribute(struct transaction *transaction, const char *name,
                             struct slice value);
 MAY_WAIT void put_printf(struct transaction *transaction, char type, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* A write failed, as the error says: log it and refuse the message for now. */
+void transaction_write_failed(struct transaction *transaction, const struct error *error);
+/* Bring all records and the C record to the file, so that bounce can read it. */
+MUST_USE int transaction_write_all(struct transaction *transaction, struct error *error);
 /* Append records that are encoded already. */
 MAY_WAIT void put_run(struct transaction *transaction, struct slice records);

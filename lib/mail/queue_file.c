@@ -110,6 +110,26 @@ int queue_file_put(struct queue_file *file, char type, struct slice data, off_t 
     return file->records.len < WRITE_AHEAD_BYTES ? 0 : write_records(file, error);
 }
 
+int queue_file_put_run(struct queue_file *file, struct slice run, struct error *error)
+{
+    bug_if(file->fd < 0);
+    if (file->records.len + run.len < WRITE_AHEAD_BYTES) {
+        buf_add_slice(&file->records, run);
+        return 0;
+    }
+    if (write_records(file, error) < 0)
+        return -1;
+    if (fd_write_all(file->fd, run.ptr, run.len) < 0)
+        return error_set(error, ERROR_TEMPORARY, "write %s: %m", file->path.data);
+    file->written += (off_t)run.len;
+    return 0;
+}
+
+int queue_file_flush(struct queue_file *file, struct error *error)
+{
+    return write_records(file, error);
+}
+
 off_t queue_file_offset(const struct queue_file *file)
 {
     return file->written + (off_t)file->records.len;

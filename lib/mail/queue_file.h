@@ -38,6 +38,11 @@ MUST_USE int queue_file_create(struct queue_file *file, const struct queue_layou
  */
 MUST_USE MAY_WAIT int queue_file_put(struct queue_file *file, char type, struct slice data,
                                      off_t *offset, struct error *error);
+/* Add a run of records that are encoded already (mail/record.h). */
+MUST_USE MAY_WAIT int queue_file_put_run(struct queue_file *file, struct slice run,
+                                         struct error *error);
+/* Write what is in memory, so that other programs can read it; no sync. */
+MUST_USE int queue_file_flush(struct queue_file *file, struct error *error);
 off_t queue_file_offset(const struct queue_file *file);
 /* Overwrite bytes at an offset, whether they are still in memory or written. */
 MUST_USE int queue_file_patch(struct queue_file *file, off_t offset, struct slice data,

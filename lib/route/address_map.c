@@ -78,8 +78,7 @@ int address_map(struct maps *maps, struct slice address, enum address_extension 
     list->items = arena_array(arena, struct slice, parsed.n_addresses);
     list->count = parsed.n_addresses;
     for (size_t i = 0; i < parsed.n_addresses; i++) {
-        struct slice full =
-            rewrite_address(REWRITE_LOCAL, parsed.addresses[i].address, arena);
+        struct slice full = rewrite_address(REWRITE_LOCAL, parsed.addresses[i].address, arena);
 
         list->items[i] = add_extension(address_unquoted(arena, full), unmatched, arena);
     }
