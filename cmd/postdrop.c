@@ -1,0 +1,450 @@
+/*
+ * postdrop: writes a message, given as records on standard input, into the maildrop directory.
+ *
+ * It is set-gid so that users can do that and nothing else there: everything that comes in is
+ * checked, the rest of the mail system takes no more from users than what passes here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/words.h"
+#include "ipc/client.h"
+#include "mail/address.h"
+#include "mail/postdrop_reply.h"
+#include "mail/queue_file.h"
+#include "table/maps.h"
+#include "table/match_list.h"
+#include "worker/logging.h"
+
+#define READ_BYTES 65536
+
+enum segment { ENVELOPE, CONTENT, EXTRACTED, END };
+
+/* What users may say (queue format, section 4); the last one ends the segment. */
+static const char *const allowed[] = {
+    [ENVELOPE] = "CFSRAVinM", [CONTENT] = "LNX", [EXTRACTED] = "ARE"};
+
+struct drop {
+    struct queue_file file;
+    struct buf input;
+    size_t consumed; /* bytes of input */
+    long uid;
+    char login[64];
+    enum segment segment;
+    bool has_sender, has_recipient;
+    int status; /* POSTDROP_ bits */
+    struct buf reason;
+};
+
+/* For the signal handler: where the unfinished file lies. */
+static char unfinished[PATH_MAX];
+
+static void remove_unfinished(int signal_number)
+{
+    (void)signal_number;
+    if (unfinished[0])
+        (void)unlink(unfinished);
+    _exit(1);
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    struct sigaction action = {.sa_handler = remove_unfinished};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        struct sigaction before;
+
+        /* What nohup ignores stays ignored. */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
+NORETURN static void leave(struct drop *drop, int exit_code)
+{
+    queue_file_release(&drop->file);
+    exit(exit_code);
+}
+
+/* The user's name, or uid:NUMBER. */
+static void find_login(struct drop *drop)
+{
+    const struct passwd *user = getpwuid((uid_t)drop->uid);
+
+    if (user)
+        (void)snprintf(drop->login, sizeof(drop->login), "%s", user->pw_name);
+    else
+        (void)snprintf(drop->login, sizeof(drop->login), "uid:%ld", drop->uid);
+}
+
+static void check_submit_permission(const struct drop *drop)
+{
+    const char *name =
+        slice_starts_with(slice_from(drop->login), "uid:") ? "unknown" : drop->login;
+    struct match_list *list;
+    struct error error = ERROR_INIT;
+    enum table_result result;
+
+    if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
+        return; /* the default needs no table */
+    list = match_list_open("authorized_submit_users", params.authorized_submit_users,
+                           MATCH_PARENTS_NEVER, &error);
+    result = match_list_name(list, slice_from(name), &error);
+    match_list_free(list);
+    if (result == TABLE_ERROR)
+        fatal(1, "authorized_submit_users: %s", error.text);
+    if (result == TABLE_NOT_FOUND)
+        fatal(1, "User %s(%ld) is not allowed to submit mail", name, drop->uid);
+}
+
+static void reply(struct buf *text)
+{
+    postdrop_reply_end(text);
+    /* Whoever does not want to hear it has sent the message all the same. */
+    if (fd_write_all(STDOUT_FILENO, text->data, text->len) < 0 && errno != EPIPE)
+        log_warning("uid=%ld: write reply: %m", (long)getuid());
+}
+
+static void create(struct drop *drop)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct queue_layout layout = {params.hash_queue_names, params.hash_queue_depth};
+    enum queue_id_form form = params.enable_long_queue_ids ? QUEUE_ID_LONG : QUEUE_ID_SHORT;
+    struct error error;
+
+    if (queue_file_create(&drop->file, &layout, "maildrop", form, 0644, &error) < 0)
+        fatal(1, "uid=%ld: %s", drop->uid, error.text);
+    (void)snprintf(unfinished, sizeof(unfinished), "%s", drop->file.path.data);
+    postdrop_reply_add(&text, "protocol", SLICE(POSTDROP_PROTOCOL));
+    postdrop_reply_add(&text, "queue_id", slice_from(drop->file.id));
+    reply(&text);
+}
+
+static void put(struct drop *drop, char type, struct slice data)
+{
+    struct error error;
+
+    if (drop->status != POSTDROP_OK)
+        return;
+    if (queue_file_put(&drop->file, type, data, NULL, &error) < 0) {
+        log_warning("uid=%ld: %s", drop->uid, error.text);
+        drop->status |= POSTDROP_WRITE;
+    } else if (params.message_size_limit > 0 &&
+               queue_file_offset(&drop->file) > params.message_size_limit) {
+        log_warning("uid=%ld: File too large", drop->uid);
+        drop->status |= POSTDROP_SIZE;
+    }
+}
+
+static void put_arrival_time(struct drop *drop)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%ld %ld", (long)drop->file.arrival_time.tv_sec,
+               (long)drop->file.arrival_time.tv_usec);
+    put(drop, RECORD_TIME, buf_slice(&text));
+}
+
+/* -- who may write as whom ----------------------------------------------------------------- */
+
+static bool pattern_allows(struct slice pattern, struct slice sender)
+{
+    if (slice_equals(pattern, "*"))
+        return true;
+    if (sender.len == 0)
+        return slice_equals_nocase(pattern,
+                                   params.empty_address_local_login_sender_maps_lookup_key);
+    if (pattern.len && pattern.ptr[0] == '@')
+        return slice_same_nocase(slice_from_offset(pattern, 1), address_domain(sender));
+    return slice_same_nocase(pattern, sender);
+}
+
+static struct slice without_extension(struct slice sender, struct buf *storage)
+{
+    struct slice local_part = address_local_part(sender), user, extension;
+
+    if (!address_split_extension(local_part, params.recipient_delimiter,
+                                 params.owner_request_special, &user, &extension))
+        return sender;
+    buf_set(storage, user);
+    buf_add_slice(storage, slice_from_offset(sender, local_part.len));
+    return buf_slice(storage);
+}
+
+static void check_sender_permission(struct drop *drop, struct slice sender)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    CLEANUP(buf_release) struct buf storage = BUF_INIT;
+    struct slice plain = without_extension(sender, &storage), rest, pattern;
+    struct error error = ERROR_INIT;
+    struct maps *maps;
+    enum table_result result;
+
+    if (slice_equals(slice_from(params.local_login_sender_maps), "static:*"))
+        return;
+    maps = maps_open("local_login_sender_maps", params.local_login_sender_maps, &error);
+    result = maps_find(maps, slice_from(drop->login), &value, &error);
+    maps_free(maps);
+    if (result == TABLE_ERROR) {
+        log_warning("local_login_sender_maps: %s", error.text);
+        drop->status |= POSTDROP_WRITE;
+        return;
+    }
+    rest = result == TABLE_FOUND ? buf_slice(&value) : SLICE_EMPTY;
+    while (words_next(&rest, WORDS_COMMA_SPACE, &pattern)) {
+        if (pattern_allows(pattern, plain))
+            return;
+    }
+    drop->status |= POSTDROP_NOT_PERMITTED;
+    buf_printf(&drop->reason, "not authorized to use sender='%.*s'", SLICE_ARG(sender));
+}
+
+/* -- reading --------------------------------------------------------------------------------
+ */
+
+/* False: the input ends here. */
+static bool read_more(struct drop *drop)
+{
+    ssize_t n;
+
+    buf_remove_front(&drop->input, drop->consumed);
+    drop->consumed = 0;
+    char *to = buf_reserve(&drop->input, READ_BYTES);
+
+    do {
+        n = read(STDIN_FILENO, to, READ_BYTES);
+    } while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return false;
+    drop->input.len += (size_t)n;
+    drop->input.data[drop->input.len] = '\0';
+    return true;
+}
+
+/* What the start of a record that is not all there says of its length; -1: not yet known. */
+static int64_t announced_length(struct slice from)
+{
+    int64_t len = 0;
+
+    for (size_t i = 1; i < from.len && i <= 4; i++) {
+        len |= (int64_t)(from.ptr[i] & 0x7f) << (7 * (i - 1));
+        if (!(from.ptr[i] & 0x80))
+            return len;
+    }
+    return -1;
+}
+
+NORETURN static void malformed(struct drop *drop)
+{
+    queue_file_release(&drop->file);
+    fatal(1, "uid=%ld: malformed input", drop->uid);
+}
+
+/* False at the end of the input in front of a record: the caller changed its mind. */
+static bool next_record(struct drop *drop, char *type, struct slice *data)
+{
+    for (;;) {
+        struct slice from = slice_from_offset(buf_slice(&drop->input), drop->consumed);
+        int64_t announced = announced_length(from);
+        ssize_t bytes = from.len ? record_decode(from, type, data) : 0;
+
+        if (announced > params.line_length_limit) {
+            log_warning("stdin: illegal length %ld, record type %d", (long)announced,
+                        from.ptr[0]);
+            malformed(drop);
+        }
+        if (bytes < 0)
+            malformed(drop);
+        if (bytes > 0) {
+            drop->consumed += (size_t)bytes;
+            return true;
+        }
+        if (!read_more(drop)) {
+            if (from.len == 0)
+                return false;
+            log_warning("stdin: unexpected EOF in data, record type %d length %ld", from.ptr[0],
+                        (long)announced);
+            malformed(drop);
+        }
+    }
+}
+
+static bool attribute_is_allowed(struct slice name, struct slice value)
+{
+    static const char *const free_text[] = {"envelope_id", "ret_flags", "notify_flags",
+                                            "dsn_orig_rcpt", "rewrite_context"};
+
+    static const struct {
+        const char *name, *value;
+    } pairs[] = {
+        {"encoding", "7bit"},   {"encoding", "8bit"},    {"trace_flags", "256"},
+        {"trace_flags", "512"}, {"trace_flags", "1024"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(free_text); i++) {
+        if (slice_equals(name, free_text[i]))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        if (slice_equals(name, pairs[i].name) && slice_equals(value, pairs[i].value))
+            return true;
+    }
+    return false;
+}
+
+static void put_attribute(struct drop *drop, struct slice data)
+{
+    size_t equals = slice_find(data, '=');
+    struct slice name = slice_trim(slice_sub(data, 0, equals));
+    struct slice value = slice_trim(slice_from_offset(data, equals + 1));
+
+    if (equals == data.len)
+        log_warning(
+            "uid=%ld: ignoring malformed record: missing '=' after attribute name: %.*s",
+            drop->uid, SLICE_ARG(slice_sub(data, 0, 200)));
+    else if (attribute_is_allowed(name, value))
+        put(drop, RECORD_ATTRIBUTE, data);
+    else
+        log_warning("uid=%ld: ignoring attribute record: %.*s", drop->uid,
+                    SLICE_ARG(slice_sub(data, 0, 200)));
+}
+
+static void take_record(struct drop *drop, char type, struct slice data)
+{
+    const char *types = allowed[drop->segment];
+
+    if (type == '\0' || !strchr(types, type)) {
+        queue_file_release(&drop->file);
+        fatal(1, "uid=%ld: unexpected record type: %d", drop->uid, type);
+    }
+    /* One record is one line of the log, of tables and of queue listings. */
+    if (drop->segment != CONTENT &&
+        (memchr(data.ptr, '\0', data.len) || slice_find_any(data, "\r\n") < data.len)) {
+        log_warning("uid=%ld: control characters in record type %d", drop->uid, type);
+        drop->status |= POSTDROP_BAD;
+        return;
+    }
+    if (type == RECORD_SENDER && drop->segment == ENVELOPE) {
+        check_sender_permission(drop, data);
+        drop->has_sender = true;
+    } else if (type == RECORD_RECIPIENT) {
+        drop->has_recipient = true;
+    }
+    if (type == RECORD_ATTRIBUTE)
+        put_attribute(drop, data);
+    else
+        put(drop, type, data);
+    if (types[strlen(types) - 1] == type)
+        drop->segment++;
+}
+
+/* -- the end --------------------------------------------------------------------------------
+ */
+
+static void commit(struct drop *drop)
+{
+    CLEANUP(buf_release) struct buf pickup = BUF_INIT;
+    struct error error;
+
+    if (queue_file_commit(&drop->file, 0744, &error) < 0) {
+        log_warning("uid=%ld: %s", drop->uid, error.text);
+        drop->status |= POSTDROP_WRITE;
+        return;
+    }
+    unfinished[0] = '\0';
+    buf_printf(&pickup, "public/%s", params.pickup_service_name);
+    /* While the system is down nobody listens; pickup looks when it starts. */
+    if (client_trigger(pickup.data, SLICE("W"), deadline_in(params.trigger_timeout), &error) <
+        0)
+        log_debug(1, "%s", error.text);
+}
+
+static void report(struct drop *drop)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    char number[16];
+
+    (void)snprintf(number, sizeof(number), "%d", drop->status);
+    postdrop_reply_add(&text, "status", slice_from(number));
+    postdrop_reply_add(&text, "reason", buf_slice(&drop->reason));
+    reply(&text);
+}
+
+static void run(struct drop *drop)
+{
+    create(drop);
+    put_arrival_time(drop);
+    while (drop->segment != END && !(drop->status & POSTDROP_NOT_PERMITTED)) {
+        struct slice data;
+        char type;
+
+        if (!next_record(drop, &type, &data))
+            leave(drop, 0);
+        take_record(drop, type, data);
+    }
+    if (drop->status == POSTDROP_OK && (!drop->has_sender || !drop->has_recipient))
+        drop->status |= POSTDROP_BAD;
+    if (drop->status == POSTDROP_OK)
+        commit(drop);
+    report(drop);
+    if (drop->status != POSTDROP_OK && drop->status != POSTDROP_NOT_PERMITTED)
+        leave(drop, 1);
+    queue_file_release(&drop->file);
+}
+
+static const char *parse_options(int argc, char **argv)
+{
+    const char *directory = NULL;
+    int option;
+
+    while ((option = getopt(argc, argv, "c:rv")) > 0) {
+        switch (option) {
+        case 'c':
+            directory = optarg;
+            break;
+        case 'r': /* as if the caller did not say so */
+            break;
+        case 'v':
+            if (geteuid() == 0)
+                log_verbosity++;
+            break;
+        default:
+            fatal(EX_USAGE, "usage: %s [-c config_dir] [-v]", argv[0]);
+        }
+    }
+    return directory;
+}
+
+int main(int argc, char **argv)
+{
+    struct drop drop = {
+        .file = QUEUE_FILE_INIT, .input = BUF_INIT, .reason = BUF_INIT, .uid = (long)getuid()};
+    struct conf_request request = {.program = "postdrop", .trust = CONF_TRUST_NOBODY};
+    struct error error;
+
+    (void)umask(022);
+    (void)close_range(3, ~0U, 0);
+    request.directory = parse_options(argc, argv);
+    if (conf_load(&request, &error) < 0)
+        fatal(1, "%s", error.text);
+    logging_open("postdrop", LOGGING_COMMAND);
+    find_login(&drop);
+    check_submit_permission(&drop);
+    if (chdir(params.queue_directory) < 0)
+        fatal(1, "chdir %s: %m", params.queue_directory);
+    catch_signals();
+    run(&drop);
+    return 0;
+}
