@@ -77,11 +77,6 @@ static void header_line(struct transaction *transaction, char type, struct slice
         body_line(transaction, type, data);
 }
 
-static bool has_byte_of(struct slice data, const char *set)
-{
-    return *set && slice_find_any(data, set) < data.len;
-}
-
 static bool has_stray(struct slice data)
 {
     return params.cleanup_replace_stray_cr_lf && data.len &&
@@ -90,22 +85,21 @@ static bool has_stray(struct slice data)
 
 static bool is_clean(struct slice data)
 {
-    return !has_byte_of(data, params.message_strip_characters) &&
-           !has_byte_of(data, params.message_reject_characters) && !has_stray(data);
+    return !byte_set_has_any(&tables.stripped_bytes, data) &&
+           !byte_set_has_any(&tables.rejected_bytes, data) && !has_stray(data);
 }
 
 /* Without the bytes that may not be in a message. */
 static void clean(struct transaction *transaction, struct slice data, struct buf *line)
 {
-    if ((transaction->flags & CLEANUP_FILTER) &&
-        has_byte_of(data, params.message_reject_characters))
+    if ((transaction->flags & CLEANUP_FILTER) && byte_set_has_any(&tables.rejected_bytes, data))
         check_reject_characters(transaction, data);
     for (size_t i = 0; i < data.len; i++) {
         char c = data.ptr[i];
 
         if (params.cleanup_replace_stray_cr_lf && (c == '\r' || c == '\n'))
             c = ' '; /* what another server takes for a line end could smuggle a message */
-        if (c == '\0' || !strchr(params.message_strip_characters, c))
+        if (!tables.stripped_bytes.has[(unsigned char)c])
             buf_add_char(line, c);
     }
 }

@@ -72,6 +72,54 @@ static struct check_table check_table(const char *name, const char *list)
     return (struct check_table){name, opened(maps, name, &error)};
 }
 
+bool byte_set_has_any(const struct byte_set *set, struct slice text)
+{
+    if (set->is_empty)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (set->has[(unsigned char)text.ptr[i]])
+            return true;
+    }
+    return false;
+}
+
+/* "\\n" or "\\ddd" in octal; the byte, and how much of the text it takes. */
+static size_t unescape(struct slice text, unsigned char *byte)
+{
+    static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
+    const char *letter;
+    size_t digits = 0;
+    unsigned value = 0;
+
+    while (digits < 3 && digits < text.len && text.ptr[digits] >= '0' &&
+           text.ptr[digits] <= '7')
+        value = value * 8 + (unsigned)(text.ptr[digits++] - '0');
+    if (digits) {
+        *byte = (unsigned char)value;
+        return digits;
+    }
+    letter = text.ptr[0] ? strchr(letters, text.ptr[0]) : NULL;
+    *byte = (unsigned char)(letter ? bytes[letter - letters] : text.ptr[0]);
+    return 1;
+}
+
+static struct byte_set byte_set(const char *value)
+{
+    struct byte_set set = {.is_empty = !*value};
+    struct slice rest = slice_from(value);
+
+    while (rest.len) {
+        unsigned char byte = (unsigned char)rest.ptr[0];
+        size_t len = 1;
+
+        if (byte == '\\' && rest.len > 1)
+            len += unescape(slice_from_offset(rest, 1), &byte);
+        set.has[byte] = true;
+        rest = slice_from_offset(rest, len);
+    }
+    return set;
+}
+
 static void open_address_tables(void)
 {
     tables.sender_canonical =
@@ -99,6 +147,8 @@ void tables_open(void)
         word_is_in_list(SLICE("canonical"), params.propagate_unmatched_extensions);
     tables.propagate_virtual =
         word_is_in_list(SLICE("virtual"), params.propagate_unmatched_extensions);
+    tables.rejected_bytes = byte_set(params.message_reject_characters);
+    tables.stripped_bytes = byte_set(params.message_strip_characters);
     tables.checks[CHECK_HEADER] = check_table("header_checks", params.header_checks);
     tables.checks[CHECK_MIME_HEADER] =
         check_table("mime_header_checks", params.mime_header_checks);

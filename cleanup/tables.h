@@ -30,13 +30,22 @@ struct check_table {
     struct maps *maps;
 };
 
+/* message_reject_characters and message_strip_characters, with their escapes resolved. */
+struct byte_set {
+    bool is_empty;
+    bool has[256];
+};
+
+/* True when one of the bytes is in the set. */
+bool byte_set_has_any(const struct byte_set *set, struct slice text);
+
 struct tables {
     struct address_table sender_canonical, recipient_canonical, canonical;
     struct address_table virtual_alias, sender_bcc, recipient_bcc;
     unsigned masquerade_classes;
     bool propagate_canonical, propagate_virtual;
     struct check_table checks[N_CHECKS];
-    bool autodetect_sendmail; /* smtputf8_autodetect_classes */
+    struct byte_set rejected_bytes, stripped_bytes;
 };
 extern struct tables tables;
 

@@ -9,6 +9,9 @@
 /* Records leave in frames of about this size, so a small message is one frame. */
 #define FRAME_BYTES ((size_t)64 << 10)
 
+/* Servers that retire one after the other are few. */
+#define GOODBYES_MAX 3
+
 static const struct {
     unsigned status;
     struct cleanup_status_detail detail;
@@ -110,16 +113,23 @@ static int receive_id(struct cleanup_client *cleanup, struct error *error)
     return 0;
 }
 
-/* The ID is the first answer, so until it is there the request may be repeated elsewhere. */
+/*
+ * The ID is the first answer: until it is there, a server that had retired, or closed an idle
+ * connection, has not begun with anything, and the request goes to another.
+ */
 static int need_id(struct cleanup_client *cleanup)
 {
+    int n_goodbyes = 0;
+
     if (cleanup->has_queue_id)
         return 0;
     while (receive_id(cleanup, &cleanup->error) < 0) {
-        bool was_reused = cleanup->call.is_reused;
+        bool again = cleanup->call.is_reused;
 
+        if (cleanup->call.channel->said_goodbye)
+            again = n_goodbyes++ < GOODBYES_MAX;
         client_call_release(&cleanup->call);
-        if (!was_reused || send_request_anew(cleanup, &cleanup->error) < 0)
+        if (!again || send_request_anew(cleanup, &cleanup->error) < 0)
             return fail(cleanup);
     }
     cleanup->error = ERROR_INIT;

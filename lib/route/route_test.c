@@ -16,7 +16,7 @@ static const char main_cf[] =
     "myhostname = mx.example.test\n"
     "mydomain = example.test\n"
     "myorigin = $mydomain\n"
-    "mydestination = $myhostname, localhost, $mydomain\n"
+    "mydestination = $myhostname, localhost, localhost.$mydomain, $mydomain\n"
     "inet_interfaces = 127.0.0.1\n"
     "proxy_interfaces = 192.0.2.9\n"
     "append_dot_mydomain = yes\n"
@@ -238,7 +238,7 @@ static void test_resolve_ends(void **state)
     buf_add_text(&address, "@localhost");
     assert_int_equal(
         resolve_address(SLICE(""), buf_slice(&address), false, &arena, &result, &error), 0);
-    assert_slice_equal(result.recipient, "a@localhost");
+    assert_slice_equal(result.recipient, "a@localhost.example.test");
 }
 
 static void test_domain_class(void **state)
