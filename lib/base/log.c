@@ -76,7 +76,10 @@ static void make_printable(char *text, size_t len)
 static void write_stderr(const char *text, size_t len)
 {
     static char line[HEAD_BYTES + LINE_BYTES];
-    int n = snprintf(line, sizeof(line), "%.256s: %.*s\n", log_tag(), (int)len, text);
+    /* On a terminal people expect the name that they typed, not "postfix/postmap". */
+    const char *slash = strrchr(log_tag(), '/');
+    int n = snprintf(line, sizeof(line), "%.256s: %.*s\n", slash ? slash + 1 : log_tag(),
+                     (int)len, text);
 
     /* There is nobody left to tell when that fails. */
     if (n > 0)

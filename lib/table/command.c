@@ -134,6 +134,7 @@ static void check(struct request *request)
         log_warning("ignoring -m option without -b or -h");
         request->query.message_parts = 0;
     }
+    request->query.table.binary_keys = request->query.message_parts != 0;
     if (request->query.as_json && request->action != ACTION_QUERY &&
         request->action != ACTION_LIST)
         fatal(EXIT_TROUBLE, "specify -j only with -q or -s");
@@ -149,6 +150,7 @@ static void load_configuration(const struct request *request)
 
     if (conf_load(&conf, &error) < 0)
         fatal(EXIT_TROUBLE, "%s", error.text);
+    request->command->open_log(request->command->name);
     if (request->is_utf8_set)
         params.smtputf8_enable = request->is_utf8;
 }

@@ -10,6 +10,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/params.h"
+#include "mail/mime.h"
 #include "table/entry.h"
 
 #define EXIT_TROUBLE   1
@@ -150,6 +152,64 @@ static void opened_release(struct opened *opened)
     mem_free(opened->tables);
 }
 
+/* -- messages ---------------------------------------------------------------------------------
+ */
+
+static bool is_asked_for(const struct mime_item *item, unsigned parts)
+{
+    switch (item->kind) {
+    case MIME_HEADER:
+        return parts & QUERY_HEADERS;
+    case MIME_BODY:
+        return (parts & QUERY_BODY) && !item->is_inserted;
+    case MIME_HEADER_END:
+    default:
+        return false;
+    }
+}
+
+static bool query_items(struct mime *mime, struct opened *opened, char **specs,
+                        const struct query_options *options)
+{
+    struct mime_item item;
+    bool is_found = false;
+
+    while (mime_next(mime, &item)) {
+        if (is_asked_for(&item, options->message_parts))
+            is_found = query_one(opened, specs, item.text, QUERY_WITH_KEY, options) || is_found;
+    }
+    return is_found;
+}
+
+/* Standard input is a message: its headers and the lines of its body are the keys. */
+static bool query_message(struct opened *opened, char **specs,
+                          const struct query_options *options)
+{
+    struct mime_options mime_options = {
+        .disabled = !(options->message_parts & QUERY_MIME),
+        .header_size_limit = (size_t)params.header_size_limit,
+        .boundary_length_limit = (size_t)params.mime_boundary_length_limit,
+        .nesting_limit = (size_t)params.mime_nesting_limit,
+    };
+    CLEANUP(mem_free_text) char *line = NULL;
+    CLEANUP(mime_release) struct mime mime;
+    size_t room = 0;
+    ssize_t len;
+    bool is_found = false;
+
+    mime_init(&mime, &mime_options);
+    while ((len = getline(&line, &room, stdin)) >= 0) {
+        if (len && line[len - 1] == '\n')
+            len--;
+        mime_feed(&mime, slice_of(line, (size_t)len), MIME_LINE_WHOLE);
+        is_found = query_items(&mime, opened, specs, options) || is_found;
+    }
+    if (ferror(stdin))
+        fatal(EXIT_TROUBLE, "read standard input: %m");
+    mime_end(&mime);
+    return query_items(&mime, opened, specs, options) || is_found;
+}
+
 /* Answer each line before the next is read: a program may be at the other end. */
 static bool query_input(struct opened *opened, char **specs,
                         const struct query_options *options)
@@ -180,6 +240,8 @@ bool query_tables(char **specs, const char *key, const struct query_options *opt
     while (specs[opened.n_tables])
         opened.n_tables++;
     opened.tables = mem_array(struct table *, opened.n_tables);
+    if (options->message_parts)
+        return query_message(&opened, specs, options);
     if (slice_equals(slice_from(key), "-"))
         return query_input(&opened, specs, options);
     return query_one(&opened, specs, slice_from(key), QUERY_VALUE_ALONE, options);
