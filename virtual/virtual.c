@@ -178,17 +178,7 @@ static void deliver(struct delivery *delivery)
 
 static int request(struct channel *channel, enum message_number number, struct slice body)
 {
-    struct error error;
-
-    if (number != MESSAGE_delivery_request) {
-        log_warning("unexpected request: %s", message_name(number));
-        return -1;
-    }
-    if (delivery_serve(channel, body, deliver, &error) < 0) {
-        log_warning("%s", error.text);
-        return -1;
-    }
-    return 0;
+    return delivery_answer(channel, number, body, deliver);
 }
 
 int main(int argc, char **argv)

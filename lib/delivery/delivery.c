@@ -166,6 +166,22 @@ int delivery_serve(struct channel *channel, struct slice body,
     return channel_flush(channel, error);
 }
 
+int delivery_answer(struct channel *channel, enum message_number number, struct slice body,
+                    void (*deliver)(struct delivery *delivery))
+{
+    struct error error;
+
+    if (number != MESSAGE_delivery_request) {
+        log_warning("unexpected request: %s", message_name(number));
+        return -1;
+    }
+    if (delivery_serve(channel, body, deliver, &error) < 0) {
+        log_warning("%s", error.text);
+        return -1;
+    }
+    return 0;
+}
+
 void delivery_destination_failed(struct delivery *delivery, const struct dsn *dsn)
 {
     delivery->status = -1;

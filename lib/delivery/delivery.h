@@ -41,6 +41,14 @@ MUST_USE MAY_WAIT int delivery_serve(struct channel *channel, struct slice body,
                                      struct error *error);
 
 /*
+ * The whole answer to a message that a worker's `request` was given: delivery_serve where it is
+ * a delivery_request; anything else, and trouble, is logged. -1: close the channel.
+ */
+MUST_USE MAY_WAIT int delivery_answer(struct channel *channel, enum message_number number,
+                                      struct slice body,
+                                      void (*deliver)(struct delivery *delivery));
+
+/*
  * Open the agent's delivery status filter (smtp_delivery_status_filter, ...): title is the
  * parameter's name, list its value. Before the jail; without it nothing is filtered.
  */
