@@ -42,6 +42,7 @@ enum record_type {
     RECORD_PART = 'L',
     RECORD_PADDING = 'w',
     RECORD_POINTER = 'p',
+    RECORD_FLAGS = 'f', /* new CLEANUP_ flags on the way to cleanup; never in a file */
 };
 
 /* Bytes of type and length in front of len data bytes. */

@@ -1,0 +1,221 @@
+/* Restrictions on where mail goes: relaying, and addresses that do not exist. */
+#include "base/log.h"
+#include "conf/params.h"
+#include "mail/address.h"
+#include "mail/dsn.h"
+#include "restriction.h"
+#include "settings.h"
+
+enum access_result restrict_permit_auth_destination(struct check *check,
+                                                    const struct restriction *restriction)
+{
+    (void)restriction;
+    return check->has_recipient ? check_auth_destination(check) : ACCESS_DUNNO;
+}
+
+static enum access_result require_auth_destination(struct check *check, int code)
+{
+    enum access_result result;
+
+    if (!check->has_recipient)
+        return ACCESS_DUNNO;
+    result = check_auth_destination(check);
+    if (result != ACCESS_DUNNO)
+        return result == ACCESS_PERMIT ? ACCESS_DUNNO : result;
+    return check_reject(check, NOTICE_POLICY, code, "5.7.1", "<%.*s>: Relay access denied",
+                        SLICE_ARG(check->recipient));
+}
+
+enum access_result restrict_unauth_destination(struct check *check,
+                                               const struct restriction *restriction)
+{
+    (void)restriction;
+    return require_auth_destination(check, params.relay_domains_reject_code);
+}
+
+enum access_result restrict_defer_unauth_destination(struct check *check,
+                                                     const struct restriction *restriction)
+{
+    (void)restriction;
+    return require_auth_destination(check, params.relay_domains_reject_code - 100);
+}
+
+/* -- unlisted addresses -------------------------------------------------------------------- */
+
+/* A sender or a recipient that is looked for. */
+struct quest {
+    struct slice address;
+    const struct resolved *resolved;
+    bool is_sender;
+};
+
+static struct maps_address query_for(struct slice address)
+{
+    return (struct maps_address){
+        .address = address,
+        .delimiters = params.recipient_delimiter,
+        .forms = MAPS_FULL | MAPS_NO_EXT | MAPS_AT_DOMAIN,
+    };
+}
+
+/* 1 listed, 0 not, -1 trouble (logged). */
+static int is_listed(struct maps *maps, const char *name, struct slice address, bool is_local)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct maps_address query = query_for(address);
+    struct error error;
+
+    if (maps_is_empty(maps))
+        return 0;
+    if (is_local)
+        query.forms |= MAPS_LOCAL;
+    switch (maps_find_address(maps, &query, &value, &error)) {
+    case TABLE_FOUND:
+        return 1;
+    case TABLE_NOT_FOUND:
+        return 0;
+    case TABLE_ERROR:
+        break;
+    }
+    log_warning("%s lookup error for \"%.*s\": %s", name, SLICE_ARG(address), error.text);
+    return -1;
+}
+
+/* What rewrites the address before delivery makes it valid, wherever it leads. */
+static int is_rewritten(const struct quest *quest)
+{
+    struct slice address = quest->resolved->recipient;
+    bool is_local = quest->resolved->flags & RESOLVE_CLASS_LOCAL;
+
+    const struct {
+        struct maps *maps;
+        const char *name;
+    } tables[] = {
+        {quest->is_sender ? settings.sender_canonical : settings.recipient_canonical,
+         quest->is_sender ? "sender_canonical_maps" : "recipient_canonical_maps"},
+        {settings.canonical, "canonical_maps"},
+        {settings.virtual_aliases, "virtual_alias_maps"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        int found = is_listed(tables[i].maps, tables[i].name, address, is_local);
+
+        if (found)
+            return found;
+    }
+    return 0;
+}
+
+static enum access_result unknown_user(struct check *check, const struct quest *quest, int code,
+                                       const char *table)
+{
+    const char *text = "User unknown";
+
+    if (params.show_user_unknown_table_name)
+        text = arena_printf(&check->session->scratch, "User unknown in %s", table);
+    return check_reject_subject(check, code, quest->is_sender ? "5.1.0" : "5.1.1",
+                                quest->address,
+                                quest->is_sender ? CLASS_SENDER : CLASS_RECIPIENT, text);
+}
+
+/* Resolving said that it cannot be delivered: relocated, virtual alias domain, error transport.
+ */
+static enum access_result undeliverable(struct check *check, const struct quest *quest,
+                                        struct slice reason)
+{
+    const char *class = quest->is_sender ? CLASS_SENDER : CLASS_RECIPIENT;
+    char dsn[DSN_STATUS_BYTES];
+
+    if (dsn_status_parse(reason, dsn, &reason))
+        check_map_dsn(dsn, class);
+    else
+        snprintf(dsn, sizeof(dsn), "%s", quest->is_sender ? "5.1.0" : "5.1.1");
+    return check_reject(check, NOTICE_POLICY,
+                        quest->resolved->flags & RESOLVE_CLASS_ALIAS
+                            ? params.unknown_virtual_alias_reject_code
+                            : 550,
+                        dsn, "<%.*s>: %s rejected: %.*s", SLICE_ARG(quest->address), class,
+                        SLICE_ARG(slice_trim(reason)));
+}
+
+/* The tables that list who exists, by address class. */
+static enum access_result require_in_table(struct check *check, const struct quest *quest)
+{
+    const struct {
+        unsigned class;
+        struct maps *maps;
+        const char *name, *text;
+        int code;
+    } tables[] = {
+        {RESOLVE_CLASS_LOCAL, settings.local_recipients, "local_recipient_maps",
+         "local recipient table", params.unknown_local_recipient_reject_code},
+        {RESOLVE_CLASS_VIRTUAL, settings.virtual_mailboxes, "virtual_mailbox_maps",
+         "virtual mailbox table", params.unknown_virtual_mailbox_reject_code},
+        {RESOLVE_CLASS_RELAY, settings.relay_recipients, "relay_recipient_maps",
+         "relay recipient table", params.unknown_relay_recipient_reject_code},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        int found;
+
+        if (!(quest->resolved->flags & tables[i].class) || maps_is_empty(tables[i].maps))
+            continue;
+        found = is_listed(tables[i].maps, tables[i].name, quest->resolved->recipient,
+                          tables[i].class == RESOLVE_CLASS_LOCAL);
+        if (found < 0)
+            return check_lookup_failed(check, quest->address);
+        return found ? ACCESS_DUNNO
+                     : unknown_user(check, quest, tables[i].code, tables[i].text);
+    }
+    return ACCESS_DUNNO;
+}
+
+static enum access_result require_listed(struct check *check, const struct quest *quest)
+{
+    int found;
+
+    if (!quest->resolved)
+        return check_lookup_failed(check, quest->address);
+    found = is_rewritten(quest);
+    if (found < 0)
+        return check_lookup_failed(check, quest->address);
+    if (found)
+        return ACCESS_DUNNO;
+    if (quest->resolved->flags & RESOLVE_ERROR)
+        return undeliverable(check, quest, quest->resolved->error);
+    if (slice_equals(quest->resolved->transport, "error"))
+        return undeliverable(check, quest, quest->resolved->nexthop);
+    return require_in_table(check, quest);
+}
+
+enum access_result restrict_unlisted_recipient(struct check *check,
+                                               const struct restriction *restriction)
+{
+    struct quest quest = {.address = check->recipient};
+
+    (void)restriction;
+    if (!check->has_recipient || check->recipient_was_listed ||
+        (settings.overrides & OVERRIDE_NO_UNKNOWN_RECIPIENT_CHECKS))
+        return ACCESS_DUNNO;
+    if (!check->warn_only)
+        check->recipient_was_listed = true;
+    quest.resolved = check_resolve_recipient(check);
+    return require_listed(check, &quest);
+}
+
+enum access_result restrict_unlisted_sender(struct check *check,
+                                            const struct restriction *restriction)
+{
+    struct quest quest = {.is_sender = true};
+    struct resolved resolved;
+
+    (void)restriction;
+    if (!check_sender(check, &quest.address) || quest.address.len == 0 ||
+        check->sender_was_listed)
+        return ACCESS_DUNNO;
+    if (!check->warn_only)
+        check->sender_was_listed = true;
+    if (check_resolve(check, quest.address, &resolved) == 0)
+        quest.resolved = &resolved;
+    return require_listed(check, &quest);
+}

@@ -1,0 +1,14 @@
+/*
+ * The filter of a DNS list's answers: "127.0.0.[2..4;8]" behind the "=" of reject_rbl_client.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+/*
+ * Does the IPv4 address, as text, match? Each of the four fields is a number or, in brackets,
+ * numbers and ranges "2..4" separated by ";". A malformed filter matches nothing.
+ */
+bool dns_filter_matches(struct slice filter, struct slice address);

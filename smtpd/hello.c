@@ -1,0 +1,53 @@
+/* HELO and EHLO – RFC 5321 section 4.1.1.1 */
+#include "access.h"
+#include "commands.h"
+#include "conf/params.h"
+#include "ehlo.h"
+#include "esmtp.h"
+
+/* Take the name and begin anew. False: access control refused it, *reply tells. */
+static bool accept_name(struct session *session, struct slice name, const char *protocol,
+                        struct smtp_reply *reply)
+{
+    session_end_transaction(session);
+    session->after_bdat_error = false;
+    buf_set(&session->helo, name);
+    if (!params.smtpd_delay_reject && !access_helo(session, reply)) {
+        buf_reset(&session->helo);
+        return false;
+    }
+    session->protocol = protocol;
+    return true;
+}
+
+struct smtp_reply hello_helo(struct session *session, struct slice arguments)
+{
+    struct slice name = esmtp_join_words(arguments, &session->scratch);
+    struct smtp_reply reply;
+
+    if (name.len == 0) {
+        session->notices |= NOTICE_PROTOCOL;
+        return smtp_reply(501, "", "Syntax: HELO hostname");
+    }
+    if (!accept_name(session, name, "SMTP", &reply))
+        return reply;
+    return smtp_reply(250, "", params.myhostname);
+}
+
+struct smtp_reply hello_ehlo(struct session *session, struct slice arguments)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct slice name = esmtp_join_words(arguments, &session->scratch);
+    struct smtp_reply reply;
+
+    if (name.len == 0) {
+        session->notices |= NOTICE_PROTOCOL;
+        return smtp_reply(501, "", "Syntax: EHLO hostname");
+    }
+    if (!accept_name(session, name, "ESMTP", &reply))
+        return reply;
+    session->discarded_keywords = ehlo_discarded_for(session);
+    buf_add_text(&text, params.myhostname);
+    ehlo_add_keywords(session, &text);
+    return smtp_reply_printf(&session->scratch, 250, "", "%s", text.data);
+}

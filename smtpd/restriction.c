@@ -1,0 +1,394 @@
+/* The table of restrictions, and lists of them. */
+#include "restriction.h"
+
+#include "base/bug.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "transaction.h"
+
+#define DEPTH_MAX 20 /* classes in tables in classes ... */
+
+enum argument { ARGUMENT_NONE, ARGUMENT_TABLE, ARGUMENT_DOMAIN, ARGUMENT_NUMBER };
+
+/* A further restriction is one row here and one function. */
+static const struct {
+    const char *name;
+    restriction_fn *run;
+    enum argument argument;
+} known[] = {
+    {"permit", restrict_permit, ARGUMENT_NONE},
+    {"reject", restrict_reject, ARGUMENT_NONE},
+    {"defer", restrict_defer, ARGUMENT_NONE},
+    {"sleep", restrict_sleep, ARGUMENT_NUMBER},
+    {"defer_if_permit", restrict_defer_if_permit, ARGUMENT_NONE},
+    {"defer_if_reject", restrict_defer_if_reject, ARGUMENT_NONE},
+    {"reject_unauth_pipelining", restrict_unauth_pipelining, ARGUMENT_NONE},
+    {"permit_mynetworks", restrict_permit_mynetworks, ARGUMENT_NONE},
+    {"permit_inet_interfaces", restrict_permit_inet_interfaces, ARGUMENT_NONE},
+    {"permit_sasl_authenticated", restrict_permit_authenticated, ARGUMENT_NONE},
+    {"permit_tls_clientcerts", restrict_permit_authenticated, ARGUMENT_NONE},
+    {"permit_tls_all_clientcerts", restrict_permit_authenticated, ARGUMENT_NONE},
+    {"reject_plaintext_session", restrict_plaintext_session, ARGUMENT_NONE},
+    {"reject_unknown_client_hostname", restrict_unknown_client_hostname, ARGUMENT_NONE},
+    {"reject_unknown_client", restrict_unknown_client_hostname, ARGUMENT_NONE},
+    {"reject_unknown_reverse_client_hostname", restrict_unknown_reverse_hostname,
+     ARGUMENT_NONE},
+    {"reject_invalid_helo_hostname", restrict_invalid_helo, ARGUMENT_NONE},
+    {"reject_invalid_hostname", restrict_invalid_helo, ARGUMENT_NONE},
+    {"reject_non_fqdn_helo_hostname", restrict_non_fqdn_helo, ARGUMENT_NONE},
+    {"reject_non_fqdn_hostname", restrict_non_fqdn_helo, ARGUMENT_NONE},
+    {"reject_unknown_helo_hostname", restrict_unknown_helo, ARGUMENT_NONE},
+    {"reject_unknown_hostname", restrict_unknown_helo, ARGUMENT_NONE},
+    {"reject_non_fqdn_sender", restrict_non_fqdn_sender, ARGUMENT_NONE},
+    {"reject_non_fqdn_recipient", restrict_non_fqdn_recipient, ARGUMENT_NONE},
+    {"reject_unknown_sender_domain", restrict_unknown_sender_domain, ARGUMENT_NONE},
+    {"reject_unknown_recipient_domain", restrict_unknown_recipient_domain, ARGUMENT_NONE},
+    {"reject_unknown_address", restrict_unknown_address, ARGUMENT_NONE},
+    {"reject_multi_recipient_bounce", restrict_multi_recipient_bounce, ARGUMENT_NONE},
+    {"permit_auth_destination", restrict_permit_auth_destination, ARGUMENT_NONE},
+    {"reject_unauth_destination", restrict_unauth_destination, ARGUMENT_NONE},
+    {"defer_unauth_destination", restrict_defer_unauth_destination, ARGUMENT_NONE},
+    {"reject_unlisted_recipient", restrict_unlisted_recipient, ARGUMENT_NONE},
+    {"check_recipient_maps", restrict_unlisted_recipient, ARGUMENT_NONE},
+    {"reject_unlisted_sender", restrict_unlisted_sender, ARGUMENT_NONE},
+    {"check_client_access", restrict_client_access, ARGUMENT_TABLE},
+    {"check_reverse_client_hostname_access", restrict_reverse_client_access, ARGUMENT_TABLE},
+    {"check_helo_access", restrict_helo_access, ARGUMENT_TABLE},
+    {"check_sender_access", restrict_sender_access, ARGUMENT_TABLE},
+    {"check_recipient_access", restrict_recipient_access, ARGUMENT_TABLE},
+    {"check_etrn_access", restrict_etrn_access, ARGUMENT_TABLE},
+    {"check_client_a_access", restrict_client_a, ARGUMENT_TABLE},
+    {"check_client_mx_access", restrict_client_mx, ARGUMENT_TABLE},
+    {"check_client_ns_access", restrict_client_ns, ARGUMENT_TABLE},
+    {"check_reverse_client_hostname_a_access", restrict_reverse_client_a, ARGUMENT_TABLE},
+    {"check_reverse_client_hostname_mx_access", restrict_reverse_client_mx, ARGUMENT_TABLE},
+    {"check_reverse_client_hostname_ns_access", restrict_reverse_client_ns, ARGUMENT_TABLE},
+    {"check_helo_a_access", restrict_helo_a, ARGUMENT_TABLE},
+    {"check_helo_mx_access", restrict_helo_mx, ARGUMENT_TABLE},
+    {"check_helo_ns_access", restrict_helo_ns, ARGUMENT_TABLE},
+    {"check_sender_a_access", restrict_sender_a, ARGUMENT_TABLE},
+    {"check_sender_mx_access", restrict_sender_mx, ARGUMENT_TABLE},
+    {"check_sender_ns_access", restrict_sender_ns, ARGUMENT_TABLE},
+    {"check_recipient_a_access", restrict_recipient_a, ARGUMENT_TABLE},
+    {"check_recipient_mx_access", restrict_recipient_mx, ARGUMENT_TABLE},
+    {"check_recipient_ns_access", restrict_recipient_ns, ARGUMENT_TABLE},
+    {"reject_rbl_client", restrict_rbl_client, ARGUMENT_DOMAIN},
+    {"reject_rbl", restrict_rbl_client, ARGUMENT_DOMAIN},
+    {"reject_rhsbl_client", restrict_rhsbl_client, ARGUMENT_DOMAIN},
+    {"reject_rhsbl_reverse_client", restrict_rhsbl_reverse_client, ARGUMENT_DOMAIN},
+    {"reject_rhsbl_helo", restrict_rhsbl_helo, ARGUMENT_DOMAIN},
+    {"reject_rhsbl_sender", restrict_rhsbl_sender, ARGUMENT_DOMAIN},
+    {"reject_rhsbl_recipient", restrict_rhsbl_recipient, ARGUMENT_DOMAIN},
+    {"permit_dnswl_client", permit_dnswl_client, ARGUMENT_DOMAIN},
+    {"permit_rhswl_client", permit_rhswl_client, ARGUMENT_DOMAIN},
+};
+
+/* -- restrictions that stand for trouble ----------------------------------------------------
+ */
+
+static enum access_result unknown(struct check *check, const struct restriction *restriction)
+{
+    log_warning("unknown smtpd restriction: \"%s\"", restriction->name);
+    return check_misconfigured(check);
+}
+
+static enum access_result bad_table(struct check *check, const struct restriction *restriction)
+{
+    log_warning("restriction %s: bad argument \"%s\": need maptype:mapname", restriction->name,
+                restriction->argument ? restriction->argument : restriction->name);
+    return check_misconfigured(check);
+}
+
+static enum access_result bad_domain(struct check *check, const struct restriction *restriction)
+{
+    log_warning("restriction %s requires domain name argument", restriction->name);
+    return check_misconfigured(check);
+}
+
+static enum access_result bad_number(struct check *check, const struct restriction *restriction)
+{
+    log_warning("restriction %s must be followed by number", restriction->name);
+    return check_misconfigured(check);
+}
+
+static enum access_result table_in_table(struct check *check,
+                                         const struct restriction *restriction)
+{
+    log_warning("access table %s has entry with lookup table: %s", restriction->argument,
+                restriction->name);
+    log_warning("do not specify lookup tables inside SMTPD access maps");
+    log_warning("define a restriction class and specify its name instead.");
+    return check_misconfigured(check);
+}
+
+/* Marks warn_if_reject; restriction_list_run knows it. */
+static enum access_result warn_if_reject(struct check *check,
+                                         const struct restriction *restriction)
+{
+    (void)check;
+    (void)restriction;
+    return ACCESS_DUNNO;
+}
+
+/* -- parsing ------------------------------------------------------------------------------- */
+
+/* Class name -> struct restriction_list; filled in two steps, so that classes may be mutual. */
+static struct hash classes;
+static struct arena arena; /* of all lists in main.cf */
+
+struct parser {
+    struct slice rest;
+    struct arena *arena;
+    const char *table_name; /* the access table whose result it is; NULL: main.cf */
+    struct restriction *items;
+    size_t count, capacity;
+};
+
+static struct restriction *add(struct parser *parser, restriction_fn *run, const char *name)
+{
+    if (parser->count == parser->capacity) {
+        size_t capacity = parser->capacity ? parser->capacity * 2 : 8;
+        struct restriction *items = arena_array(parser->arena, struct restriction, capacity);
+
+        if (parser->count)
+            memcpy(items, parser->items, parser->count * sizeof(*items));
+        parser->items = items;
+        parser->capacity = capacity;
+    }
+    parser->items[parser->count] = (struct restriction){.run = run, .name = name};
+    return &parser->items[parser->count++];
+}
+
+static bool names_table(struct slice word)
+{
+    size_t colon = slice_find(word, ':');
+
+    return colon > 0 && colon < word.len && word.ptr[0] != '{';
+}
+
+static bool spec_is_pattern(struct slice spec)
+{
+    const struct table_driver *driver;
+
+    while (slice_starts_with(spec, "proxy:"))
+        spec = slice_from_offset(spec, 6);
+    driver = table_driver_find(slice_sub(spec, 0, slice_find(spec, ':')));
+    return driver && driver->is_pattern;
+}
+
+static struct access_table open_table(const char *spec)
+{
+    struct error error = ERROR_INIT;
+    struct access_table table = {
+        .maps = maps_open("smtpd access", spec, &error),
+        .spec = spec,
+        .is_pattern = spec_is_pattern(slice_from(spec)),
+    };
+
+    if (error.kind != ERROR_NONE)
+        log_error("%s: %s", spec, error.text);
+    return table;
+}
+
+/* Tables may be in braces: "check_client_access { inline:{a=b, c=d} }". */
+static bool next_word(struct parser *parser, struct slice *word)
+{
+    struct error error;
+
+    if (!words_next(&parser->rest, WORDS_COMMA_SPACE, word))
+        return false;
+    if (parser->table_name == NULL && word->len && word->ptr[0] == '{')
+        return words_unbrace(*word, word, &error) == 0;
+    return true;
+}
+
+static void parse_table_argument(struct parser *parser, struct restriction *item)
+{
+    struct slice word;
+
+    if (parser->table_name) {
+        item->argument = parser->table_name;
+        item->name = arena_printf(parser->arena, "%s%.*s", item->name,
+                                  SLICE_ARG(slice_trim_right(parser->rest)));
+        parser->rest = SLICE_EMPTY;
+        item->run = table_in_table;
+    } else if (!next_word(parser, &word) || !names_table(word)) {
+        item->argument = word.len ? arena_text(parser->arena, word) : NULL;
+        item->run = bad_table;
+    } else {
+        item->argument = arena_text(parser->arena, word);
+        item->table = open_table(item->argument);
+    }
+}
+
+static void parse_argument(struct parser *parser, struct restriction *item,
+                           enum argument argument)
+{
+    struct slice word = SLICE_EMPTY;
+    int64_t number;
+
+    switch (argument) {
+    case ARGUMENT_NONE:
+        return;
+    case ARGUMENT_TABLE:
+        parse_table_argument(parser, item);
+        return;
+    case ARGUMENT_DOMAIN:
+        if (!next_word(parser, &word) || slice_find(word, '.') == word.len)
+            item->run = bad_domain;
+        item->argument = arena_text(parser->arena, word);
+        return;
+    case ARGUMENT_NUMBER:
+        if (!next_word(parser, &word) || !slice_to_int(word, 0, INT32_MAX, &number))
+            item->run = bad_number;
+        else
+            item->number = (int)number;
+        return;
+    }
+}
+
+static void parse_word(struct parser *parser, struct slice word)
+{
+    const char *name = arena_text(parser->arena, word);
+    const struct restriction_list *list;
+
+    if (slice_equals_nocase(word, "warn_if_reject")) {
+        add(parser, warn_if_reject, name);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (slice_equals_nocase(word, known[i].name)) {
+            parse_argument(parser, add(parser, known[i].run, known[i].name), known[i].argument);
+            return;
+        }
+    }
+    list = hash_get(&classes, word);
+    if (list) {
+        add(parser, restrict_class, name)->list = list;
+    } else if (!names_table(word)) {
+        add(parser, unknown, name);
+    } else if (parser->table_name) {
+        add(parser, table_in_table, name)->argument = parser->table_name;
+    } else {
+        struct restriction *item = add(parser, restrict_table, name);
+
+        item->argument = name;
+        item->table = open_table(name);
+    }
+}
+
+static void parse(struct parser *parser, struct restriction_list *list)
+{
+    struct slice word;
+
+    while (next_word(parser, &word))
+        parse_word(parser, word);
+    *list = (struct restriction_list){.items = parser->items, .count = parser->count};
+}
+
+/* smtpd_restriction_classes: names first, then what they mean. */
+static void open_classes(void)
+{
+    static bool is_open;
+    struct slice rest = slice_from(params.smtpd_restriction_classes);
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *list;
+
+    if (is_open)
+        return;
+    is_open = true;
+    classes = HASH_INIT_NOCASE;
+    while (words_next(&rest, WORDS_COMMA_SPACE, &name))
+        (void)hash_set(&classes, name, arena_new(&arena, struct restriction_list));
+    while (hash_next(&classes, &cursor, &name, &list)) {
+        const char *text = conf_lookup(arena_text(&arena, name));
+        struct parser parser = {.rest = slice_from(text), .arena = &arena};
+
+        if (!text)
+            log_warning("restriction class `%.*s' needs a definition", SLICE_ARG(name));
+        parse(&parser, list);
+    }
+}
+
+const struct restriction_list *restriction_list_parse(const char *text)
+{
+    struct restriction_list *list = arena_new(&arena, struct restriction_list);
+    struct parser parser = {.rest = slice_from(text), .arena = &arena};
+
+    open_classes();
+    parse(&parser, list);
+    return list;
+}
+
+const struct restriction_list *restriction_list_parse_result(struct slice text,
+                                                             const char *table_name,
+                                                             struct arena *result_arena)
+{
+    struct restriction_list *list = arena_new(result_arena, struct restriction_list);
+    struct parser parser = {.rest = text, .arena = result_arena, .table_name = table_name};
+
+    parse(&parser, list);
+    return list;
+}
+
+bool restriction_list_has(const struct restriction_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct restriction *item = &list->items[i];
+
+        if (strcmp(item->name, name) == 0)
+            return true;
+        for (size_t k = 0; item->list && k < item->list->count; k++) {
+            if (strcmp(item->list->items[k].name, name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* -- evaluation ---------------------------------------------------------------------------- */
+
+enum access_result restriction_list_run(struct check *check,
+                                        const struct restriction_list *list)
+{
+    const struct transaction *transaction = check->session->transaction;
+    bool warn_next = false;
+
+    if (transaction && transaction->actions.discard)
+        return ACCESS_PERMIT; /* whatever else may be said of it */
+    if (check->depth >= DEPTH_MAX) {
+        log_warning("restriction classes are nested deeper than %d", DEPTH_MAX);
+        return check_misconfigured(check);
+    }
+    check->depth++;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct restriction *item = &list->items[i];
+        bool warn_only = check->warn_only;
+        enum access_result result;
+
+        if (item->run == warn_if_reject) {
+            warn_next = true;
+            continue;
+        }
+        check->warn_only = warn_only || warn_next;
+        result = item->run(check, item);
+        check->warn_only = warn_only;
+        warn_next = false;
+        if (result != ACCESS_DUNNO) {
+            check->depth--;
+            return result;
+        }
+    }
+    check->depth--;
+    return ACCESS_DUNNO;
+}
+
+enum access_result restrict_class(struct check *check, const struct restriction *restriction)
+{
+    return restriction_list_run(check, restriction->list);
+}

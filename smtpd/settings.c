@@ -1,0 +1,169 @@
+/* Opening what main.cf names. */
+#include "settings.h"
+
+#include <sysexits.h>
+
+#include "base/arena.h"
+#include "base/bug.h"
+#include "base/log.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "ehlo.h"
+#include "session.h"
+
+struct settings settings;
+
+static struct maps *open_maps(const char *name, const char *list)
+{
+    struct error error = ERROR_INIT;
+    struct maps *maps = maps_open(name, list, &error);
+
+    if (error.kind != ERROR_NONE)
+        log_error("%s: %s", name, error.text);
+    return maps;
+}
+
+static bool list_names(const char *list, const char *name)
+{
+    struct slice rest = slice_from(list);
+    struct slice word;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        if (slice_equals_nocase(word, name))
+            return true;
+    }
+    return false;
+}
+
+static struct match_list *open_list(const char *name, const char *patterns)
+{
+    struct error error = ERROR_INIT;
+    enum match_parents parents = list_names(params.parent_domain_matches_subdomains, name)
+                                     ? MATCH_PARENTS_BARE
+                                     : MATCH_PARENTS_DOT;
+    struct match_list *list = match_list_open(name, patterns, parents, &error);
+
+    if (error.kind != ERROR_NONE)
+        log_error("%s: %s", name, error.text);
+    return list;
+}
+
+/* A set of bits from a list of words; an unknown word ends the start. */
+struct word_bit {
+    const char *word;
+    unsigned bit;
+};
+
+static unsigned parse_words(const char *name, const char *list, const struct word_bit *known)
+{
+    struct slice rest = slice_from(list);
+    struct slice word;
+    unsigned bits = 0;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        size_t i = 0;
+
+        while (known[i].word && !slice_equals_nocase(word, known[i].word))
+            i++;
+        if (!known[i].word)
+            fatal(EX_CONFIG, "unknown %s value \"%.*s\" in \"%s\"", name, SLICE_ARG(word),
+                  list);
+        bits |= known[i].bit;
+    }
+    return bits;
+}
+
+static const struct word_bit newline_rules[] = {
+    {"no", 0},
+    {"yes", NEWLINE_STANDARD_END},
+    {"normalize", NEWLINE_STANDARD_END},
+    {"note", NEWLINE_STANDARD_END | NEWLINE_NOTE},
+    {"reject", NEWLINE_STANDARD_END | NEWLINE_REJECT},
+    {NULL, 0},
+};
+
+static const struct word_bit overrides[] = {
+    {"no_unknown_recipient_checks", OVERRIDE_NO_UNKNOWN_RECIPIENT_CHECKS},
+    {"no_address_mappings", OVERRIDE_NO_ADDRESS_MAPPINGS},
+    {"no_header_body_checks", OVERRIDE_NO_HEADER_BODY_CHECKS},
+    {"no_milters", OVERRIDE_NO_MILTERS},
+    {NULL, 0},
+};
+
+/* The other classes concern other programs. */
+static const struct word_bit notice_classes[] = {
+    {"protocol", NOTICE_PROTOCOL},
+    {"policy", NOTICE_POLICY},
+    {"resource", NOTICE_RESOURCE},
+    {"software", NOTICE_SOFTWARE},
+    {"data", NOTICE_DATA},
+    {"bounce", 0},
+    {"2bounce", 0},
+    {"delay", 0},
+    {NULL, 0},
+};
+
+static void open_recipient_maps(void)
+{
+    settings.virtual_aliases = open_maps("virtual_alias_maps", params.virtual_alias_maps);
+    settings.canonical = open_maps("canonical_maps", params.canonical_maps);
+    settings.sender_canonical =
+        open_maps("sender_canonical_maps", params.sender_canonical_maps);
+    settings.recipient_canonical =
+        open_maps("recipient_canonical_maps", params.recipient_canonical_maps);
+    settings.local_recipients = open_maps("local_recipient_maps", params.local_recipient_maps);
+    settings.virtual_mailboxes = open_maps("virtual_mailbox_maps", params.virtual_mailbox_maps);
+    settings.relay_recipients = open_maps("relay_recipient_maps", params.relay_recipient_maps);
+}
+
+static void open_lists(void)
+{
+    settings.mynetworks = open_list("mynetworks", params.mynetworks);
+    settings.xclient_hosts =
+        open_list("smtpd_authorized_xclient_hosts", params.smtpd_authorized_xclient_hosts);
+    settings.xforward_hosts =
+        open_list("smtpd_authorized_xforward_hosts", params.smtpd_authorized_xforward_hosts);
+    settings.verp_clients =
+        open_list("smtpd_authorized_verp_clients", params.smtpd_authorized_verp_clients);
+    settings.newline_exclusions = open_list("smtpd_forbid_bare_newline_exclusions",
+                                            params.smtpd_forbid_bare_newline_exclusions);
+    settings.event_limit_exceptions = open_list("smtpd_client_event_limit_exceptions",
+                                                params.smtpd_client_event_limit_exceptions);
+    settings.noop_commands = open_list("smtpd_noop_commands", params.smtpd_noop_commands);
+    settings.forbidden_commands =
+        open_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
+}
+
+static bool parse_proxy_protocol(void)
+{
+    const char *name = params.smtpd_upstream_proxy_protocol;
+
+    if (*name && strcmp(name, "haproxy") != 0)
+        fatal(EX_CONFIG, "unsupported smtpd_upstream_proxy_protocol value: %s", name);
+    return *name != '\0';
+}
+
+void settings_open(void)
+{
+    static struct arena arena; /* as long as the process */
+
+    settings.cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
+    open_lists();
+    open_recipient_maps();
+    settings.discard_keyword_maps = open_maps("smtpd_discard_ehlo_keyword_address_maps",
+                                              params.smtpd_discard_ehlo_keyword_address_maps);
+    settings.command_filter = open_maps("smtpd_command_filter", params.smtpd_command_filter);
+    settings.reject_footer_maps =
+        open_maps("smtpd_reject_footer_maps", params.smtpd_reject_footer_maps);
+    settings.rbl_replies = open_maps("rbl_reply_maps", params.rbl_reply_maps);
+    settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
+    settings.newline_rule = parse_words("smtpd_forbid_bare_newline",
+                                        params.smtpd_forbid_bare_newline, newline_rules);
+    settings.overrides =
+        parse_words("receive_override_options", params.receive_override_options, overrides);
+    settings.notice_classes =
+        parse_words("notify_classes", params.notify_classes, notice_classes);
+    settings.parents_match_access =
+        list_names(params.parent_domain_matches_subdomains, "smtpd_access_maps");
+    settings.uses_haproxy = parse_proxy_protocol();
+}

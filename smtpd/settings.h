@@ -1,0 +1,45 @@
+/*
+ * What main.cf says, opened and parsed before the jail: tables, pattern lists, keyword sets.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "table/maps.h"
+#include "table/match_list.h"
+
+/* smtpd_forbid_bare_newline */
+enum newline_rule {
+    NEWLINE_STANDARD_END = 1, /* only CR LF . CR LF ends a message */
+    NEWLINE_REJECT = 2,
+    NEWLINE_NOTE = 4,
+};
+
+/* receive_override_options */
+enum override {
+    OVERRIDE_NO_UNKNOWN_RECIPIENT_CHECKS = 1,
+    OVERRIDE_NO_ADDRESS_MAPPINGS = 2,
+    OVERRIDE_NO_HEADER_BODY_CHECKS = 4,
+    OVERRIDE_NO_MILTERS = 8,
+};
+
+struct settings {
+    struct match_list *mynetworks;
+    struct match_list *xclient_hosts, *xforward_hosts, *verp_clients;
+    struct match_list *newline_exclusions, *event_limit_exceptions;
+    struct match_list *noop_commands, *forbidden_commands;
+    struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies;
+    struct maps *virtual_aliases, *canonical, *sender_canonical, *recipient_canonical;
+    struct maps *local_recipients, *virtual_mailboxes, *relay_recipients;
+    const char *cleanup_service; /* socket path */
+    unsigned newline_rule;       /* NEWLINE_ bits */
+    unsigned discarded_keywords; /* KEYWORD_ bits (ehlo.h) */
+    unsigned overrides;          /* OVERRIDE_ bits */
+    unsigned notice_classes;     /* NOTICE_ bits (session.h) */
+    bool parents_match_access;   /* parent_domain_matches_subdomains names smtpd_access_maps */
+    bool uses_haproxy;           /* smtpd_upstream_proxy_protocol */
+};
+
+extern struct settings settings;
+
+/* Open everything. Table trouble is logged and shows at use; bad values end the start. */
+void settings_open(void);

@@ -1,0 +1,301 @@
+/* A transaction's life, and the envelope records that cleanup gets. */
+#include "transaction.h"
+
+#include "access.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "mail/address.h"
+#include "mail/record.h"
+#include "received.h"
+#include "session.h"
+#include "settings.h"
+
+static void put_content(void *arg, char type, struct slice data)
+{
+    transaction_put(arg, type, data);
+}
+
+struct transaction *transaction_new(void)
+{
+    struct transaction *transaction = mem_new(struct transaction);
+
+    arena_init(&transaction->arena);
+    buf_init(&transaction->recipients);
+    buf_init(&transaction->actions.prepended);
+    buf_init(&transaction->deferred);
+    transaction->arrival_time = time_wall();
+    content_init(&transaction->content, put_content, transaction,
+                 (size_t)params.line_length_limit, params.message_size_limit);
+    return transaction;
+}
+
+void transaction_free(struct transaction *transaction)
+{
+    if (!transaction)
+        return;
+    if (transaction->has_destination)
+        cleanup_client_release(&transaction->cleanup);
+    content_release(&transaction->content);
+    buf_release(&transaction->recipients);
+    buf_release(&transaction->actions.prepended);
+    buf_release(&transaction->deferred);
+    arena_release(&transaction->arena);
+    mem_free(transaction);
+}
+
+const char *transaction_queue_id(const struct transaction *transaction)
+{
+    if (!transaction || !transaction->has_envelope)
+        return NULL;
+    return transaction->cleanup.queue_id;
+}
+
+void transaction_put(struct transaction *transaction, char type, struct slice data)
+{
+    cleanup_put(&transaction->cleanup, type, data);
+}
+
+static bool autodetects_smtputf8(void)
+{
+    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
+    struct slice word;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        if (slice_equals_nocase(word, "smtpd") || slice_equals_nocase(word, "all"))
+            return true;
+    }
+    return false;
+}
+
+static unsigned cleanup_flags(const struct transaction *transaction)
+{
+    unsigned flags = CLEANUP_SMTP_REPLY | CLEANUP_REWRITE;
+
+    if (!(settings.overrides & OVERRIDE_NO_HEADER_BODY_CHECKS))
+        flags |= CLEANUP_FILTER;
+    if (!(settings.overrides & OVERRIDE_NO_ADDRESS_MAPPINGS))
+        flags |= CLEANUP_BCC | CLEANUP_MAP;
+    if (!(settings.overrides & OVERRIDE_NO_MILTERS))
+        flags |= CLEANUP_MILTER;
+    if (autodetects_smtputf8())
+        flags |= CLEANUP_SMTPUTF8;
+    if (transaction->actions.hold)
+        flags |= CLEANUP_HOLD;
+    if (transaction->actions.discard)
+        flags |= CLEANUP_DISCARD;
+    return flags;
+}
+
+static int open_destination(struct session *session, struct error *error)
+{
+    struct transaction *transaction = session->transaction;
+    int send_options = transaction->parameters.is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0;
+
+    transaction->cleanup_flags = cleanup_flags(transaction);
+    if (cleanup_open(&transaction->cleanup, settings.cleanup_service,
+                     transaction->cleanup_flags, send_options, DEADLINE_NONE, error) < 0)
+        return -1;
+    transaction->has_destination = true;
+    return 0;
+}
+
+/* notify_flags and dsn_orig_rcpt belong to the R record that follows them. */
+int transaction_add_recipient(struct session *session, struct slice recipient,
+                              const struct rcpt_parameters *parameters, struct error *error)
+{
+    struct transaction *transaction = session->transaction;
+    struct buf *records = &transaction->recipients;
+
+    if (!transaction->has_destination && open_destination(session, error) < 0)
+        return -1;
+    if (parameters->notify)
+        record_printf(records, RECORD_ATTRIBUTE, "notify_flags=%d", parameters->notify);
+    if (parameters->dsn_original.len)
+        record_attribute(records, "dsn_orig_rcpt", parameters->dsn_original);
+    else {
+        struct slice quoted = address_quoted(&session->scratch, recipient);
+
+        record_printf(records, RECORD_ATTRIBUTE, "dsn_orig_rcpt=%s;%.*s",
+                      slice_is_ascii(quoted) ? "rfc822" : "utf-8", SLICE_ARG(quoted));
+    }
+    record_append(records, RECORD_ORIGINAL_RECIPIENT, recipient);
+    record_append(records, RECORD_RECIPIENT, recipient);
+    if (transaction->n_recipients++ == 0)
+        transaction->recipient = arena_slice(&transaction->arena, recipient);
+    return 0;
+}
+
+static void put_attribute(struct transaction *transaction, const char *name, struct slice value)
+{
+    if (value.len)
+        cleanup_put_attribute(&transaction->cleanup, name, value);
+}
+
+/* Who is to be blamed in log lines and told to the next hop. */
+static void put_logged_client(struct transaction *transaction, struct session *session)
+{
+    struct slice helo = buf_slice(&session->helo);
+    const struct client_attributes *peer = &session->peer.text;
+    const struct client_attributes *forwarded = &session->forwarded;
+    bool is_forwarded = session->has_forwarded;
+    struct slice address = is_forwarded ? forwarded->address : peer->address;
+    struct slice name = is_forwarded ? forwarded->name : peer->name;
+
+    put_attribute(transaction, "log_client_name", name);
+    put_attribute(transaction, "log_client_address", address);
+    put_attribute(transaction, "log_client_port", is_forwarded ? forwarded->port : peer->port);
+    cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "log_message_origin=%.*s[%.*s]",
+                   SLICE_ARG(name), SLICE_ARG(address));
+    put_attribute(transaction, "log_helo_name", is_forwarded ? forwarded->helo : helo);
+    put_attribute(transaction, "log_protocol_name",
+                  is_forwarded ? forwarded->protocol : slice_from(session->protocol));
+}
+
+static void put_real_client(struct transaction *transaction, const struct session *session)
+{
+    const struct peer *peer = &session->peer;
+
+    put_attribute(transaction, "client_name", peer->text.name);
+    put_attribute(transaction, "reverse_client_name", peer->text.reverse_name);
+    put_attribute(transaction, "client_address", peer->text.address);
+    put_attribute(transaction, "client_port", peer->text.port);
+    put_attribute(transaction, "server_address", peer->server_address);
+    put_attribute(transaction, "server_port", peer->server_port);
+    put_attribute(transaction, "helo_name", buf_slice(&session->helo));
+    put_attribute(transaction, "protocol_name", slice_from(session->protocol));
+    cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "client_address_type=%d",
+                   peer->endpoint.len ? endpoint_family(&peer->endpoint) : AF_UNSPEC);
+}
+
+static void put_sender(struct transaction *transaction)
+{
+    const struct mail_parameters *parameters = &transaction->parameters;
+
+    put_attribute(transaction, "envelope_id", parameters->envelope_id);
+    if (parameters->ret)
+        cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "ret_flags=%d",
+                       parameters->ret);
+    transaction_put(transaction, RECORD_SENDER, transaction->sender);
+    if (parameters->body != MAIL_BODY_UNKNOWN)
+        put_attribute(transaction, "encoding",
+                      parameters->body == MAIL_BODY_8BIT ? SLICE("8bit") : SLICE("7bit"));
+}
+
+/* Queue format, section 5: the order is that of Postfix. */
+static void put_envelope(struct session *session)
+{
+    struct transaction *transaction = session->transaction;
+
+    cleanup_printf(&transaction->cleanup, RECORD_TIME, "%ld %ld",
+                   (long)transaction->arrival_time.tv_sec,
+                   (long)transaction->arrival_time.tv_usec);
+    put_attribute(transaction, "log_ident",
+                  session->forwarded_ident.len ? session->forwarded_ident
+                                               : slice_from(transaction->cleanup.queue_id));
+    put_attribute(transaction, "rewrite_context", transaction->rewrite_context);
+    put_sender(transaction);
+    put_logged_client(transaction, session);
+    put_real_client(transaction, session);
+    if (transaction->parameters.has_verp)
+        transaction_put(transaction, RECORD_VERP,
+                        transaction->parameters.verp.len
+                            ? transaction->parameters.verp
+                            : slice_from(params.default_verp_delimiters));
+}
+
+static void log_client(struct session *session)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    const struct client_attributes *forwarded = &session->forwarded;
+
+    buf_printf(&line, "%s: client=%s", session->transaction->cleanup.queue_id,
+               session_client(session));
+    if (session->forwarded_ident.len)
+        buf_printf(&line, ", orig_queue_id=%.*s", SLICE_ARG(session->forwarded_ident));
+    if (session->has_forwarded) {
+        buf_printf(&line, ", orig_client=%.*s", SLICE_ARG(forwarded->name));
+        if (!slice_equals(forwarded->address, "unknown"))
+            buf_printf(&line, "[%.*s]", SLICE_ARG(forwarded->address));
+    }
+    log_info("%s", line.data);
+}
+
+static void put_recipients(struct transaction *transaction)
+{
+    struct slice rest = buf_slice(&transaction->recipients);
+    struct slice data;
+    ssize_t used;
+    char type;
+
+    while ((used = record_decode(rest, &type, &data)) > 0) {
+        transaction_put(transaction, type, data);
+        rest = slice_from_offset(rest, (size_t)used);
+    }
+    buf_reset(&transaction->recipients);
+}
+
+int transaction_settle(struct session *session, struct error *error)
+{
+    struct transaction *transaction = session->transaction;
+
+    if (!transaction || !transaction->has_destination)
+        return 0;
+    if (!transaction->has_envelope) {
+        if (!cleanup_id(&transaction->cleanup, error))
+            return -1;
+        transaction->has_envelope = true;
+        log_client(session);
+        put_envelope(session);
+    }
+    put_recipients(transaction);
+    return 0;
+}
+
+static void put_prepended(struct transaction *transaction)
+{
+    struct slice rest = buf_slice(&transaction->actions.prepended);
+
+    while (rest.len)
+        transaction_put(transaction, RECORD_LINE, slice_split(&rest, '\n'));
+}
+
+void transaction_begin_content(struct session *session)
+{
+    struct transaction *transaction = session->transaction;
+
+    transaction_put(transaction, RECORD_MESSAGE, SLICE_EMPTY);
+    put_prepended(transaction);
+    received_put(session);
+}
+
+/* What access tables ordered; flags may have come up after cleanup was opened. */
+static void put_actions(struct transaction *transaction)
+{
+    struct message_actions *actions = &transaction->actions;
+    unsigned flags = cleanup_flags(transaction);
+
+    if (flags != transaction->cleanup_flags)
+        cleanup_printf(&transaction->cleanup, RECORD_FLAGS, "%u", flags);
+    if (actions->filter.len)
+        transaction_put(transaction, RECORD_FILTER, actions->filter);
+    if (actions->redirect.len)
+        transaction_put(transaction, RECORD_REDIRECT, actions->redirect);
+    if (actions->bcc.len) {
+        cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "notify_flags=%d",
+                       NOTIFY_NEVER);
+        transaction_put(transaction, RECORD_RECIPIENT, actions->bcc);
+    }
+}
+
+int transaction_finish(struct session *session, struct cleanup_result_texts *result,
+                       struct error *error)
+{
+    struct transaction *transaction = session->transaction;
+
+    transaction_put(transaction, RECORD_EXTRACTED, SLICE_EMPTY);
+    put_actions(transaction);
+    transaction_put(transaction, RECORD_END, SLICE_EMPTY);
+    return cleanup_finish(&transaction->cleanup, &session->scratch, result, error);
+}

@@ -1,0 +1,78 @@
+/*
+ * One mail transaction: from MAIL to the end of the message or RSET.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/time.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+#include "content.h"
+#include "esmtp.h"
+#include "ipc/cleanup_client.h"
+
+struct session;
+
+/* What access tables ordered for the message as a whole. Empty: nothing. */
+struct message_actions {
+    bool hold, discard;
+    struct slice filter;   /* transport:nexthop */
+    struct slice redirect; /* all recipients become this one */
+    struct slice bcc;      /* one more recipient */
+    struct buf prepended;  /* header lines, each ended by LF */
+};
+
+struct transaction {
+    struct arena arena;
+    struct slice sender; /* internal form; empty: <> */
+    struct mail_parameters parameters;
+    struct timeval arrival_time;
+    struct slice rewrite_context; /* "local" or "remote" */
+    struct message_actions actions;
+    struct buf deferred; /* DEFER_IF_PERMIT for the sender, without smtpd_delay_reject */
+
+    unsigned n_recipients;  /* accepted ones */
+    unsigned n_overshoot;   /* refused for their number */
+    struct slice recipient; /* the first accepted one */
+
+    bool has_destination;   /* cleanup was asked to take the message */
+    bool has_envelope;      /* records up to the sender have been handed over */
+    unsigned cleanup_flags; /* as told to cleanup last */
+    struct cleanup_client cleanup;
+    struct buf recipients; /* records of recipients that wait for the envelope */
+
+    bool in_bdat; /* a chunk has been received */
+    struct content content;
+};
+
+/* Begin at MAIL. */
+struct transaction *transaction_new(void);
+/* Give up the message unless it was handed over; frees everything. NULL is harmless. */
+MAY_WAIT void transaction_free(struct transaction *transaction);
+
+/*
+ * A recipient was accepted. The first one opens the message at cleanup; its queue
+ * ID is waited for by transaction_settle. Temporary error.
+ */
+MUST_USE MAY_WAIT int transaction_add_recipient(struct session *session, struct slice recipient,
+                                                const struct rcpt_parameters *parameters,
+                                                struct error *error);
+/*
+ * Wait for the queue ID, log "client=", hand over the envelope. Harmless when there is nothing
+ * to do; to be called when the client has its replies and before content. Temporary error.
+ */
+MUST_USE MAY_WAIT int transaction_settle(struct session *session, struct error *error);
+/* NULL while there is none. */
+const char *transaction_queue_id(const struct transaction *transaction);
+
+/* Records of the content. */
+MAY_WAIT void transaction_put(struct transaction *transaction, char type, struct slice data);
+/* Received:, prepended headers: in front of the first line of content. */
+MAY_WAIT void transaction_begin_content(struct session *session);
+/* The message is complete. 0 with the verdict, or -1 with a temporary error. */
+MUST_USE MAY_WAIT int transaction_finish(struct session *session,
+                                         struct cleanup_result_texts *result,
+                                         struct error *error);
