@@ -1,0 +1,39 @@
+#include "dns_filter.h"
+
+#include "base/test.h"
+
+static const struct {
+    const char *filter, *address;
+    bool matches;
+} cases[] = {
+    {"127.0.0.2", "127.0.0.2", true},
+    {"127.0.0.2", "127.0.0.3", false},
+    {"127.0.0.[2..4]", "127.0.0.2", true},
+    {"127.0.0.[2..4]", "127.0.0.4", true},
+    {"127.0.0.[2..4]", "127.0.0.5", false},
+    {"127.0.[0..1].[2;4..6]", "127.0.1.5", true},
+    {"127.0.[0..1].[2;4..6]", "127.0.1.3", false},
+    {"127.0.0", "127.0.0.2", false},
+    {"127.0.0.2.1", "127.0.0.2", false},
+    {"127.0.0.[2..4", "127.0.0.3", false},
+    {"127.0.0.[]", "127.0.0.3", false},
+    {"127.0.0.x", "127.0.0.3", false},
+};
+
+static void test_filters(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        test_case(cases[i].filter);
+        assert_int_equal(
+            dns_filter_matches(slice_from(cases[i].filter), slice_from(cases[i].address)),
+            cases[i].matches);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
