@@ -16,9 +16,11 @@ void extracted_record(struct transaction *transaction, char type, struct slice d
     if (recipient_record(transaction, type, data))
         return;
     switch (type) {
-    case RECORD_ATTRIBUTE: /* only what belongs to recipients is taken from here */
-    case RECORD_FILTER:
+    case RECORD_FILTER: /* an access table of smtpd wants so; pickup lets none pass */
     case RECORD_REDIRECT:
+        put(transaction, type, data);
+        return;
+    case RECORD_ATTRIBUTE: /* only what belongs to recipients is taken from here */
     case RECORD_RETURN_RECEIPT:
     case RECORD_ERRORS_TO:
     case RECORD_FULL_NAME:

@@ -165,9 +165,23 @@ static void next_segment(struct transaction *transaction, char type)
         transaction->segment = SEGMENT_END;
 }
 
+/* smtpd: HOLD and DISCARD may be decided when the message is under way. */
+static void take_flags(struct transaction *transaction, struct slice data)
+{
+    const uint64_t both = CLEANUP_HOLD | CLEANUP_DISCARD;
+    uint64_t flags;
+
+    if (slice_to_uint(data, 10, UINT32_MAX, &flags))
+        transaction->flags |= (unsigned)(flags & both);
+    else
+        transaction_fail(transaction, CLEANUP_STATUS_BAD);
+}
+
 static void take_record(struct transaction *transaction, char type, struct slice data)
 {
-    if (type == RECORD_MESSAGE || type == RECORD_EXTRACTED || type == RECORD_END)
+    if (type == RECORD_FLAGS)
+        take_flags(transaction, data);
+    else if (type == RECORD_MESSAGE || type == RECORD_EXTRACTED || type == RECORD_END)
         next_segment(transaction, type);
     else if (transaction->segment == SEGMENT_ENVELOPE)
         envelope_record(transaction, type, data);

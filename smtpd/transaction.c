@@ -191,6 +191,8 @@ static void put_envelope(struct session *session)
     cleanup_printf(&transaction->cleanup, RECORD_TIME, "%ld %ld",
                    (long)transaction->arrival_time.tv_sec,
                    (long)transaction->arrival_time.tv_usec);
+    if (*params.content_filter)
+        transaction_put(transaction, RECORD_FILTER, slice_from(params.content_filter));
     put_attribute(transaction, "log_ident",
                   session->forwarded_ident.len ? session->forwarded_ident
                                                : slice_from(transaction->cleanup.queue_id));
