@@ -41,7 +41,7 @@ struct drop {
     long uid;
     char login[64];
     enum segment segment;
-    bool has_sender, has_recipient;
+    bool has_arrival_time, has_sender, has_recipient;
     int status; /* POSTDROP_ bits */
     struct buf reason;
 };
@@ -148,10 +148,14 @@ static void put(struct drop *drop, char type, struct slice data)
     }
 }
 
-static void put_arrival_time(struct drop *drop)
+/* It stands first, but for a C record: that one is looked for at the start. */
+static void put_arrival_time(struct drop *drop, char first_type)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
+    if (drop->has_arrival_time || first_type == RECORD_SIZE)
+        return;
+    drop->has_arrival_time = true;
     buf_printf(&text, "%ld %ld", (long)drop->file.arrival_time.tv_sec,
                (long)drop->file.arrival_time.tv_usec);
     put(drop, RECORD_TIME, buf_slice(&text));
@@ -336,6 +340,7 @@ static void take_record(struct drop *drop, char type, struct slice data)
         drop->status |= POSTDROP_BAD;
         return;
     }
+    put_arrival_time(drop, type);
     if (type == RECORD_SENDER && drop->segment == ENVELOPE) {
         check_sender_permission(drop, data);
         drop->has_sender = true;
@@ -385,7 +390,6 @@ static void report(struct drop *drop)
 static void run(struct drop *drop)
 {
     create(drop);
-    put_arrival_time(drop);
     while (drop->segment != END && !(drop->status & POSTDROP_NOT_PERMITTED)) {
         struct slice data;
         char type;

@@ -126,12 +126,8 @@ static void act(const struct options *options)
 }
 
 /* The name we were called by decides what we are at first. */
-static enum mode mode_of_name(const char *path)
+static enum mode mode_of_name(struct slice name)
 {
-    struct slice name = slice_from(path);
-
-    name = slice_from_offset(
-        name, slice_find_last(name, '/') == name.len ? 0 : slice_find_last(name, '/') + 1);
     if (slice_equals(name, "mailq"))
         return MODE_LIST;
     if (slice_equals(name, "newaliases"))
@@ -141,10 +137,14 @@ static enum mode mode_of_name(const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.mode = mode_of_name(argv[0])};
+    const char *slash = strrchr(argv[0], '/');
+    struct options options = {.sender = NULL};
     struct conf_request request = {.program = "sendmail", .trust = CONF_TRUST_CALLER};
     struct error error;
 
+    if (slash)
+        argv[0] += slash + 1 - argv[0]; /* getopt and usage say the name alone */
+    options.mode = mode_of_name(slice_from(argv[0]));
     request.directory = options_config_directory(argc, argv);
     if (conf_load(&request, &error) < 0)
         fatal(EX_TEMPFAIL, "%s", error.text);

@@ -405,7 +405,7 @@ int main(int argc, char **argv)
         usage(program);
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
-    logging_open(program, LOGGING_COMMAND);
+    logging_open(program, LOGGING_CONTROL);
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run();

@@ -14,20 +14,20 @@ static void open_log(const char *tag, enum logging_user user)
     struct slice domain = slice_from(params.myhostname);
 
     buf_set(&hostname, slice_split(&domain, '.')); /* the short name, as syslogd has it */
-    if (user == LOGGING_COMMAND)
+    if (user != LOGGING_DAEMON)
         buf_printf(&path, "%s/", params.queue_directory);
     buf_printf(&path, "public/%s", params.postlog_service_name);
     const struct log_target target = {
         .sink = *params.maillog_file ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
-        .stderr_too = user == LOGGING_COMMAND && isatty(STDERR_FILENO),
+        .stderr_too =
+            user == LOGGING_COMMAND || (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
         .facility = params.syslog_facility,
         .postlog_path = path.data,
         .hostname = hostname.data,
         /* While the suite is down a command writes to the file itself, where it may. */
-        .fallback_file =
-            user == LOGGING_COMMAND && strncmp(params.maillog_file, "/dev/", 5) != 0
-                ? params.maillog_file
-                : "",
+        .fallback_file = user != LOGGING_DAEMON && strncmp(params.maillog_file, "/dev/", 5) != 0
+                             ? params.maillog_file
+                             : "",
     };
 
     log_open(tag, &target);
@@ -44,7 +44,7 @@ void logging_open(const char *program, enum logging_user user)
 void logging_open_tagged(const char *tag, const char *program)
 {
     if (tag)
-        open_log(tag, LOGGING_COMMAND);
+        open_log(tag, LOGGING_CONTROL);
     else
-        logging_open(program, LOGGING_COMMAND);
+        logging_open(program, LOGGING_CONTROL);
 }

@@ -5,7 +5,8 @@
 
 enum logging_user {
     LOGGING_DAEMON,  /* its working directory is and stays the queue directory */
-    LOGGING_COMMAND, /* run by a person: says it on the terminal, too */
+    LOGGING_COMMAND, /* run by a person or a program that reads its standard error, too */
+    LOGGING_CONTROL, /* as COMMAND, but the second copy only where that is a terminal */
 };
 
 /* program: "smtpd"; lines are tagged $syslog_name/program. Reads params. */
