@@ -165,13 +165,18 @@ static int64_t patience(void)
     return left < CLIENT_IDLE_MS ? left : CLIENT_IDLE_MS;
 }
 
-static int wait_for_work(struct pollfd *fds, nfds_t n, int64_t ms, const sigset_t *mask)
+static int wait_for_work(struct pollfd *fds, nfds_t n_listeners, bool at_listeners, int64_t ms,
+                         const sigset_t *mask)
 {
     const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
     fds[POLL_CONTROL] = (struct pollfd){.fd = WORKER_FD_CONTROL, .events = POLLIN};
     fds[POLL_HELD] = (struct pollfd){.fd = is_holding ? held.stream.fd : -1, .events = POLLIN};
-    return ppoll(fds, n, ms < 0 ? NULL : &time, mask);
+    /* Those that are not asked this time must not look ready. */
+    for (nfds_t i = POLL_LISTENERS; i < POLL_LISTENERS + n_listeners; i++)
+        fds[i].revents = 0;
+    return ppoll(fds, POLL_LISTENERS + (at_listeners ? n_listeners : 0), ms < 0 ? NULL : &time,
+                 mask);
 }
 
 static void take_work(struct pollfd *fds, nfds_t n_listeners)
@@ -199,14 +204,14 @@ static void turn(struct pollfd *fds, nfds_t n_listeners, const sigset_t *mask)
 
     worker_set_state(is_holding ? SCOREBOARD_HOLDING : SCOREBOARD_FREE);
     (void)log_flush();
-    int n = wait_for_work(fds, POLL_LISTENERS + (gives_way ? 0 : n_listeners), ms, mask);
+    int n = wait_for_work(fds, n_listeners, !gives_way, ms, mask);
 
     if (is_terminated) {
         worker_drain();
         return;
     }
     if (n == 0 && gives_way) {
-        n = wait_for_work(fds, POLL_LISTENERS + n_listeners, patience(), mask);
+        n = wait_for_work(fds, n_listeners, true, patience(), mask);
     }
     if (n == 0) {
         client_reset();
@@ -233,6 +238,10 @@ void worker_run_plain(void)
         process.worker->started();
     while (!process.is_draining)
         turn(fds, n_listeners, &between_jobs);
+    if (process.arguments.type == LISTENER_DATAGRAM) {
+        for (nfds_t i = 0; i < n_listeners; i++)
+            process.worker->receive(fds[POLL_LISTENERS + i].fd); /* what has come so far */
+    }
     dismiss_held();
     client_reset();
     mem_free(fds);
