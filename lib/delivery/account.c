@@ -170,13 +170,17 @@ static void defer_for_service(struct delivery *delivery, struct recipient *recip
     defer(delivery, recipient, relay, &dsn);
 }
 
-/* NOTIFY=SUCCESS asks for a report made from the trace log, too. */
+/*
+ * NOTIFY=SUCCESS asks for a report made from the trace log, too, and so does
+ * confirm_delay_cleared after a delay warning.
+ */
 static int append_success(struct delivery *delivery, const struct recipient *recipient,
                           const struct dsn *dsn)
 {
     if (append_trace_if_wanted(delivery, recipient, dsn) < 0)
         return -1;
-    if (!(recipient->notify & NOTIFY_SUCCESS))
+    if (!(recipient->notify & NOTIFY_SUCCESS) &&
+        !(delivery->request.flags & DELIVERY_FLAG_DELAY_CLEARED))
         return 0;
     return append(delivery, BOUNCE_LOG_TRACE, recipient, dsn);
 }

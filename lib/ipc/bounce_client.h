@@ -20,10 +20,12 @@ enum bounce_flush_kind {
 };
 
 /*
- * CLEAN: an append removes the log when it fails half-way, and the caller deletes the message
- * next. VERP: one notification for each recipient (the envelope has verp_delimiters).
+ * CLEAN: an append removes the log when it fails, since the caller gives up the message. VERP:
+ * one notification for each recipient (the envelope has verp_delimiters). PROBE: a trace log is
+ * that of sendmail -bv. ALL: a report on all that a trace log holds, not only on the recipients
+ * with NOTIFY=SUCCESS.
  */
-enum bounce_flag { BOUNCE_CLEAN = 1, BOUNCE_VERP = 2 };
+enum bounce_flag { BOUNCE_CLEAN = 1, BOUNCE_VERP = 2, BOUNCE_PROBE = 4, BOUNCE_ALL = 8 };
 
 /* Append to a log. Temporary error: the recipient must stay in the queue. */
 MUST_USE MAY_WAIT int bounce_append_entry(enum bounce_log log, struct slice queue_id,

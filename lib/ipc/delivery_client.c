@@ -26,6 +26,13 @@ static int send_job(struct channel *channel, struct delivery_job *job, struct er
     return channel_flush(channel, error);
 }
 
+static int expect_result(struct channel *channel, struct delivery_result *result,
+                         struct error *error)
+{
+    stream_set_deadline(&channel->stream, DEADLINE_NONE);
+    return channel_expect(channel, MESSAGE_delivery_result, result, error);
+}
+
 static void keep_result(struct delivery_result *result, struct buf *storage)
 {
     size_t dsn_len = result->dsn.len;
@@ -49,7 +56,7 @@ static enum delivery_run run_once(const char *service, struct delivery_job *job,
     if (client_call_begin(&call, service, job->deadline, error) < 0)
         return DELIVERY_RUN_UNREACHABLE;
     if (send_job(call.channel, job, error) < 0 ||
-        channel_expect(call.channel, MESSAGE_delivery_result, result, error) < 0) {
+        expect_result(call.channel, result, error) < 0) {
         *crossed = call.is_reused && call.channel->said_goodbye;
         return DELIVERY_RUN_LOST;
     }
