@@ -286,3 +286,20 @@ void check_reject_characters(struct transaction *transaction, struct slice line)
     buf_set(&copy, line);
     (void)reject(&hit);
 }
+
+void check_refuse_mime(struct transaction *transaction, const char *what, struct slice line)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct slice origin = transaction->log_origin;
+
+    buf_printf(&text, "%s: reject: mime-error %s: %.*s from %.*s;", transaction->file.id, what,
+               SLICE_ARG(slice_sub(line, 0, 200)),
+               SLICE_ARG(origin.len ? origin : SLICE("local")));
+    if (transaction->has_sender)
+        add_address(&text, "from", transaction->sender);
+    if (transaction->first_recipient.len)
+        add_address(&text, "to", transaction->first_recipient);
+    log_info("%s", text.data);
+    transaction_fail_because(transaction, CLEANUP_STATUS_CONTENT, SLICE("5.6.0"),
+                             slice_from(what));
+}

@@ -3,78 +3,119 @@
 
 #include "base/log.h"
 #include "checks.h"
+#include "complete.h"
 #include "conf/params.h"
 #include "headers.h"
-#include "mail/header.h"
 
-static void end_header(struct transaction *transaction)
+/* The errors of structure for which a message is refused. */
+static unsigned refused_errors(void)
+{
+    unsigned errors = 0;
+    bool has_checks = false;
+
+    if (params.disable_mime_input_processing)
+        return 0;
+    if (params.strict_8bitmime || params.strict_7bit_headers)
+        errors |= MIME_ERROR_8BIT_IN_HEADER;
+    if (params.strict_8bitmime || params.strict_8bitmime_body)
+        errors |= MIME_ERROR_8BIT_IN_BODY;
+    if (params.strict_mime_encoding_domain)
+        errors |= MIME_ERROR_ENCODING_DOMAIN;
+    for (size_t i = 0; i < N_CHECKS; i++)
+        has_checks = has_checks || !maps_is_empty(tables.checks[i].maps);
+    /* Who hides something deeper than we look would get it past the checks. */
+    return errors || has_checks ? errors | MIME_ERROR_NESTING : 0;
+}
+
+void content_init(struct transaction *transaction)
 {
     struct content *content = &transaction->content;
+    const struct mime_options options = {
+        .disabled = params.disable_mime_input_processing,
+        .header_size_limit = (size_t)params.header_size_limit,
+        .boundary_length_limit = (size_t)params.mime_boundary_length_limit,
+        .nesting_limit = (size_t)params.mime_nesting_limit,
+    };
 
-    if (content->header.len)
-        header_take(transaction, &content->header);
-    buf_reset(&content->header);
-    content->header_is_cut = false;
+    buf_init(&content->header);
+    mime_init(&content->mime, &options);
+    if (transaction->flags & CLEANUP_FILTER)
+        content->mime_errors = refused_errors();
 }
 
-/* Add to the header that is being collected, up to header_size_limit; the excess is lost. */
-static void collect(struct content *content, const char *separator, struct slice text)
+void content_release(struct content *content)
 {
-    size_t limit = (size_t)params.header_size_limit;
-
-    if (content->header_is_cut)
-        return;
-    buf_add_text(&content->header, separator);
-    if (content->header.len + text.len > limit) {
-        content->header_is_cut = true;
-        text.len = limit > content->header.len ? limit - content->header.len : 0;
-    }
-    buf_add_slice(&content->header, text);
+    buf_release(&content->header);
+    mime_release(&content->mime);
 }
 
-static void end_headers(struct transaction *transaction)
+/* A header of the message, or of a part inside, where only the checks look at it. */
+static void header(struct transaction *transaction, const struct mime_item *item)
 {
-    headers_end(transaction);
-    transaction->content.part = PART_BODY;
+    struct buf *text = &transaction->content.header;
+    enum check_kind kind =
+        item->mime_class == MIME_NESTED ? CHECK_NESTED_HEADER : CHECK_MIME_HEADER;
+
+    buf_set(text, item->text);
+    if (transaction->content.part == PART_HEADER)
+        header_take(transaction, text);
+    else if (check_line(transaction, kind, text) == CHECK_KEEP)
+        header_put(transaction, buf_slice(text));
 }
 
-static void body_line(struct transaction *transaction, char type, struct slice data)
+static bool is_checked(const struct transaction *transaction)
+{
+    return (transaction->flags & CLEANUP_FILTER) &&
+           !maps_is_empty(tables.checks[CHECK_BODY].maps) &&
+           (params.body_checks_size_limit == 0 ||
+            transaction->content.part_offset < params.body_checks_size_limit);
+}
+
+static void body_line(struct transaction *transaction, const struct mime_item *item)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
+    char type = item->continues ? RECORD_PART : RECORD_LINE;
+    bool checked = is_checked(transaction);
 
-    if (!(transaction->flags & CLEANUP_FILTER) ||
-        maps_is_empty(tables.checks[CHECK_BODY].maps)) {
-        put(transaction, type, data);
+    transaction->content.part_offset += (int64_t)item->text.len + 1;
+    if (!checked) {
+        put(transaction, type, item->text);
         return;
     }
-    buf_set(&line, data);
+    buf_set(&line, item->text);
     if (check_line(transaction, CHECK_BODY, &line) == CHECK_KEEP)
         put(transaction, type, buf_slice(&line));
 }
 
-/* A line where a header may begin, continue, or end the headers. */
-static void header_line(struct transaction *transaction, char type, struct slice data)
+static void look_for_errors(struct transaction *transaction, struct slice line)
 {
     struct content *content = &transaction->content;
+    unsigned errors = content->mime.errors & content->mime_errors;
 
-    if (content->line_continues && content->header.len) {
-        collect(content, "", data);
+    if (!errors)
         return;
+    content->mime_errors = 0; /* one is enough */
+    check_refuse_mime(transaction, mime_error_text(errors), line);
+}
+
+static void take_items(struct transaction *transaction)
+{
+    struct content *content = &transaction->content;
+    struct mime_item item;
+
+    while (mime_next(&content->mime, &item)) {
+        look_for_errors(transaction, item.text);
+        if (item.kind == MIME_HEADER) {
+            header(transaction, &item);
+        } else if (item.kind == MIME_BODY) {
+            body_line(transaction, &item);
+        } else {
+            if (content->part == PART_HEADER)
+                headers_complete(transaction);
+            content->part = PART_BODY;
+            content->part_offset = 0;
+        }
     }
-    if (content->header.len && header_is_continuation(data)) {
-        collect(content, "\n", data);
-        return;
-    }
-    end_header(transaction);
-    if (header_name_length(data)) {
-        collect(content, "", data);
-        return;
-    }
-    end_headers(transaction);
-    put(transaction, RECORD_LINE, SLICE_EMPTY);
-    /* A line that is no header starts the body; the blank line before it was missing. */
-    if (data.len)
-        body_line(transaction, type, data);
 }
 
 static bool has_stray(struct slice data)
@@ -108,11 +149,13 @@ static void text_record(struct transaction *transaction, char type, struct slice
 {
     struct content *content = &transaction->content;
 
-    if (content->part == PART_HEADER)
-        header_line(transaction, type, data);
-    else
-        body_line(transaction, type, data);
-    content->line_continues = type == RECORD_PART;
+    if (content->passes_through) {
+        put(transaction, type, data);
+        return;
+    }
+    mime_feed(&content->mime, data,
+              type == RECORD_PART ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE);
+    take_items(transaction);
 }
 
 void content_record(struct transaction *transaction, char type, struct slice data)
@@ -135,11 +178,29 @@ void content_record(struct transaction *transaction, char type, struct slice dat
     text_record(transaction, type, buf_slice(&line));
 }
 
-static bool passes_through(const struct transaction *transaction)
+static bool is_looked_at(const struct transaction *transaction)
 {
-    return transaction->content.part == PART_BODY &&
-           (!(transaction->flags & CLEANUP_FILTER) ||
-            maps_is_empty(tables.checks[CHECK_BODY].maps));
+    const struct content *content = &transaction->content;
+
+    if (!(transaction->flags & CLEANUP_FILTER))
+        return false;
+    if (!maps_is_empty(tables.checks[CHECK_BODY].maps) ||
+        (content->mime_errors & ~(unsigned)MIME_ERROR_NESTING))
+        return true;
+    /* Headers of parts there are only inside of parts. */
+    return content->mime_errors &&
+           (content->mime.n_boundaries || content->mime.state != MIME_IN_BODY);
+}
+
+/* Decides once and for all, at a place where the header that comes next has not begun. */
+static bool passes_through(struct transaction *transaction)
+{
+    struct content *content = &transaction->content;
+
+    if (!content->passes_through && content->part == PART_BODY &&
+        content->mime.header.len == 0 && !content->mime.line_continues)
+        content->passes_through = !is_looked_at(transaction);
+    return content->passes_through;
 }
 
 size_t content_take_run(struct transaction *transaction, struct slice records)
@@ -164,9 +225,9 @@ size_t content_take_run(struct transaction *transaction, struct slice records)
 
 void content_end(struct transaction *transaction)
 {
-    if (transaction->content.part == PART_HEADER) {
-        end_header(transaction);
-        end_headers(transaction);
+    if (!transaction->content.passes_through) {
+        mime_end(&transaction->content.mime);
+        take_items(transaction);
     }
     transaction->extracted_offset = queue_file_offset(&transaction->file);
 }

@@ -3,6 +3,10 @@
 
 #include "transaction.h"
 
+/* Set up what will be looked at, as main.cf and the transaction's flags want it. */
+void content_init(struct transaction *transaction);
+void content_release(struct content *content);
+
 MAY_WAIT void content_record(struct transaction *transaction, char type, struct slice data);
 
 /*

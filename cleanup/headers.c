@@ -4,7 +4,6 @@
 #include "addresses.h"
 #include "base/log.h"
 #include "checks.h"
-#include "complete.h"
 #include "conf/params.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -169,9 +168,4 @@ void header_take(struct transaction *transaction, struct buf *header)
         transaction->header_rewriting != HEADER_REWRITE_NONE)
         rewrite_header(transaction, info, header);
     header_put(transaction, buf_slice(header));
-}
-
-void headers_end(struct transaction *transaction)
-{
-    headers_complete(transaction);
 }

@@ -8,6 +8,3 @@ MAY_WAIT void header_put(struct transaction *transaction, struct slice text);
 
 /* A complete header of the message arrived: inspect, rewrite, drop or write it. */
 MAY_WAIT void header_take(struct transaction *transaction, struct buf *header);
-
-/* The last header is done: add those that a message must have. */
-MAY_WAIT void headers_end(struct transaction *transaction);

@@ -29,8 +29,8 @@ int transaction_init(struct transaction *transaction, unsigned flags, int send_o
         .flags = flags,
         .send_options = send_options,
         .recipients_seen = HASH_INIT_NOCASE,
-        .content = {.header = BUF_INIT},
     };
+    content_init(transaction);
     transaction->last_bcc = &transaction->bccs;
     if (queue_file_create(&transaction->file, &layout, "incoming", form, 0600, error) < 0)
         return -1;
@@ -42,7 +42,7 @@ int transaction_init(struct transaction *transaction, unsigned flags, int send_o
 void transaction_release(struct transaction *transaction)
 {
     queue_file_release(&transaction->file);
-    buf_release(&transaction->content.header);
+    content_release(&transaction->content);
     hash_release(&transaction->recipients_seen, NULL);
     arena_release(&transaction->arena);
 }

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/slice.h"
 #include "ipc/cleanup_client.h"
+#include "mail/mime.h"
 #include "mail/queue_file.h"
 
 /* Six fields of 15 digits (queue format, section 5), written when the numbers are known. */
@@ -40,10 +41,11 @@ enum content_part { PART_HEADER, PART_BODY };
 
 struct content {
     enum content_part part;
-    struct buf header;   /* the lines of the header that is being collected */
-    bool line_continues; /* the record before was part of a line (L) */
-    bool header_is_cut;  /* header_size_limit was reached */
-    bool had_body_line;
+    struct mime mime;
+    unsigned mime_errors;  /* enum mime_error bits for which the message is refused */
+    bool passes_through;   /* nobody looks at the body any more */
+    int64_t part_offset;   /* bytes of the body part so far, for body_checks_size_limit */
+    struct buf header;     /* the header that is being worked on */
     uint64_t headers_seen; /* a bit for each header_kind */
     bool is_resent;
     int hop_count;
