@@ -1,6 +1,8 @@
 /* A transaction's life, and the envelope records that cleanup gets. */
 #include "transaction.h"
 
+#include <stdarg.h>
+
 #include "access.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -35,7 +37,9 @@ void transaction_free(struct transaction *transaction)
 {
     if (!transaction)
         return;
-    if (transaction->has_destination)
+    if (transaction->has_destination && transaction->is_dropped)
+        postdrop_release(&transaction->postdrop);
+    else if (transaction->has_destination)
         cleanup_client_release(&transaction->cleanup);
     content_release(&transaction->content);
     buf_release(&transaction->recipients);
@@ -49,12 +53,29 @@ const char *transaction_queue_id(const struct transaction *transaction)
 {
     if (!transaction || !transaction->has_envelope)
         return NULL;
-    return transaction->cleanup.queue_id;
+    return transaction->is_dropped ? transaction->postdrop.queue_id
+                                   : transaction->cleanup.queue_id;
 }
 
 void transaction_put(struct transaction *transaction, char type, struct slice data)
 {
-    cleanup_put(&transaction->cleanup, type, data);
+    if (transaction->is_dropped)
+        postdrop_put(&transaction->postdrop, type, data);
+    else
+        cleanup_put(&transaction->cleanup, type, data);
+}
+
+PRINTF_LIKE(3, 4)
+
+static void put_printf(struct transaction *transaction, char type, const char *format, ...)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    va_list arguments;
+
+    va_start(arguments, format);
+    buf_vprintf(&text, format, arguments);
+    va_end(arguments);
+    transaction_put(transaction, type, buf_slice(&text));
 }
 
 static bool autodetects_smtputf8(void)
@@ -93,6 +114,13 @@ static int open_destination(struct session *session, struct error *error)
     struct transaction *transaction = session->transaction;
     int send_options = transaction->parameters.is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0;
 
+    transaction->is_dropped = session->is_standalone;
+    if (transaction->is_dropped) {
+        if (postdrop_open(&transaction->postdrop, error) < 0)
+            return -1;
+        transaction->has_destination = true;
+        return 0;
+    }
     transaction->cleanup_flags = cleanup_flags(transaction);
     if (cleanup_open(&transaction->cleanup, settings.cleanup_service,
                      transaction->cleanup_flags, send_options, DEADLINE_NONE, error) < 0)
@@ -120,7 +148,8 @@ int transaction_add_recipient(struct session *session, struct slice recipient,
         record_printf(records, RECORD_ATTRIBUTE, "dsn_orig_rcpt=%s;%.*s",
                       slice_is_ascii(quoted) ? "rfc822" : "utf-8", SLICE_ARG(quoted));
     }
-    record_append(records, RECORD_ORIGINAL_RECIPIENT, recipient);
+    if (!session->is_standalone) /* postdrop takes none from users */
+        record_append(records, RECORD_ORIGINAL_RECIPIENT, recipient);
     record_append(records, RECORD_RECIPIENT, recipient);
     if (transaction->n_recipients++ == 0)
         transaction->recipient = arena_slice(&transaction->arena, recipient);
@@ -130,7 +159,7 @@ int transaction_add_recipient(struct session *session, struct slice recipient,
 static void put_attribute(struct transaction *transaction, const char *name, struct slice value)
 {
     if (value.len)
-        cleanup_put_attribute(&transaction->cleanup, name, value);
+        put_printf(transaction, RECORD_ATTRIBUTE, "%s=%.*s", name, SLICE_ARG(value));
 }
 
 /* Who is to be blamed in log lines and told to the next hop. */
@@ -146,8 +175,8 @@ static void put_logged_client(struct transaction *transaction, struct session *s
     put_attribute(transaction, "log_client_name", name);
     put_attribute(transaction, "log_client_address", address);
     put_attribute(transaction, "log_client_port", is_forwarded ? forwarded->port : peer->port);
-    cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "log_message_origin=%.*s[%.*s]",
-                   SLICE_ARG(name), SLICE_ARG(address));
+    put_printf(transaction, RECORD_ATTRIBUTE, "log_message_origin=%.*s[%.*s]", SLICE_ARG(name),
+               SLICE_ARG(address));
     put_attribute(transaction, "log_helo_name", is_forwarded ? forwarded->helo : helo);
     put_attribute(transaction, "log_protocol_name",
                   is_forwarded ? forwarded->protocol : slice_from(session->protocol));
@@ -165,8 +194,8 @@ static void put_real_client(struct transaction *transaction, const struct sessio
     put_attribute(transaction, "server_port", peer->server_port);
     put_attribute(transaction, "helo_name", buf_slice(&session->helo));
     put_attribute(transaction, "protocol_name", slice_from(session->protocol));
-    cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "client_address_type=%d",
-                   peer->endpoint.len ? endpoint_family(&peer->endpoint) : AF_UNSPEC);
+    put_printf(transaction, RECORD_ATTRIBUTE, "client_address_type=%d",
+               peer->endpoint.len ? endpoint_family(&peer->endpoint) : AF_UNSPEC);
 }
 
 static void put_sender(struct transaction *transaction)
@@ -175,8 +204,7 @@ static void put_sender(struct transaction *transaction)
 
     put_attribute(transaction, "envelope_id", parameters->envelope_id);
     if (parameters->ret)
-        cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "ret_flags=%d",
-                       parameters->ret);
+        put_printf(transaction, RECORD_ATTRIBUTE, "ret_flags=%d", parameters->ret);
     transaction_put(transaction, RECORD_SENDER, transaction->sender);
     if (parameters->body != MAIL_BODY_UNKNOWN)
         put_attribute(transaction, "encoding",
@@ -188,23 +216,34 @@ static void put_envelope(struct session *session)
 {
     struct transaction *transaction = session->transaction;
 
-    cleanup_printf(&transaction->cleanup, RECORD_TIME, "%ld %ld",
-                   (long)transaction->arrival_time.tv_sec,
-                   (long)transaction->arrival_time.tv_usec);
+    put_printf(transaction, RECORD_TIME, "%ld %ld", (long)transaction->arrival_time.tv_sec,
+               (long)transaction->arrival_time.tv_usec);
     if (*params.content_filter)
         transaction_put(transaction, RECORD_FILTER, slice_from(params.content_filter));
     put_attribute(transaction, "log_ident",
                   session->forwarded_ident.len ? session->forwarded_ident
-                                               : slice_from(transaction->cleanup.queue_id));
+                                               : slice_from(transaction_queue_id(transaction)));
     put_attribute(transaction, "rewrite_context", transaction->rewrite_context);
     put_sender(transaction);
     put_logged_client(transaction, session);
     put_real_client(transaction, session);
-    if (transaction->parameters.has_verp)
+}
+
+/* postdrop believes users no more than it must: it adds time, and knows who they are. */
+static void put_dropped_envelope(struct transaction *transaction)
+{
+    put_attribute(transaction, "rewrite_context", SLICE("local"));
+    put_sender(transaction);
+}
+
+static void put_verp(struct transaction *transaction)
+{
+    const struct mail_parameters *parameters = &transaction->parameters;
+
+    if (parameters->has_verp)
         transaction_put(transaction, RECORD_VERP,
-                        transaction->parameters.verp.len
-                            ? transaction->parameters.verp
-                            : slice_from(params.default_verp_delimiters));
+                        parameters->verp.len ? parameters->verp
+                                             : slice_from(params.default_verp_delimiters));
 }
 
 static void log_client(struct session *session)
@@ -212,7 +251,7 @@ static void log_client(struct session *session)
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     const struct client_attributes *forwarded = &session->forwarded;
 
-    buf_printf(&line, "%s: client=%s", session->transaction->cleanup.queue_id,
+    buf_printf(&line, "%s: client=%s", transaction_queue_id(session->transaction),
                session_client(session));
     if (session->forwarded_ident.len)
         buf_printf(&line, ", orig_queue_id=%.*s", SLICE_ARG(session->forwarded_ident));
@@ -245,11 +284,15 @@ int transaction_settle(struct session *session, struct error *error)
     if (!transaction || !transaction->has_destination)
         return 0;
     if (!transaction->has_envelope) {
-        if (!cleanup_id(&transaction->cleanup, error))
+        if (!transaction->is_dropped && !cleanup_id(&transaction->cleanup, error))
             return -1;
         transaction->has_envelope = true;
         log_client(session);
-        put_envelope(session);
+        if (transaction->is_dropped)
+            put_dropped_envelope(transaction);
+        else
+            put_envelope(session);
+        put_verp(transaction);
     }
     put_recipients(transaction);
     return 0;
@@ -279,16 +322,27 @@ static void put_actions(struct transaction *transaction)
     unsigned flags = cleanup_flags(transaction);
 
     if (flags != transaction->cleanup_flags)
-        cleanup_printf(&transaction->cleanup, RECORD_FLAGS, "%u", flags);
+        put_printf(transaction, RECORD_FLAGS, "%u", flags);
     if (actions->filter.len)
         transaction_put(transaction, RECORD_FILTER, actions->filter);
     if (actions->redirect.len)
         transaction_put(transaction, RECORD_REDIRECT, actions->redirect);
     if (actions->bcc.len) {
-        cleanup_printf(&transaction->cleanup, RECORD_ATTRIBUTE, "notify_flags=%d",
-                       NOTIFY_NEVER);
+        put_printf(transaction, RECORD_ATTRIBUTE, "notify_flags=%d", NOTIFY_NEVER);
         transaction_put(transaction, RECORD_RECIPIENT, actions->bcc);
     }
+}
+
+static int finish_dropped(struct session *session, struct cleanup_result_texts *result,
+                          struct error *error)
+{
+    CLEANUP(buf_release) struct buf reason = BUF_INIT;
+
+    *result = (struct cleanup_result_texts){.status = CLEANUP_STATUS_OK};
+    if (postdrop_finish(&session->transaction->postdrop, &result->status, &reason, error) < 0)
+        return -1;
+    result->reason = arena_slice(&session->scratch, buf_slice(&reason));
+    return 0;
 }
 
 int transaction_finish(struct session *session, struct cleanup_result_texts *result,
@@ -297,7 +351,10 @@ int transaction_finish(struct session *session, struct cleanup_result_texts *res
     struct transaction *transaction = session->transaction;
 
     transaction_put(transaction, RECORD_EXTRACTED, SLICE_EMPTY);
-    put_actions(transaction);
+    if (!transaction->is_dropped)
+        put_actions(transaction);
     transaction_put(transaction, RECORD_END, SLICE_EMPTY);
+    if (transaction->is_dropped)
+        return finish_dropped(session, result, error);
     return cleanup_finish(&transaction->cleanup, &session->scratch, result, error);
 }

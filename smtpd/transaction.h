@@ -13,6 +13,7 @@
 #include "content.h"
 #include "esmtp.h"
 #include "ipc/cleanup_client.h"
+#include "postdrop.h"
 
 struct session;
 
@@ -39,9 +40,11 @@ struct transaction {
     struct slice recipient; /* the first accepted one */
 
     bool has_destination;   /* cleanup was asked to take the message */
+    bool is_dropped;        /* stand-alone: it is postdrop */
     bool has_envelope;      /* records up to the sender have been handed over */
     unsigned cleanup_flags; /* as told to cleanup last */
     struct cleanup_client cleanup;
+    struct postdrop postdrop;
     struct buf recipients; /* records of recipients that wait for the envelope */
 
     bool in_bdat; /* a chunk has been received */
@@ -54,8 +57,8 @@ struct transaction *transaction_new(void);
 MAY_WAIT void transaction_free(struct transaction *transaction);
 
 /*
- * A recipient was accepted. The first one opens the message at cleanup; its queue
- * ID is waited for by transaction_settle. Temporary error.
+ * A recipient was accepted. The first one opens the message at cleanup (in stand-alone mode:
+ * postdrop); its queue ID is waited for by transaction_settle. Temporary error.
  */
 MUST_USE MAY_WAIT int transaction_add_recipient(struct session *session, struct slice recipient,
                                                 const struct rcpt_parameters *parameters,
