@@ -10,55 +10,78 @@ static const char *type_name(enum param_type type)
 {
     switch (type) {
     case PARAM_TYPE_TIME:
-        return "time";
+        return "Time";
     case PARAM_TYPE_INT:
     case PARAM_TYPE_LONG:
-        return "number";
+        return "Number";
     case PARAM_TYPE_BOOL:
-        return "yes or no";
+        return "Yes or no";
     case PARAM_TYPE_STRING:
-        return "text";
+        return "Text";
     case PARAM_TYPE_RAW:
-        return "text, expanded when it is used";
+        return "Text that is expanded when it is used";
     }
     return "";
+}
+
+static void add_escaped(struct buf *out, struct slice text)
+{
+    static const struct {
+        char byte;
+        const char *escape;
+    } escapes[] = {{'\\', "\\e"},  {'-', "\\-"},   {'"', "\\(dq"}, {'\'', "\\(aq"},
+                   {'`', "\\(ga"}, {'^', "\\(ha"}, {'~', "\\(ti"}};
+
+    for (size_t i = 0; i < text.len; i++) {
+        const char *escape = NULL;
+
+        for (size_t j = 0; j < ARRAY_SIZE(escapes); j++) {
+            if (escapes[j].byte == text.ptr[i])
+                escape = escapes[j].escape;
+        }
+        if (escape)
+            buf_add_text(out, escape);
+        else
+            buf_add_char(out, text.ptr[i]);
+    }
 }
 
 /* Text of which roff must see nothing but letters. */
 static void print_escaped(const char *text)
 {
-    for (const char *c = text; *c; c++) {
-        if (*c == '\\')
-            (void)fputs("\\e", stdout);
-        else if (*c == '-')
-            (void)fputs("\\-", stdout);
-        else if (*c == '"')
-            (void)fputs("\\(dq", stdout);
-        else if (*c == '\'')
-            (void)fputs("\\(aq", stdout);
-        else if (*c == '`')
-            (void)fputs("\\(ga", stdout);
-        else if (*c == '^')
-            (void)fputs("\\(ha", stdout);
-        else if (*c == '~')
-            (void)fputs("\\(ti", stdout);
-        else
-            (void)putchar(*c);
-    }
+    CLEANUP(buf_release) struct buf out = BUF_INIT;
+
+    add_escaped(&out, slice_from(text));
+    (void)fputs(out.data, stdout);
 }
 
-/* Sentences start on lines of their own, as mdoc wants them. */
+#define LINE_BYTES 78
+
+/* Sentences start on lines of their own, as mdoc wants them; no line is long. */
 static void print_text(const char *text)
 {
-    for (const char *c = text; *c; c++) {
-        if (c[0] == '.' && c[1] == ' ' && c[2] >= 'A' && c[2] <= 'Z') {
-            (void)fputs(".\n", stdout);
-            c++;
-            continue;
+    struct slice rest = slice_from(text);
+    size_t column = 0;
+
+    for (;;) {
+        struct slice word = slice_word(&rest, " ");
+        CLEANUP(buf_release) struct buf out = BUF_INIT;
+
+        if (!word.ptr)
+            break;
+        add_escaped(&out, word);
+        if (column > 0 && column + 1 + out.len > LINE_BYTES) {
+            (void)putchar('\n');
+            column = 0;
         }
-        print_escaped((char[]){*c, '\0'});
+        column += (size_t)printf("%s%s", column > 0 ? " " : "", out.data);
+        if (slice_ends_with(word, ".") && rest.len > 0) {
+            (void)putchar('\n');
+            column = 0;
+        }
     }
-    (void)putchar('\n');
+    if (column > 0)
+        (void)putchar('\n');
 }
 
 static void print_item(const struct param_row *row)
@@ -79,13 +102,13 @@ static void print_item(const struct param_row *row)
         printf("%s", row->replacement[0] ? " .\n" : "");
         return;
     }
-    printf("A %s", type_name(row->type));
+    printf("%s", type_name(row->type));
     if (computed) {
         printf("; the default is found at run time.\n");
     } else if (row->default_text[0]) {
         printf("; default:\n.Ql ");
         print_escaped(row->default_text);
-        printf(" .\n");
+        printf("\\& .\n");
     } else {
         printf("; empty by default.\n");
     }
@@ -96,14 +119,15 @@ static void print_item(const struct param_row *row)
     if (row->owners[0])
         printf("Read by: %s.\n", row->owners);
     if (row->note[0] && !computed) {
-        (void)fputs("Note: ", stdout);
-        print_escaped(row->note);
-        (void)fputs(".\n", stdout);
+        CLEANUP(buf_release) struct buf note = BUF_INIT;
+
+        buf_printf(&note, "Note: %s.", row->note);
+        print_text(note.data);
     }
 }
 
 static const char head[] =
-    ".Dd $Mdocdate$\n"
+    ".Dd November 22, 2026\n"
     ".Dt POSTCONF 5\n"
     ".Os\n"
     ".Sh NAME\n"
@@ -146,7 +170,8 @@ static const char head[] =
     "One dollar sign.\n"
     ".El\n"
     ".Pp\n"
-    "Times are numbers with a unit: s, m, h, d or w for seconds, minutes, hours, days or weeks.\n"
+    "Times are numbers with a unit: s, m, h, d or w for seconds, minutes, hours, days\n"
+    "or weeks.\n"
     "A number without a unit takes the unit of the parameter's default.\n"
     ".Sh PARAMETERS\n"
     ".Bl -tag -width Ds\n";
