@@ -227,6 +227,13 @@ static int request(struct channel *channel, enum message_number number, struct s
     }
 }
 
+/* master's wake-up */
+static void trigger(struct slice bytes)
+{
+    (void)bytes;
+    refresh();
+}
+
 int main(int argc, char **argv)
 {
     static const struct worker flush = {
@@ -234,6 +241,7 @@ int main(int argc, char **argv)
         .sessions_per_process = 100,
         .before_jail = open_lists,
         .request = request,
+        .trigger = trigger,
     };
 
     return worker_main(&flush, argc, argv);
