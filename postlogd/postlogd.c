@@ -1,126 +1,149 @@
 /*
- * postlogd: writes the lines that the other programs send to the file of maillog_file. Lines
- * that arrive together are written together.
+ * Writes the lines that the other programs send to public/postlog into maillog_file, or to
+ * standard output. A datagram is a line, complete but for its end; lines that have come
+ * together are written together.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sysexits.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "co/co.h"
+#include "base/time.h"
 #include "conf/params.h"
+#include "conf/words.h"
 #include "worker/worker.h"
 
-/* Written at once when this much waits; kept at most while the file cannot be written. */
-enum { WRITE_BYTES = 65536, KEEP_BYTES = 4 << 20 };
+#define LINE_BYTES 4096
+#define BATCH      64
 
 static int file = -1;
-static struct buf lines = BUF_INIT;
-static int64_t n_lost;
 
-/* The file must lie where the administrator allows logs (maillog_file_prefixes). */
+/* Our own troubles cannot go where the log goes. */
+static void log_to_syslog(void)
+{
+    const struct log_target target = {.sink = LOG_SINK_SYSLOG,
+                                      .facility = params.syslog_facility};
+    CLEANUP(buf_release) struct buf tag = BUF_INIT;
+
+    buf_printf(&tag, "%s/postlogd", params.syslog_name);
+    log_open(tag.data, &target);
+}
+
+/* The file must lie where the administrator allows logs: it is opened with root's rights. */
 static void check_prefix(void)
 {
     struct slice rest = slice_from(params.maillog_file_prefixes), prefix;
-    struct slice path = slice_from(params.maillog_file);
 
-    while ((prefix = slice_word(&rest, ", \t\r\n")).ptr)
-        if (path.len >= prefix.len && slice_same(slice_sub(path, 0, prefix.len), prefix))
+    while (words_next(&rest, WORDS_COMMA_SPACE, &prefix)) {
+        if (strncmp(params.maillog_file, prefix.ptr, prefix.len) == 0)
             return;
-    fatal(EX_CONFIG, "maillog_file '%s' does not match maillog_file_prefixes = %s",
-          params.maillog_file, params.maillog_file_prefixes);
+    }
+    fatal(1, "maillog_file '%s' does not match maillog_file_prefixes = %s", params.maillog_file,
+          params.maillog_file_prefixes);
+}
+
+static int open_for_appending(const char *path)
+{
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    uint64_t mode;
+
+    if (!slice_to_uint(slice_from(params.maillog_file_permissions), 8, 0777, &mode))
+        fatal(1, "bad maillog_file_permissions: %s (expected octal digits like 0600)",
+              params.maillog_file_permissions);
+    /* O_EXCL tells a new file, whose mode is set, from an old one, which keeps its own. */
+    int fd = open(path, flags | O_EXCL, (mode_t)mode);
+
+    if (fd >= 0 && fchmod(fd, (mode_t)mode) < 0)
+        fatal(1, "set permissions of %s: %m", path);
+    return fd >= 0 || errno != EEXIST ? fd : open(path, flags, (mode_t)mode);
 }
 
 static void open_file(void)
 {
-    uint64_t mode = 0600;
-
+    log_to_syslog();
     if (!*params.maillog_file)
-        return;
+        return; /* nobody should send to us; what comes is read and dropped */
     check_prefix();
-    if (strcmp(params.maillog_file, "/dev/stdout") == 0) {
-        file = STDOUT_FILENO;
-        return;
-    }
-    if (!slice_to_uint(slice_from(params.maillog_file_permissions), 8, 0777, &mode))
-        fatal(EX_CONFIG, "bad maillog_file_permissions value: %s",
-              params.maillog_file_permissions);
-    file = open(params.maillog_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-                (mode_t)mode);
+    if (strcmp(params.maillog_file, "/dev/stdout") == 0)
+        file = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    else
+        file = open_for_appending(params.maillog_file);
     if (file < 0)
-        fatal(EX_CANTCREAT, "open logfile '%s': %m", params.maillog_file);
+        fatal(1, "open log file %s: %m", params.maillog_file);
+    if (fd_set_nonblocking(file, false) < 0)
+        fatal(1, "open log file %s: %m", params.maillog_file);
 }
 
-/* What was written is cut off, up to the last whole line where writing stopped early. */
-static bool write_lines(void)
+/* Nobody may forge a second line. */
+static void add_line(struct buf *lines, struct slice line)
 {
-    if (n_lost > 0 && lines.len < WRITE_BYTES) {
-        buf_printf(
-            &lines,
-            "postlogd: warning: %lld log lines were lost: the file could not be written\n",
-            (long long)n_lost);
-        n_lost = 0;
+    line = slice_trim_right(line);
+    for (size_t i = 0; i < line.len; i++) {
+        bool is_control = (unsigned char)line.ptr[i] < ' ' || line.ptr[i] == 0x7f;
+
+        buf_add_char(lines, is_control ? '?' : line.ptr[i]);
     }
-    while (lines.len > 0) {
-        ssize_t written = write(file, lines.data, lines.len);
-        if (written > 0)
-            buf_remove_front(&lines, (size_t)written);
-        else if (written < 0 && errno != EINTR)
-            return true; /* a full disk, a slow reader: again soon */
-    }
-    return false;
+    buf_add_char(lines, '\n');
 }
 
-/* One line, as it shall stand in the file. */
-static void take_line(struct slice line)
+static void write_lines(struct slice lines, int n)
 {
-    if (file < 0)
+    static int64_t next_complaint;
+    static int64_t n_lost;
+
+    if (file < 0 || fd_write_all(file, lines.ptr, lines.len) == 0)
         return;
-    if (lines.len + line.len > KEEP_BYTES) {
-        n_lost++;
+    n_lost += n;
+    if (time_now_ms() < next_complaint)
         return;
-    }
-    buf_add_slice(&lines, slice_trim_right(line));
-    buf_add_char(&lines, '\n');
-    if (lines.len >= WRITE_BYTES)
-        write_lines();
+    next_complaint = time_now_ms() + MINUTES(1);
+    log_error("write %s: %m: %lld log lines are lost", params.maillog_file, (long long)n_lost);
 }
 
-/* Before the loop sleeps: all lines of this turn have come. */
-static bool write_at_idle(void)
+/* As many lines as have come, written at one go. Returns how many. */
+static int copy_batch(int socket)
 {
+    static char texts[BATCH][LINE_BYTES];
+    static struct buf lines = BUF_INIT;
+    struct iovec pieces[BATCH];
+    struct mmsghdr headers[BATCH];
+
+    for (int i = 0; i < BATCH; i++) {
+        pieces[i] = (struct iovec){.iov_base = texts[i], .iov_len = LINE_BYTES};
+        headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &pieces[i], .msg_iovlen = 1}};
+    }
+    int n = recvmmsg(socket, headers, BATCH, MSG_DONTWAIT, NULL);
+
+    buf_reset(&lines);
+    for (int i = 0; i < n; i++)
+        add_line(&lines, slice_of(texts[i], headers[i].msg_len));
     if (lines.len > 0)
-        return write_lines();
-    return false;
+        write_lines(buf_slice(&lines), n);
+    return n;
 }
 
-static void started(void)
+static void receive(int socket)
 {
-    co_on_idle(write_at_idle);
-}
-
-static void draining(void)
-{
-    write_lines();
+    while (copy_batch(socket) == BATCH)
+        continue;
 }
 
 int main(int argc, char **argv)
 {
     static const struct worker postlogd = {
         .name = "postlogd",
-        .sessions_per_process = 1000,
+        .sessions_per_process = 1,
         .limits_processes = true,
         .stays = true,
         .before_jail = open_file,
-        .started = started,
-        .trigger = take_line,
-        .draining = draining,
+        .receive = receive,
     };
 
     return worker_main(&postlogd, argc, argv);
