@@ -72,10 +72,10 @@ bool maps_is_empty(const struct maps *maps)
 
 /* As Postfix does: the detail is a line of its own, the caller gets the question. */
 static enum table_result failed(const struct table *table, struct slice key,
-                                struct error *error)
+                                const struct error *detail, struct error *error)
 {
-    if (error->text[0])
-        log_warning("%s", error->text);
+    if (detail->text[0])
+        log_warning("%s", detail->text);
     error_set(error, ERROR_TEMPORARY, "%s lookup error for \"%.*s\"", table->spec,
               (int)(key.len < KEY_SHOWN_BYTES ? key.len : KEY_SHOWN_BYTES), key.ptr);
     return TABLE_ERROR;
@@ -106,8 +106,7 @@ enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct
         case TABLE_NOT_FOUND:
             continue;
         case TABLE_ERROR:
-            *error = detail;
-            return failed(table, key, error);
+            return failed(table, key, &detail, error);
         case TABLE_FOUND:
             if (answer.len == 0)
                 return empty_answer(maps, key, error);

@@ -41,10 +41,10 @@ bool match_list_is_empty(const struct match_list *list)
 }
 
 static enum table_result table_failed(const struct match_list *list, const struct table *table,
-                                      struct error *error)
+                                      const struct error *detail, struct error *error)
 {
-    if (error->text[0])
-        log_warning("%s", error->text);
+    if (detail->text[0])
+        log_warning("%s", detail->text);
     error_set(error, ERROR_TEMPORARY, "%s: %s: table lookup problem", list->title, table->spec);
     return TABLE_ERROR;
 }
@@ -53,9 +53,10 @@ static enum table_result ask_table(const struct match_list *list, struct table *
                                    struct slice key, struct error *error)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
-    enum table_result result = table_lookup(table, key, &value, error);
+    struct error detail = ERROR_INIT;
+    enum table_result result = table_lookup(table, key, &value, &detail);
 
-    return result == TABLE_ERROR ? table_failed(list, table, error) : result;
+    return result == TABLE_ERROR ? table_failed(list, table, &detail, error) : result;
 }
 
 /* The name and, one by one, its parents: ".example.com" or "example.com". */

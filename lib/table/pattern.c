@@ -120,8 +120,11 @@ enum table_result pattern_table_lookup(struct table *table, struct slice key, st
                                        struct error *error)
 {
     const struct pattern_table *pattern = pattern_of(table);
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
 
     (void)error;
+    buf_set(&text, key); /* C libraries like a NUL behind it */
+    key = buf_slice(&text);
     for (struct rule *rule = pattern->first; rule; rule = rule->next) {
         if (rule->kind == RULE_ENDIF)
             continue;

@@ -125,7 +125,8 @@ static struct peer_connection *connect_new(struct peer *peer, deadline_t until,
 
     if (fd < 0) {
         /* Never a permanent error: the name may be there again in a minute. */
-        error->kind = ERROR_TEMPORARY;
+        if (error)
+            error->kind = ERROR_TEMPORARY;
         error_context(error, "connect to %s%s", peer->label, peer->text);
         return NULL;
     }

@@ -116,10 +116,12 @@ static int exchange(struct stream *stream, void *arg, struct error *error)
     return 0;
 }
 
-static enum table_result interpret(struct slice reply, struct buf *value, struct error *error)
+static enum table_result interpret(const char *spec, struct slice reply, struct buf *value,
+                                   struct error *error)
 {
     struct slice text = reply;
     struct slice status = slice_split(&text, ' ');
+    const char *what = "unrecognized response";
 
     if (slice_equals(status, "OK")) {
         buf_set(value, text);
@@ -128,22 +130,16 @@ static enum table_result interpret(struct slice reply, struct buf *value, struct
     if (slice_equals(status, "NOTFOUND"))
         return TABLE_NOT_FOUND;
     if (slice_equals(status, "TEMP"))
-        error_set(error, ERROR_TEMPORARY, "temporary error: %.*s", SLICE_ARG(text));
+        what = "temporary error";
     else if (slice_equals(status, "TIMEOUT"))
-        error_set(error, ERROR_TEMPORARY, "timeout error: %.*s", SLICE_ARG(text));
+        what = "timeout error";
     else if (slice_equals(status, "PERM"))
-        error_set(error, ERROR_TEMPORARY, "permanent error: %.*s", SLICE_ARG(text));
+        what = "permanent error";
     else
-        error_set(error, ERROR_TEMPORARY, "unrecognized response: %.*s", SLICE_ARG(reply));
+        text = reply;
+    error_set(error, ERROR_TEMPORARY, "%s socketmap server %s: %.*s", spec, what,
+              SLICE_ARG(text));
     return TABLE_ERROR;
-}
-
-/* "socketmap:inet:host:port:name socketmap server temporary error: ...", as Postfix has it. */
-static void prefix(struct error *error, const char *spec)
-{
-    struct error told = *error;
-
-    error_set(error, told.kind, "%s socketmap server %s", spec, told.text);
 }
 
 static enum table_result socketmap_lookup(struct table *table, struct slice key,
@@ -153,7 +149,6 @@ static enum table_result socketmap_lookup(struct table *table, struct slice key,
     CLEANUP(buf_release) struct buf request = BUF_INIT;
     CLEANUP(buf_release) struct buf reply = BUF_INIT;
     struct socketmap_exchange call = {.reply = &reply};
-    enum table_result result;
 
     buf_printf(&request, "%s ", socketmap->name);
     buf_add_slice(&request, key);
@@ -162,10 +157,7 @@ static enum table_result socketmap_lookup(struct table *table, struct slice key,
     call.request = buf_slice(&request);
     if (peer_ask(&socketmap->peer, deadline_in(TIMEOUT_MS), exchange, &call, error) < 0)
         return TABLE_ERROR;
-    result = interpret(buf_slice(&reply), value, error);
-    if (result == TABLE_ERROR)
-        prefix(error, table->spec);
-    return result;
+    return interpret(table->spec, buf_slice(&reply), value, error);
 }
 
 const struct table_driver table_socketmap = {

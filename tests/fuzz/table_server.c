@@ -1,0 +1,77 @@
+/*
+ * What a tcp or socketmap server answers: any bytes.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "conf/params.h"
+#include "table/table.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct table *tcp, *socketmap;
+static struct slice answer;
+static int listener;
+
+static void keep_silent(enum log_level level, const char *line)
+{
+    (void)level, (void)line;
+}
+
+static void *serve(void *arg)
+{
+    char request[512];
+
+    (void)arg;
+    for (;;) {
+        int fd = accept(listener, NULL, NULL);
+
+        if (fd < 0)
+            continue;
+        if (read(fd, request, sizeof(request)) > 0)
+            (void)!write(fd, answer.ptr, answer.len);
+        close(fd);
+    }
+    return NULL;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    char spec[64];
+    pthread_t thread;
+
+    (void)argc, (void)argv;
+    log_test_sink = keep_silent;
+    params.smtputf8_enable = true;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&address, len) < 0 || listen(listener, 5) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
+        pthread_create(&thread, NULL, serve, NULL) != 0)
+        __builtin_trap();
+    snprintf(spec, sizeof(spec), "tcp:127.0.0.1:%d", ntohs(address.sin_port));
+    tcp = table_open(spec, NULL, NULL);
+    snprintf(spec, sizeof(spec), "socketmap:inet:127.0.0.1:%d:map", ntohs(address.sin_port));
+    socketmap = table_open(spec, NULL, NULL);
+    if (!tcp || !socketmap)
+        __builtin_trap();
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+
+    answer = slice_of(data, size);
+    (void)!table_lookup(tcp, SLICE("key"), &value, NULL);
+    (void)!table_lookup(socketmap, SLICE("key"), &value, NULL);
+    return 0;
+}
