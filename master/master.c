@@ -335,22 +335,50 @@ static void drain(void)
     stop();
 }
 
+/* At once, with whatever is in progress: that is repeated after the next start. */
+static void abort_all(void)
+{
+    signal_all(SIGKILL, EVERYTHING);
+    wait_for_the_end(EVERYTHING, deadline_in(STOP_POSTLOG_MS));
+    co_stop();
+}
+
+static void run_stop(void *arg)
+{
+    (void)arg;
+    stop();
+}
+
+static void run_drain(void *arg)
+{
+    (void)arg;
+    drain();
+}
+
+/* Who asks again, or with SIGQUIT, does not want to wait. */
+static void terminate(int number)
+{
+    static bool is_stopping;
+    bool again = is_stopping;
+
+    log_info("terminating on signal %d", number);
+    is_stopping = number != SIGUSR1;
+    if (number == SIGQUIT || again)
+        abort_all();
+    else if (!co_spawn("end", number == SIGUSR1 ? run_drain : run_stop, NULL))
+        abort_all();
+}
+
 static void await_signals(void *arg)
 {
     int number;
 
     (void)arg;
     while (co_wait_signal(&number, DEADLINE_NONE) == WAKE_READY) {
-        if (number == SIGHUP) {
+        if (number == SIGHUP)
             reload();
-            continue;
-        }
-        log_info("terminating on signal %d", number);
-        if (number == SIGUSR1)
-            drain();
         else
-            stop();
-        return;
+            terminate(number);
     }
 }
 
@@ -421,7 +449,7 @@ static void load(const struct options *options)
 
 int main(int argc, char **argv)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
     static struct options options;
 
     umask(077);
@@ -431,7 +459,8 @@ int main(int argc, char **argv)
     load(&options);
     clean_environment();
     go_to_background(&options);
-    if (!options.in_foreground && !options.is_init && setsid() < 0 && errno != EPERM)
+    /* With a terminal in front of us Ctrl-C must reach us. */
+    if (!options.in_foreground && !options.keeps_output && setsid() < 0 && errno != EPERM)
         fatal(1, "setsid: %m");
     lock_take();
     raise_descriptor_limit();

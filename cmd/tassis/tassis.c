@@ -26,8 +26,11 @@
 #include "spool.h"
 #include "worker/logging.h"
 
-/* How long an orderly end may take before the process group is killed. */
-enum { STOP_SECONDS = 60, ABORT_SECONDS = 2 };
+/*
+ * How long an orderly end may take; the master itself kills its workers after some seconds, so
+ * a master that is still there then is stuck.
+ */
+enum { STOP_SECONDS = 15, ABORT_SECONDS = 2, NOTICE_SECONDS = 5 };
 
 struct verb {
     const char *name;
@@ -35,9 +38,9 @@ struct verb {
 };
 
 static int verbosity;
+static const char *program_name; /* "tassis", "postfix" */
 
-/* -- the running instance
- * ------------------------------------------------------------------------- */
+/* -- the running instance -- */
 
 static int run_program(const char *path, char *const arguments[], pid_t *pid)
 {
@@ -65,8 +68,7 @@ static int run_to_end(const char *path, char *const arguments[])
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* master with one option: "-t" asks for the lock, "-w" starts and waits, "-d" stays in front.
- */
+/* master with one option: "-w" starts it and waits, "-s" and "-i" stay in front. */
 static void master_arguments(struct buf *path, char option[3], const char *arguments[8])
 {
     size_t n = 0;
@@ -93,11 +95,17 @@ static int run_master(char option[3])
     return run_to_end(path.data, (char *const *)(uintptr_t)arguments);
 }
 
+/* The master holds a lock on its file as long as it lives. */
 static bool is_running(void)
 {
-    char test[] = "-t";
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
 
-    return run_master(test) != 0;
+    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
+    CLEANUP(fd_close) int fd = open(path.data, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+        fatal(1, "open %s: %m", path.data);
+    return fd >= 0 && fd_flock(fd, FILE_LOCK_SHARED, FILE_LOCK_TRY) < 0;
 }
 
 static pid_t master_pid(void)
@@ -137,8 +145,7 @@ static bool wait_for_end(int64_t seconds)
     return true;
 }
 
-/* -- verbs
- * ---------------------------------------------------------------------------------------- */
+/* -- verbs -- */
 
 /* master.cf as well as main.cf, which has been read already. */
 static int check_master_cf(void)
@@ -198,60 +205,73 @@ static int start(void)
 static int start_in_front(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char option[] = "-d";
+    char as_init[] = "-i", in_front[] = "-s";
     const char *arguments[8];
 
+    logging_open(program_name, LOGGING_COMMAND);
     if (is_running()) {
         log_error("the %s mail system is already running", params.mail_name);
         return 1;
     }
     if (prepare() < 0)
         return 1;
-    master_arguments(&path, option, arguments);
+    log_info("starting the %s mail system", params.mail_name);
+    master_arguments(&path, getpid() == 1 ? as_init : in_front, arguments);
     log_finish();
     execv(path.data, (char *const *)(uintptr_t)arguments);
     log_error("start %s: %m", path.data);
     return EX_OSERR;
 }
 
-static int end(int64_t seconds)
+/* Tell the master to end; the exit status when it is not even running. */
+static int tell(const char *doing, int number)
 {
     pid_t pid = need_running();
 
     if (pid == 0)
         return 1;
-    if (kill(pid, SIGTERM) < 0 && errno != ESRCH) {
-        log_error("stop process %ld: %m", (long)pid);
+    log_info("%s the %s mail system", doing, params.mail_name);
+    if (kill(pid, number) < 0 && errno != ESRCH) {
+        log_error("signal process %ld: %m", (long)pid);
         return 1;
     }
-    if (wait_for_end(seconds))
-        return 0;
-    log_warning("process %ld does not end: killing its process group", (long)pid);
-    if (kill(-pid, SIGKILL) < 0 && kill(pid, SIGKILL) < 0 && errno != ESRCH) {
+    return 0;
+}
+
+/* Its workers end by themselves when the master is gone. */
+static int kill_master(void)
+{
+    pid_t pid = is_running() ? master_pid() : 0;
+
+    log_warning("stopping the %s mail system with force", params.mail_name);
+    if (pid > 0 && kill(pid, SIGKILL) < 0 && errno != ESRCH) {
         log_error("kill process %ld: %m", (long)pid);
         return 1;
     }
-    return wait_for_end(seconds) ? 0 : 1;
+    return wait_for_end(ABORT_SECONDS) ? 0 : 1;
 }
 
 static int stop(void)
 {
-    if (!is_running()) {
-        need_running();
+    if (tell("stopping", SIGTERM) != 0)
         return 1;
-    }
-    log_info("stopping the %s mail system", params.mail_name);
-    return end(STOP_SECONDS);
+    if (wait_for_end(NOTICE_SECONDS))
+        return 0;
+    log_info("waiting for the %s mail system to terminate", params.mail_name);
+    return wait_for_end(STOP_SECONDS) ? 0 : kill_master();
 }
 
 static int abort_all(void)
 {
-    if (!is_running()) {
-        need_running();
+    if (tell("aborting", SIGQUIT) != 0)
         return 1;
-    }
-    log_info("aborting the %s mail system", params.mail_name);
-    return end(ABORT_SECONDS);
+    return wait_for_end(ABORT_SECONDS) ? 0 : kill_master();
+}
+
+/* No new work; returns at once, while jobs in progress go on to their end. */
+static int drain(void)
+{
+    return tell("stopping", SIGUSR1);
 }
 
 static int reload(void)
@@ -364,8 +384,8 @@ static const struct verb verbs[] = {
     {"start-fg", start_in_front},
     {"quick-start", start},
     {"stop", stop},
-    {"quick-stop", abort_all},
-    {"drain", stop},
+    {"quick-stop", stop},
+    {"drain", drain},
     {"abort", abort_all},
     {"reload", reload},
     {"status", status},
@@ -378,39 +398,50 @@ static const struct verb verbs[] = {
     {"upgrade-configuration", upgrade_configuration},
 };
 
-static NORETURN void usage(const char *program)
+static NORETURN void usage(void)
 {
-    fatal(1, "usage: %s [-c config_dir] [-Dv] command", program);
+    fatal(1, "usage: %s [-c config_dir] [-Dv] command", program_name);
+}
+
+/* An ordinary user runs instances of their own, and leaves the others alone. */
+static void check_caller(void)
+{
+    struct stat status;
+
+    if (geteuid() != 0 && stat(params.queue_directory, &status) == 0 &&
+        status.st_uid != geteuid())
+        fatal(1, "the %s command is reserved for the superuser", program_name);
 }
 
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
-    const char *program = slash ? slash + 1 : argv[0];
     struct conf_request request = {.trust = CONF_TRUST_CALLER};
     struct log_target terminal = {.sink = LOG_SINK_STDERR};
     struct error error;
     int option;
 
-    log_open(program, &terminal);
+    program_name = slash ? slash + 1 : argv[0];
+    log_open(program_name, &terminal);
     while ((option = getopt(argc, argv, "+c:Dv")) != -1) {
         if (option == 'c')
             request.directory = optarg;
         else if (option == 'v')
             verbosity++;
         else if (option != 'D')
-            usage(program);
+            usage();
     }
     if (optind >= argc)
-        usage(program);
+        usage();
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
-    logging_open(program, LOGGING_CONTROL);
+    logging_open(program_name, LOGGING_CONTROL);
+    check_caller();
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run();
     log_error("unknown command: '%s'. Usage: %s start (or stop, reload, abort, flush, check, "
               "status, start-fg, logrotate, set-permissions, upgrade-configuration)",
-              argv[optind], program);
+              argv[optind], program_name);
     return 1;
 }

@@ -144,6 +144,14 @@ static void prepare(const char *program)
     worker_enter_jail();
 }
 
+/* What a terminal sends to all in front of it is for master alone. */
+static void ignore_signals(void)
+{
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR ||
+        signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGQUIT, SIG_IGN) == SIG_ERR)
+        fatal(1, "signals: %m");
+}
+
 int worker_main(const struct worker *worker, int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
@@ -151,8 +159,7 @@ int worker_main(const struct worker *worker, int argc, char **argv)
 
     process.worker = worker;
     umask(077);
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR)
-        fatal(1, "signals: %m");
+    ignore_signals();
     worker_parse_arguments(&process.arguments, argc, argv);
     if (process.arguments.is_standalone)
         return worker_run_standalone(program);
@@ -167,14 +174,14 @@ int worker_main(const struct worker *worker, int argc, char **argv)
 
 void worker_child_prepare(void)
 {
+    static const int signals[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     struct rlimit limit;
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)signal(SIGHUP, SIG_DFL);
-    (void)signal(SIGTERM, SIG_DFL);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        (void)signal(signals[i], SIG_DFL);
     /* Programs that close every descriptor they might have take long with master's limit. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 1024) {
         limit.rlim_cur = 1024;
