@@ -84,7 +84,7 @@ $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(patsubst %,$(BUILD)/%.o,$$(shell sed -n 's/^.. links: //p' $$*.c)) $(LIB)
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(addsuffix .o,$$(addprefix $(BUILD)/,$$(shell sed -n 's/^.. links: //p' $$*.c))) $(LIB)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
