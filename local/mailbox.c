@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "conf/conf.h"
-#include "conf/expand.h"
 #include "conf/params.h"
 #include "delivery/command.h"
 #include "delivery/maildir.h"
@@ -78,58 +76,22 @@ void mailbox_run_command(struct job *job, struct slice line, const struct origin
     job_ended(job, origin->address, &dsn);
 }
 
-/* What $name means in mailbox_command; bytes outside command_expansion_filter become "_". */
-struct mailbox_names {
-    struct arena *arena;
-    struct slice address;
-    const struct passwd *user;
-};
-
-static const char *look_up_name(void *context, struct slice name)
+/*
+ * The shell line that delivers for the user: from the map, else mailbox_command; "" none. It is
+ * the shell's alone: $name in it is an environment variable, no parameter.
+ */
+static int find_command(const struct passwd *user, struct buf *line, struct error *error)
 {
-    const struct mailbox_names *names = context;
-    struct slice local = address_local_part(names->address), user = local,
-                 extension = SLICE_EMPTY;
-
-    address_split_extension(local, params.recipient_delimiter, params.owner_request_special,
-                            &user, &extension);
-    if (slice_equals(name, "home"))
-        return names->user->pw_dir;
-    if (slice_equals(name, "shell"))
-        return names->user->pw_shell;
-    if (slice_equals(name, "user"))
-        return names->user->pw_name;
-    if (slice_equals(name, "local"))
-        return arena_text(names->arena, local);
-    if (slice_equals(name, "extension"))
-        return extension.len ? arena_text(names->arena, extension) : NULL;
-    if (slice_equals(name, "domain"))
-        return arena_text(names->arena, address_domain(names->address));
-    if (slice_equals(name, "recipient"))
-        return arena_text(names->arena, names->address);
-    return conf_lookup(arena_text(names->arena, name));
-}
-
-/* The shell line that delivers for the user: from the map, else mailbox_command; "" none. */
-static int find_command(struct job *job, struct slice address, const struct passwd *user,
-                        struct buf *line, struct error *error)
-{
-    CLEANUP(buf_release) struct buf value = BUF_INIT;
-    struct mailbox_names names = {
-        .arena = &job->delivery->arena, .address = address, .user = user};
-    struct expansion expansion = {
-        .lookup = look_up_name, .context = &names, .allowed = params.command_expansion_filter};
-
-    switch (maps_find(command_maps, slice_from(user->pw_name), &value, error)) {
+    switch (maps_find(command_maps, slice_from(user->pw_name), line, error)) {
     case TABLE_ERROR:
         return -1;
     case TABLE_FOUND:
-        break;
+        return 0;
     case TABLE_NOT_FOUND:
-        buf_set_text(&value, params.mailbox_command);
         break;
     }
-    return expand_text(line, buf_slice(&value), &expansion, error);
+    buf_set_text(line, params.mailbox_command);
+    return 0;
 }
 
 /* -- files
@@ -243,7 +205,7 @@ void mailbox_deliver(struct job *job, struct slice address, const struct passwd 
     struct dsn dsn;
 
     job->delivery->request.sender = origin->sender;
-    if (find_command(job, address, user, &line, &error) < 0) {
+    if (find_command(user, &line, &error) < 0) {
         log_warning("%s", error.text);
         delivery_dsn(job->delivery, &dsn, "4.3.5", "mail system configuration error");
     } else if (line.len > 0) {

@@ -239,8 +239,8 @@ static int request(struct channel *channel, enum message_number number, struct s
 
 static void keep_arguments(int argc, char **argv)
 {
-    own_argc = argc;
-    own_argv = argv;
+    own_argc = argc - 1; /* the program's name is none of them */
+    own_argv = argv + 1;
 }
 
 static void before_jail(void)

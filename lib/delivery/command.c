@@ -105,7 +105,9 @@ static void exec_shell_line(const struct command *command, char *const *environm
         return;
     }
     execvpe(words[0], words, environment);
-    if (errno == ENOENT && !strchr(words[0], '/')) { /* a built-in of the shell */
+    /* A built-in of the shell; a directory of the path that is not ours to look into makes it
+     * EACCES. */
+    if ((errno == ENOENT || errno == EACCES) && !strchr(words[0], '/')) {
         char *line[] = {slice_dup(SLICE("/bin/sh")), slice_dup(SLICE("-c")),
                         slice_dup(slice_from(command->shell_line)), NULL};
         execve(line[0], line, environment);
