@@ -79,7 +79,7 @@ static const char *look_up_macro(void *context, struct slice name)
         struct slice value;
     } known[] = {
         {"recipient", macros->recipient},
-        {"original_recipient", macros->record->original},
+        {"original_recipient", fold_recipient(macros->record->original, macros->arena)},
         {"sender", request->sender.len > 0
                        ? (attributes.quote ? address_quoted(macros->arena, request->sender)
                                            : request->sender)
