@@ -264,6 +264,7 @@ void worker_run_loop(void)
     static const int signals[] = {SIGTERM};
 
     co_block_signals(signals, ARRAY_SIZE(signals));
+    worker_greet_master();
     co_on_idle(log_flush);
     spawn_own(0, "control", listen_to_master);
     spawn_own(1, "signals", wait_for_signals);

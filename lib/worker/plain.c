@@ -231,6 +231,7 @@ void worker_run_plain(void)
     sigset_t between_jobs;
 
     catch_signals(&between_jobs);
+    worker_greet_master();
     for (nfds_t i = 0; i < n_listeners; i++)
         fds[POLL_LISTENERS + i] =
             (struct pollfd){.fd = WORKER_FD_LISTEN + (int)i, .events = POLLIN};

@@ -96,6 +96,9 @@ void worker_look_for_changed_tables(void);
 /* Begin to drain: no new work, goodbye to idle connections, end with the last job. */
 void worker_drain(void);
 
+/* Tell master that we are up. With SIGTERM under control already: it may follow at once. */
+void worker_greet_master(void);
+
 /* loop.c: many sessions as coroutines; returns when the process shall end. */
 void worker_run_loop(void);
 void worker_loop_drain(void);         /* worker_drain's part */

@@ -116,7 +116,7 @@ static void join_scoreboard(void)
     process.idle_since = time_now_ms();
 }
 
-static void greet_master(void)
+void worker_greet_master(void)
 {
     const struct control_message hello = {.word = CONTROL_HELLO,
                                           .n_max = process.limits.n_max,
@@ -164,7 +164,6 @@ int worker_main(const struct worker *worker, int argc, char **argv)
     if (process.arguments.is_standalone)
         return worker_run_standalone(program);
     prepare(program);
-    greet_master();
     if (process.is_plain)
         worker_run_plain();
     else
