@@ -25,7 +25,7 @@ static int by_text(const void *a, const void *b)
 static void show_table_types(void)
 {
     const struct table_driver *const *drivers = table_drivers();
-    const char *types[TYPES_MAX];
+    const char *types[TYPES_MAX] = {NULL};
     size_t n = 0;
 
     while (n < TYPES_MAX && drivers[n]) {

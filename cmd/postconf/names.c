@@ -106,13 +106,14 @@ static void collect_rows(struct postconf *postconf)
         const struct param_row *row = &param_rows[i];
         struct slice name = slice_from(row->name);
 
-        if (row->kind != PARAM_KIND_TEMPLATE)
+        if (row->kind != PARAM_KIND_TEMPLATE) {
             add_known(postconf, name,
                       param_template_find(name, &service) &&
                               is_delivery_service(postconf, service)
                           ? CLASS_SERVICE
                           : CLASS_BUILTIN,
                       row);
+        }
     }
 }
 
@@ -282,15 +283,16 @@ static void warn_deprecated(const char *path, const struct param_row *row)
 
     if (row->kind == PARAM_KIND_OLD && use.len == 0)
         log_warning("%s: support for parameter \"%s\" has been removed", path, row->name);
-    else if (use.len > 0)
+    else if (use.len > 0) {
         log_warning(
             "%s: support for parameter \"%s\" will be removed; instead, specify \"%.*s\"", path,
             row->name, SLICE_ARG(use));
-    else if (slice_starts_with(slice_from(row->note), "deprecated"))
+    } else if (slice_starts_with(slice_from(row->note), "deprecated")) {
         log_warning(
             "%s: support for parameter \"%s\" will be removed; instead, leave it at its "
             "default",
             path, row->name);
+    }
 }
 
 struct undefined {
@@ -366,7 +368,7 @@ static void warn_main(const struct postconf *postconf)
 
     while (hash_next(&postconf->main_cf.entries, &cursor, &name, &value))
         entries[n++] = value;
-    qsort(entries, n, sizeof *entries, by_name);
+    qsort(entries, n, sizeof(void *), by_name);
     for (size_t i = 0; i < n; i++)
         warn_entry(postconf, entries[i], &undefined);
     hash_release(&reported, NULL);

@@ -68,7 +68,7 @@ static void show_all(const struct postconf *postconf)
         if (is_listed(postconf, value))
             list[n++] = value;
     }
-    qsort(list, n, sizeof *list, by_name);
+    qsort(list, n, sizeof(void *), by_name);
     for (size_t i = 0; i < n; i++)
         show(postconf, list[i]);
     mem_free(list);

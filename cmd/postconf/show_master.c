@@ -128,7 +128,7 @@ static bool show_overrides(const struct postconf *postconf,
         list[same] = override;
         n = same == n ? n + 1 : n;
     }
-    qsort(list, n, sizeof *list, by_name);
+    qsort(list, n, sizeof(void *), by_name);
     for (size_t i = 0; i < n; i++) {
         const struct param_row *row = param_row_find(slice_from(list[i]->name));
         bool expand = postconf->options.expand && (!row || row->type != PARAM_TYPE_RAW);
@@ -157,12 +157,13 @@ static void parse_request(const struct options *options, struct master_pattern *
 {
     bool entries = options->subject == SUBJECT_MASTER_ENTRY;
 
-    if (!master_pattern_parse(pattern, slice_from(text), entries ? 2 : 3))
+    if (!master_pattern_parse(pattern, slice_from(text), entries ? 2 : 3)) {
         fatal(1, "%s",
               entries ? "-M option requires service_name[/type]"
               : options->subject == SUBJECT_MASTER_FIELD
                   ? "-F option requires service_name[/type[/field]]"
                   : "-P option requires service_name[/type[/parameter]]");
+    }
     if (options->subject == SUBJECT_MASTER_FIELD && !is_field_name(pattern->rest))
         fatal(1, "invalid service attribute name: \"%.*s\"", SLICE_ARG(pattern->rest));
 }

@@ -237,18 +237,19 @@ static void log_unsupported(const struct main_cf *main_cf, const struct param_ro
 
     if (!entry || entry->line == 0)
         return;
-    if (row->kind == PARAM_KIND_OLD && row->replacement[0])
+    if (row->kind == PARAM_KIND_OLD && row->replacement[0]) {
         log_warning(
             "%s, line %d: support for parameter \"%s\" will be removed; instead, specify "
             "\"%s\"",
             entry->file, entry->line, row->name, row->replacement);
-    else if (row->kind == PARAM_KIND_OLD)
+    } else if (row->kind == PARAM_KIND_OLD) {
         log_warning("%s, line %d: parameter \"%s\" is obsolete and has no effect", entry->file,
                     entry->line, row->name);
-    else if (row->state == PARAM_STATE_NOT_YET &&
-             strcmp(entry->value, main_cf_raw_default(main_cf, slice_from(row->name))) != 0)
+    } else if (row->state == PARAM_STATE_NOT_YET &&
+               strcmp(entry->value, main_cf_raw_default(main_cf, slice_from(row->name))) != 0) {
         log_warning("%s, line %d: %s is not supported yet: the setting has no effect in %s",
                     entry->file, entry->line, row->name, row->owners);
+    }
 }
 
 void conf_log_warnings(void)

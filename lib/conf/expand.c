@@ -143,11 +143,12 @@ static int finish_compare(struct machine *machine, struct frame *frame)
     int order = 0;
 
     if (expression->by_level) {
-        if (!level_compare(left, right, &order))
+        if (!level_compare(left, right, &order)) {
             return error_set(machine->error, ERROR_PERMANENT,
                              "malformed compatibility level in \"%.*s\" or \"%.*s\" "
                              "(expected a number such as 3.6)",
                              SLICE_ARG(left), SLICE_ARG(right));
+        }
     } else if (!compare_plain(left, right, &order)) {
         return error_set(machine->error, ERROR_PERMANENT,
                          "number too large in \"%.*s\" or \"%.*s\"", SLICE_ARG(left),

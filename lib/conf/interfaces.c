@@ -35,11 +35,12 @@ int protocols_parse(struct protocols *protocols, const char *inet_protocols,
     while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
         bool all = slice_equals_nocase(word, "all");
 
-        if (!all && !slice_equals_nocase(word, "ipv4") && !slice_equals_nocase(word, "ipv6"))
+        if (!all && !slice_equals_nocase(word, "ipv4") && !slice_equals_nocase(word, "ipv6")) {
             return error_set(error, ERROR_PERMANENT,
                              "inet_protocols: unknown protocol \"%.*s\" (expected all, ipv4 or "
                              "ipv6)",
                              SLICE_ARG(word));
+        }
         result.v4 =
             result.v4 || slice_equals_nocase(word, "ipv4") || (all && kernel_has(AF_INET));
         result.v6 =
@@ -229,7 +230,8 @@ int own_addresses_find(struct own_addresses *addresses, const char *inet_interfa
 
     if (getifaddrs(&interfaces) < 0)
         return error_set(error, ERROR_TEMPORARY, "list network interfaces: %m");
-    list = result.list = mem_array(struct own_address, OWN_ADDRESSES_MAX);
+    list = mem_array(struct own_address, OWN_ADDRESSES_MAX);
+    result.list = list;
     while (status == 0 && words_next(&rest, WORDS_COMMA_SPACE, &word)) {
         if (slice_equals_nocase(word, "all"))
             status = add_interfaces(&result, interfaces, protocols, 0, error);

@@ -206,11 +206,12 @@ static void test_serialize(void **state)
         CLEANUP(main_cf_release) struct main_cf part;
 
         main_cf_init(&part);
-        if (bytes.data[bytes.len - cut - 1] != '\0')
+        if (bytes.data[bytes.len - cut - 1] != '\0') {
             assert_int_equal(
                 main_cf_unserialize(&part, slice_sub(buf_slice(&bytes), 0, bytes.len - cut),
                                     &error),
                 -1);
+        }
     }
 }
 

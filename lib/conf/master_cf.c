@@ -244,11 +244,12 @@ int master_service_parse(struct master_service *into, struct slice text,
     struct slice rest = text, word;
 
     for (size_t i = 0; i < MASTER_FIELDS; i++) {
-        if (!words_next(&rest, WORDS_SPACE, &word))
+        if (!words_next(&rest, WORDS_SPACE, &word)) {
             return error_set(error, ERROR_PERMANENT,
                              "bad field count: %zu (expected service type private unprivileged "
                              "chroot wakeup process_limit command)",
                              i);
+        }
         service.fields[i] = arena_text(arena, word);
     }
     if (!words_next(&rest, WORDS_SPACE, &word))

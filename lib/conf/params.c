@@ -71,12 +71,13 @@ int param_parse_number(const struct param_row *row, struct slice value, char def
     int64_t max = row->type == PARAM_TYPE_INT ? INT_MAX : INT64_MAX;
     int64_t result;
 
-    if (row->type == PARAM_TYPE_TIME && !param_parse_time(value, default_unit, &result))
+    if (row->type == PARAM_TYPE_TIME && !param_parse_time(value, default_unit, &result)) {
         return error_set(
             error, ERROR_PERMANENT,
             "bad time value or unit: %s = %.*s (expected a number, then s, m, h, d or "
             "w for seconds to weeks)",
             row->name, SLICE_ARG(value));
+    }
     if (row->type != PARAM_TYPE_TIME && !slice_to_int(value, -max, max, &result))
         return error_set(error, ERROR_PERMANENT,
                          "bad numerical configuration: %s = %.*s (expected a whole number)",

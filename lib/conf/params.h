@@ -19,6 +19,7 @@
 
 struct main_cf;
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): the order is that of params.def */
 struct params {
 #define PARAM_TIME(member, state, owners, default_text, min, max, text, note) int64_t member;
 #define PARAM_INT(member, state, owners, default_text, min, max, text, note)  int member;
