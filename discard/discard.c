@@ -20,11 +20,7 @@ static void discard_all(struct delivery *delivery)
 
 static int serve_request(struct channel *channel, enum message_number number, struct slice body)
 {
-    struct error error;
-
-    if (number != MESSAGE_delivery_request)
-        return -1;
-    return delivery_serve(channel, body, discard_all, &error);
+    return delivery_answer(channel, number, body, discard_all);
 }
 
 static const struct worker discard_worker = {

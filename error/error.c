@@ -30,11 +30,7 @@ static void refuse_all(struct delivery *delivery)
 
 static int serve_request(struct channel *channel, enum message_number number, struct slice body)
 {
-    struct error error;
-
-    if (number != MESSAGE_delivery_request)
-        return -1;
-    return delivery_serve(channel, body, refuse_all, &error);
+    return delivery_answer(channel, number, body, refuse_all);
 }
 
 static const struct worker error_worker = {

@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "clog.h"
 #include "conf/params.h"
 
 /* Sums of fractions such as 1/3 fall a little short of the whole. */
@@ -177,6 +178,7 @@ void destination_failed(struct destination *destination, const char *reason)
 
 void destination_begin(struct destination *destination)
 {
+    clog_watch(destination);
     destination->n_busy++;
     destination_update(destination);
 }

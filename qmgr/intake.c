@@ -151,7 +151,7 @@ bool intake_take(const struct intake *intake, struct slice id)
         return false;
     }
     mail->active_since = time_wall();
-    mail->flags = delivery_flags(&mail->message.envelope);
+    mail_set_flags(mail, delivery_flags(&mail->message.envelope));
     mail->n_unread = mail->message.envelope.n_recipients;
     mail->force_expired = status.st_mode & MODE_FORCE_EXPIRED;
     mail->ignores_trouble = intake->ignores_trouble || (status.st_mode & MODE_IGNORES_TROUBLE);

@@ -6,10 +6,12 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "conf/params.h"
+#include "ipc/delivery_client.h"
 #include "job.h"
 
 static int64_t n_mails;
 static int64_t n_recipients;
+static int64_t n_probes;
 
 const struct queue_layout *mail_layout(void)
 {
@@ -35,10 +37,24 @@ void mail_free(struct mail *mail)
     bug_if(mail->n_entries > 0);
     job_free_all(mail);
     mail_add_recipients(mail, -(int64_t)mail->n_recipients);
+    if (mail->flags & DELIVERY_FLAG_VERIFY)
+        n_probes--;
     message_release(&mail->message);
     mem_free(mail->id);
     mem_free(mail);
     n_mails--;
+}
+
+void mail_set_flags(struct mail *mail, int flags)
+{
+    mail->flags = flags;
+    if (flags & DELIVERY_FLAG_VERIFY)
+        n_probes++;
+}
+
+int64_t mail_probe_count(void)
+{
+    return n_probes;
 }
 
 struct slice mail_id(const struct mail *mail)

@@ -45,6 +45,9 @@ bool mail_is_verp(const struct mail *mail);
 /* How much the active queue holds. */
 int64_t mail_count(void);
 int64_t mail_recipient_count(void);
+/* Address verification probes among them. */
+int64_t mail_probe_count(void);
+void mail_set_flags(struct mail *mail, int flags);
 void mail_add_recipients(struct mail *mail, int64_t count); /* negative: they are gone */
 
 /* qmgr_message_active_limit and qmgr_message_recipient_limit let one more in. */

@@ -137,6 +137,9 @@ static struct destination *find_destination(const struct mail *mail, const struc
     struct transport *transport = transport_get(route->transport);
     struct destination *destination;
 
+    if ((mail->flags & DELIVERY_FLAG_VERIFY) &&
+        mail_probe_count() > params.address_verify_pending_request_limit)
+        return place_retry("4.3.3 Too many address verification requests");
     if (!mail->ignores_trouble && is_listed(params.defer_transports, transport->name))
         return place_retry("4.3.2 deferred transport");
     if (mail->ignores_trouble)

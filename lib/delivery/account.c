@@ -138,7 +138,7 @@ static void note_for_flush(struct delivery *delivery, const struct recipient *re
     enum flush_status status = FLUSH_STATUS_OK;
     struct error error = ERROR_INIT;
 
-    if (slice_is_empty(domain))
+    if (slice_is_empty(domain) || !*params.fast_flush_domains)
         return;
     if (flush_add_message(domain, delivery->request.queue_id, deadline_in(params.ipc_timeout),
                           &status, &error) < 0 ||
