@@ -1,6 +1,8 @@
-/* Bytes that any local user may send to public/qmgr: triggers and announcements. */
-// links: qmgr/feeder qmgr/intake qmgr/finish qmgr/recipients qmgr/place qmgr/job qmgr/mail
-// qmgr/destination qmgr/transport qmgr/timer qmgr/feedback qmgr/clog
+/*
+ * Bytes that any local user may send to public/qmgr: triggers and announcements.
+ * links: qmgr/feeder qmgr/intake qmgr/finish qmgr/recipients qmgr/place qmgr/job qmgr/mail
+ * links: qmgr/destination qmgr/transport qmgr/timer qmgr/feedback qmgr/clog
+ */
 #include <stdint.h>
 
 #include "../../qmgr/feeder.h"
