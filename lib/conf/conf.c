@@ -95,17 +95,20 @@ static int apply_overrides(struct main_cf *main_cf, const struct conf_request *r
     return 0;
 }
 
-/* mynetworks may need DNS: its failure is of interest only to programs that read it. */
+/*
+ * mynetworks may need DNS: programs that do not read it neither wait for that nor mind when it
+ * fails. Master does not read it but hands it on.
+ */
 static int compute(struct main_cf *main_cf, const char *program, struct error *error)
 {
     const struct param_row *networks = param_row_find(SLICE("mynetworks"));
+    bool is_reader = !program || param_row_is_read_by(networks, program);
 
     if (params_compute_host(main_cf, error) < 0)
         return -1;
-    if (params_compute_networks(main_cf, error) < 0 &&
-        (!program || param_row_is_read_by(networks, program)))
-        return -1;
-    return 0;
+    if (!is_reader && strcmp(program, "master") != 0)
+        return 0;
+    return params_compute_networks(main_cf, error) < 0 && is_reader ? -1 : 0;
 }
 
 static bool same_directory(const char *a, const char *b)
