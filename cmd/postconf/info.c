@@ -84,6 +84,10 @@ void show_info(const struct postconf *postconf)
     case SUBJECT_CLIENT_SASL:
         printf("cyrus\n");
         break;
+    case SUBJECT_BOUNCE_EXPANDED:
+    case SUBJECT_BOUNCE_RAW:
+        show_bounce_texts(&postconf->options);
+        break;
     case SUBJECT_TLS:
         show_tls(postconf->options.tls_request);
         break;

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "conf/words.h"
 
-#define OPTION_LETTERS "aAc:C:defFhHjlmMno:pPqT:vxX#"
+#define OPTION_LETTERS "aAbc:C:defFhHjlmMno:pPqtT:vxX#"
 
 /* Which letters were given. */
 struct seen {
@@ -20,15 +20,16 @@ struct seen {
 
 static NORETURN void usage(void)
 {
-    fatal(1,
-          "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] "
-          "[-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold "
-          "lines)] [-F (master.cf fields)] [-h (no names)] [-H (no values)] [-j (JSON)] [-l "
-          "(lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o "
-          "name=value (override parameter value)] [-p (main.cf, default)] [-P (master.cf "
-          "parameters)] [-q (no warnings about old names)] [-T "
-          "compile-version|run-version|public-key-algorithms] [-v (verbose)] [-x (expand "
-          "parameter values)] [-X (exclude)] [-# (comment-out)] [--manual] [name...]");
+    fatal(
+        1,
+        "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-b (bounce templates)] [-c config_dir] "
+        "[-C param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold "
+        "lines)] [-F (master.cf fields)] [-h (no names)] [-H (no values)] [-j (JSON)] [-l "
+        "(lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o "
+        "name=value (override parameter value)] [-p (main.cf, default)] [-P (master.cf "
+        "parameters)] [-q (no warnings about old names)] [-t (bounce templates)] [-T "
+        "compile-version|run-version|public-key-algorithms] [-v (verbose)] [-x (expand "
+        "parameter values)] [-X (exclude)] [-# (comment-out)] [--manual] [name...]");
 }
 
 static int parse_classes(const char *text)
@@ -63,9 +64,12 @@ static void set_subject(struct options *options, int letter)
         int letter;
         enum postconf_subject subject;
     } subjects[] = {
-        {'a', SUBJECT_SERVER_SASL},  {'A', SUBJECT_CLIENT_SASL},  {'l', SUBJECT_LOCK_TYPES},
-        {'m', SUBJECT_TABLE_TYPES},  {'M', SUBJECT_MASTER_ENTRY}, {'F', SUBJECT_MASTER_FIELD},
-        {'P', SUBJECT_MASTER_PARAM}, {'T', SUBJECT_TLS},          {'p', SUBJECT_MAIN},
+        {'a', SUBJECT_SERVER_SASL},  {'A', SUBJECT_CLIENT_SASL},
+        {'l', SUBJECT_LOCK_TYPES},   {'m', SUBJECT_TABLE_TYPES},
+        {'M', SUBJECT_MASTER_ENTRY}, {'F', SUBJECT_MASTER_FIELD},
+        {'P', SUBJECT_MASTER_PARAM}, {'T', SUBJECT_TLS},
+        {'p', SUBJECT_MAIN},         {'b', SUBJECT_BOUNCE_EXPANDED},
+        {'t', SUBJECT_BOUNCE_RAW},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
@@ -133,7 +137,7 @@ static void check_without(const struct seen *seen, char with, const char *set)
 
 static void check(const struct seen *seen)
 {
-    check_exclusive(seen, "aAlmMFPpT");
+    check_exclusive(seen, "aAblmMFPptT");
     check_exclusive(seen, "dn");
     check_exclusive(seen, "hH");
     check_exclusive(seen, "jH");

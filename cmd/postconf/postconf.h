@@ -126,5 +126,8 @@ void edit_master(struct postconf *postconf);
 /* info.c */
 void show_info(const struct postconf *postconf);
 
+/* bounce.c: -b and -t. */
+void show_bounce_texts(const struct options *options);
+
 /* manual.c: postconf(5) in mdoc. */
 void print_manual(void);
