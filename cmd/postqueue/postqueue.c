@@ -90,8 +90,9 @@ static void flush_all(void)
     struct error error;
 
     buf_printf(&path, "public/%s", params.queue_service_name);
-    /* Forget dead sites, ignore time stamps, scan deferred. */
-    if (client_trigger(path.data, SLICE("FAD"), deadline_in(SECONDS(10)), &error) < 0)
+    /* Forget dead sites, ignore time stamps, scan deferred; and incoming, should a process have
+     * died over announcing what it put there. */
+    if (client_trigger(path.data, SLICE("FAID"), deadline_in(SECONDS(10)), &error) < 0)
         fatal(EX_UNAVAILABLE, "Cannot flush mail queue - mail system is down");
 }
 

@@ -17,11 +17,14 @@ TIMEOUT (seconds, default 120) bounds each of its tests.
 """
 import argparse
 import contextlib
+import encodings.idna  # smtplib wants it, and after the change of user it may be out of reach
+import grp
 import importlib.util
 import inspect
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -141,12 +144,10 @@ class Instance:
 
     @staticmethod
     def user():
-        import pwd
         return "postfix" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
     @staticmethod
     def group():
-        import grp
         return "postdrop" if os.geteuid() == 0 else grp.getgrgid(os.getegid()).gr_name
 
     @staticmethod
@@ -348,6 +349,7 @@ def tests_of(path):
 
 def run_one(path, name, needs_root):
     """In a process of its own: become the user, call the function."""
+    module = load(path)
     if needs_root:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     elif os.geteuid() == 0:
@@ -356,7 +358,7 @@ def run_one(path, name, needs_root):
         os.setresuid(65534, 65534, 65534)
         os.environ["HOME"] = "/nonexistent"
     try:
-        getattr(load(path), name)()
+        getattr(module, name)()
     except BaseException:
         traceback.print_exc(file=sys.stdout)
         return 1
