@@ -1,0 +1,95 @@
+"""postconf: edits that keep everything else, survive a crash and each other, and clear words about mistakes."""
+import random
+import re
+import subprocess
+import time
+
+from harness import Instance
+
+HEAD = "# the head\nmyhostname = mx.example.test\n\n# about x\nx_value = 0\n  # inside\n  more\n# the tail\n"
+
+
+def postconf(mta, *arguments, **options):
+    return mta.run("postconf", *arguments, **options)
+
+
+def test_edit_keeps_comments_and_order():
+    with Instance(start=False) as mta:
+        path = mta.etc / "main.cf"
+        path.write_text(HEAD)
+        postconf(mta, "-e", "x_value = 1", "fresh=a b", check=True)
+        assert path.read_text() == (
+            "# the head\nmyhostname = mx.example.test\n\n# about x\nx_value = 1\n  # inside\n# the tail\nfresh = a b\n"
+        )
+        postconf(mta, "-#", "fresh", check=True)
+        assert path.read_text().endswith("# the tail\n#fresh = a b\n")
+        postconf(mta, "-X", "x_value", check=True)
+        assert "x_value" not in path.read_text()
+
+
+def test_edit_survives_a_crash():
+    """Killed at any moment, the file is the old one or the new one."""
+    with Instance(start=False) as mta:
+        path = mta.etc / "main.cf"
+        rest = HEAD + "".join(f"filler_{i} = {'y' * 200}\n" for i in range(500))
+        path.write_text("counter = 0\n" + rest)
+        for i in range(1, 60):
+            command = [mta.command("postconf"), "-c", str(mta.etc), "-e", f"counter={i}"]
+            with subprocess.Popen(command) as process:
+                time.sleep(random.random() / 100)
+                process.kill()
+            text = path.read_text()
+            assert re.match(r"counter = \d+\n", text) and text.partition("\n")[2] == rest
+
+
+def test_edits_at_the_same_time():
+    with Instance(start=False) as mta:
+        path = mta.etc / "main.cf"
+        path.write_text(HEAD)
+        running = [
+            subprocess.Popen([mta.command("postconf"), "-c", str(mta.etc), "-e", f"name_{i} = {i}"])
+            for i in range(20)
+        ]
+        assert [process.wait() for process in running] == [0] * 20
+        text = path.read_text()
+        assert text.startswith(HEAD)
+        assert sorted(re.findall(r"^name_(\d+) = \1$", text, re.M), key=int) == [str(i) for i in range(20)]
+
+
+def test_mistakes_are_named():
+    with Instance(start=False) as mta:
+        path = mta.etc / "main.cf"
+        path.write_text("myhostname = mx.example.test\nsmtpd_baner = hello $nosuch\nsmtp_use_tls = yes\n")
+        result = postconf(mta, "-n")
+        for word in (
+            r"main\.cf: unused parameter: smtpd_baner=hello \$nosuch .*smtpd_banner",
+            r"main\.cf: undefined parameter: nosuch",
+            r'support for parameter "smtp_use_tls" will be removed; instead, specify "smtp_tls_security_level"',
+        ):
+            assert re.search(word, result.err), result.err
+        path.write_text("myhostname = mx.example.test\nno assignment\n")
+        result = postconf(mta, "-n")
+        assert result.returncode == 1
+        assert re.search(r"main\.cf, line 2: missing '=' after attribute name: \"no assignment\"", result.err)
+
+
+def test_master_cf_is_edited_in_place():
+    with Instance(start=False) as mta:
+        path = mta.etc / "master.cf"
+        path.write_text(
+            "# head\nsmtp inet n - n - - smtpd\n  -o a=1\n  -o { b = 2 3 }\n# next\nqmgr unix n - n 300 1 qmgr\n"
+        )
+        postconf(mta, "-P", "-e", "smtp/inet/a=4", check=True)
+        postconf(mta, "-F", "qmgr/unix/wakeup=60", check=True)
+        postconf(mta, "-M", "-e", "new/unix=new unix - - n - 0 discard", check=True)
+        assert path.read_text() == (
+            "# head\n"
+            "smtp       inet  n       -       n       -       -       smtpd\n"
+            "    -o a=4\n"
+            "    -o {b=2 3}\n"
+            "# next\n"
+            "qmgr       unix  n       -       n       60      1       qmgr\n"
+            "new        unix  -       -       n       -       0       discard\n"
+        )
+        postconf(mta, "-M", "-X", "new/unix", check=True)
+        assert "new" not in path.read_text()
