@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "conf/words.h"
+#include "worker/jail.h"
 #include "worker/logging.h"
 
 /* How long processes may take to end before they are killed. */
@@ -420,6 +421,7 @@ static void run(void *arg)
     open_services();
     logging_open("master", LOGGING_DAEMON);
     report_notices();
+    jail_log_support();
     log_info("daemon started -- version %s, configuration %s", params.mail_version,
              params.config_directory);
     tell_ready(options);

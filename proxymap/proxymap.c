@@ -60,6 +60,7 @@ int main(int argc, char **argv)
     static const struct worker proxymap = {
         .name = "proxymap",
         .sessions_per_process = 1, /* a look-up may block */
+        .opens_files = true,
         .before_jail = open_tables,
         .request = answer,
     };

@@ -25,6 +25,8 @@ struct worker {
     bool stays;               /* neither max_idle nor max_use end it (qmgr, anvil) */
     bool needs_root;          /* keeps the right to change user (local, virtual, pipe, spawn) */
 
+    bool opens_files; /* its libraries open files at any time (proxymap, sasl) */
+
     /* Own command-line words (pipe: flags=, user=, argv=) and -o are taken apart before. */
     void (*arguments)(int argc, char **argv);
     /* As root if master is, with the file system in sight: open tables, keys, files. */
