@@ -130,5 +130,5 @@ const char *record_name(char type)
         if (names[i].type == type)
             return names[i].name;
     }
-    return "unknown_record";
+    return "unknown_record_type";
 }

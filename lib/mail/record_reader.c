@@ -92,16 +92,15 @@ static int read_record(struct record_reader *reader, struct record *record, stru
     }
 }
 
-/* Go where a pointer record says; offset 0 is a slot not in use. */
-static int follow(struct record_reader *reader, const struct record *record,
-                  struct error *error)
+int record_reader_follow(struct record_reader *reader, const struct record *record,
+                         struct error *error)
 {
     int64_t target;
 
     if (!slice_to_int(slice_trim(record->data), 0, INT64_MAX, &target))
         return error_set(error, ERROR_PERMANENT, "bad pointer record at offset %jd",
                          (intmax_t)record->offset);
-    if (target == 0)
+    if (target == 0) /* a slot not in use */
         return 0;
     if (target <= record->offset && ++reader->backward_jumps > RECORD_BACKWARD_JUMPS_MAX)
         return error_set(error, ERROR_PERMANENT, "pointer records loop at offset %jd",
@@ -118,7 +117,7 @@ int record_reader_next(struct record_reader *reader, struct record *record, stru
         if (result <= 0 || record->type != RECORD_POINTER ||
             reader->pointers == RECORD_POINTERS_SHOW)
             return result;
-        if (follow(reader, record, error) < 0)
+        if (record_reader_follow(reader, record, error) < 0)
             return -1;
     }
 }

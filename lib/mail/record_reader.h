@@ -47,3 +47,7 @@ struct record {
  */
 MUST_USE int record_reader_next(struct record_reader *reader, struct record *record,
                                 struct error *error);
+
+/* For RECORD_POINTERS_SHOW: go where that pointer record says, with the limit against loops. */
+MUST_USE int record_reader_follow(struct record_reader *reader, const struct record *record,
+                                  struct error *error);
