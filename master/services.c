@@ -139,6 +139,9 @@ static void watch(void *arg)
         if (!service_wants_process(service)) {
             bool throttled = time_now_ms() < service->throttled_until;
 
+            /* Else every datagram and connection that a worker takes would wake master as well.
+             */
+            co_forget_fd(listener->fd);
             co_wait(&service->changed, throttled ? service->throttled_until : DEADLINE_NONE);
         } else if (co_wait_fd(listener->fd, EPOLLIN, DEADLINE_NONE) == WAKE_READY &&
                    listener->fd >= 0 && service_wants_process(service)) {
