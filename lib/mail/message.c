@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "mail/record.h"
 
-#define ENVELOPE_CHUNK_BYTES 4096
+#define ENVELOPE_CHUNK_BYTES 8192 /* most messages are read at a go */
 #define SKIP_CHUNK_BYTES     65536
 #define QMGR_FLAGS_KNOWN     31 /* bit 0: recipients mixed with others; 1..4: NOTIFY bits */
 #define SEND_OPTIONS_KNOWN   63
@@ -369,6 +369,7 @@ static int read_records(struct walk *walk, struct error *error)
                 return corrupt(error, &record, "recipient before the sender");
             if (message->next_recipient == 0)
                 message->next_recipient = group ? group : record.offset;
+            message->last_recipient = record.offset;
             group = 0;
         } else if (is_recipient_detail(&record)) {
             if (group == 0)
@@ -470,6 +471,10 @@ int message_read_recipients(struct message *message, struct arena *arena, size_t
             next.done = record.type == RECORD_DONE;
             recipient_list_add(list, &next);
             n++;
+        }
+        if (record.offset == message->last_recipient) {
+            result = 0;
+            break;
         }
         next = RECIPIENT_NONE;
         group = 0;

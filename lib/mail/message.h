@@ -42,8 +42,8 @@ struct recipient {
     int notify;                /* NOTIFY_ bits */
     off_t offset;              /* of the record's type byte: where D is written */
     bool done;                 /* a D record: delivered or bounced already */
-    bool is_derived;     /* made from the record at offset by an alias: whoever expanded it
-                            marks the record */
+    bool is_derived; /* made from the record at offset by an alias: whoever expanded it
+                        marks the record */
 };
 
 struct recipient_list {
@@ -88,6 +88,7 @@ struct message {
     struct envelope envelope;
     struct arena arena;      /* of everything the envelope points to */
     off_t next_recipient;    /* where message_read_recipients goes on; 0: all have been read */
+    off_t last_recipient;    /* of the type byte; nothing behind it needs to be read again */
     unsigned backward_jumps; /* seen so far, capped */
 };
 
