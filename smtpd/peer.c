@@ -99,7 +99,7 @@ static void look_up_names(struct peer *peer, struct arena *arena)
         return;
     }
     peer->text.reverse_name = arena_slice(arena, name);
-    confirm_name(peer, arena);
+    confirm_name(peer, &scratch);
 }
 
 void peer_identify(struct peer *peer, const struct endpoint *remote,

@@ -1,6 +1,6 @@
 #include "dns/hosts.h"
 
-#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -54,14 +54,19 @@ int hosts_read(const char *path, struct error *error)
     return 0;
 }
 
+/* Room for one more, doubled as needed: most names have one address. */
 static struct dns_record *append(struct dns_answer *answer, struct arena *to)
 {
-    if (!answer->records) {
-        answer->records = arena_array(to, struct dns_record, HOSTS_MAX_ANSWERS);
-        answer->n_records = 0;
-    }
-    if (answer->n_records == HOSTS_MAX_ANSWERS)
+    size_t n = answer->n_records;
+
+    if (n == HOSTS_MAX_ANSWERS)
         return NULL;
+    if ((n & (n - 1)) == 0) {
+        struct dns_record *larger = arena_array(to, struct dns_record, n ? n * 2 : 1);
+        if (n > 0)
+            memcpy(larger, answer->records, n * sizeof(*larger));
+        answer->records = larger;
+    }
     return &answer->records[answer->n_records++];
 }
 
@@ -80,6 +85,7 @@ size_t hosts_addresses(struct slice name, int family, struct arena *to,
 {
     size_t found = 0;
 
+    answer->n_records = 0;
     for (size_t i = 0; i < n_lines; i++) {
         int line_family = endpoint_family(&lines[i].address);
         if ((family != AF_UNSPEC && family != line_family) || !line_has_name(&lines[i], name))
@@ -101,6 +107,7 @@ size_t hosts_names(const struct endpoint *endpoint, struct arena *to, struct dns
 {
     size_t found = 0;
 
+    answer->n_records = 0;
     for (size_t i = 0; i < n_lines; i++) {
         struct slice rest = lines[i].names, word;
         if (!endpoint_same_address(&lines[i].address, endpoint))
