@@ -272,15 +272,16 @@ int table_build(const char *spec, const struct build_options *options, struct er
         .source = TABLE_SOURCE_INIT,
     };
     struct slice rest = slice_from(spec), type = slice_split(&rest, ':');
-    struct stat source, *status = &source;
+    struct stat source = {0}, *status = &source;
 
     if (find_writer(&builder, error) < 0)
         return -1;
-    if (!builder.writer)
+    if (!builder.writer) {
         return error_set(error, ERROR_PERMANENT,
                          "unsupported dictionary type: %.*s does not support bulk-mode "
                          "creation.",
                          SLICE_ARG(type));
+    }
     if (open_source(&builder, status, error) < 0)
         return -1;
     if (options->from_stdin && stat(builder.path, status) < 0)

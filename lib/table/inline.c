@@ -27,11 +27,12 @@ static int add_word(struct memory_table *memory, const char *name, struct slice 
     value = word;
     key = slice_trim(slice_split(&value, '='));
     value = slice_trim(value);
-    if (slice_find(word, '=') == word.len)
+    if (slice_find(word, '=') == word.len) {
         return error_set(error, ERROR_PERMANENT,
                          "missing '=' after attribute name: \"inline:%s\"; need "
                          "\"inline:{name=value...}\"",
                          name);
+    }
     if (options->values_are_files) {
         if (table_entry_read_files(value, &contents, error) < 0)
             return -1;

@@ -37,6 +37,17 @@ static struct lmdb_update *lmdb_of(struct table_update *update)
     return CONTAINER_OF(update, struct lmdb_update, update);
 }
 
+/* LMDB does not write to what it is given, though its struct has no const. */
+static MDB_val to_val(struct slice text)
+{
+    union {
+        const char *given;
+        void *taken;
+    } data = {.given = text.ptr};
+
+    return (MDB_val){.mv_size = text.len, .mv_data = data.taken};
+}
+
 static int failed(const struct lmdb_update *lmdb, int result, struct error *error)
 {
     return error_set(error, ERROR_TEMPORARY, "error writing %s: %s", lmdb->file.path,
@@ -156,8 +167,8 @@ static int lmdb_put(struct table_update *update, struct slice key, struct slice 
                     enum table_put put, struct error *error)
 {
     struct lmdb_update *lmdb = lmdb_of(update);
-    MDB_val name = {.mv_size = key.len, .mv_data = (void *)(uintptr_t)key.ptr};
-    MDB_val data = {.mv_size = value.len, .mv_data = (void *)(uintptr_t)value.ptr};
+    MDB_val name = to_val(key);
+    MDB_val data = to_val(value);
     unsigned flags = put == TABLE_PUT_NEW ? MDB_NOOVERWRITE : 0;
     bool is_last = lmdb->is_new && slice_compare(key, buf_slice(&lmdb->last)) > 0;
     int result = make_room(lmdb, bytes_needed(key, value, is_last));
@@ -178,7 +189,7 @@ static int lmdb_put(struct table_update *update, struct slice key, struct slice 
 static int lmdb_remove(struct table_update *update, struct slice key, struct error *error)
 {
     struct lmdb_update *lmdb = lmdb_of(update);
-    MDB_val name = {.mv_size = key.len, .mv_data = (void *)(uintptr_t)key.ptr};
+    MDB_val name = to_val(key);
     int result = make_room(lmdb, PATH_BYTES);
 
     if (result == 0)

@@ -1,6 +1,8 @@
 /*
  * proxy:type:name: the proxymap service asks the table on our behalf.
  */
+#include <sys/stat.h>
+
 #include "base/mem.h"
 #include "conf/params.h"
 #include "ipc/client.h"
@@ -12,6 +14,15 @@ struct proxy_table {
     char *name;          /* "type:name" behind the proxy */
 };
 
+/* Daemons run in the queue directory, which may be their root; commands run anywhere. */
+static bool is_in_queue_directory(void)
+{
+    struct stat here, queue;
+
+    return stat(".", &here) == 0 && stat(params.queue_directory, &queue) == 0 &&
+           here.st_dev == queue.st_dev && here.st_ino == queue.st_ino;
+}
+
 static const char *service_path(void)
 {
     static char *path;
@@ -19,6 +30,8 @@ static const char *service_path(void)
     if (!path) {
         struct buf text = BUF_INIT;
 
+        if (!is_in_queue_directory())
+            buf_printf(&text, "%s/", params.queue_directory);
         buf_printf(&text, "private/%s", params.proxymap_service_name);
         path = buf_take(&text);
     }

@@ -97,7 +97,7 @@ static int read_length(struct stream *stream, size_t *length, struct error *erro
 static int exchange(struct stream *stream, void *arg, struct error *error)
 {
     const struct socketmap_exchange *call = arg;
-    size_t length;
+    size_t length = 0;
 
     if (stream_printf(stream, "%zu:", call->request.len) < 0 ||
         stream_write_slice(stream, call->request) < 0 || stream_write(stream, ",", 1) < 0 ||

@@ -11,18 +11,28 @@
 #include "base/mem.h"
 #include "base/time.h"
 
+/* What can be read: a directory cannot, though it can be opened. -1 with errno. */
+static int check_kind(int fd, struct stat *status)
+{
+    if (fstat(fd, status) < 0)
+        return -1;
+    if (S_ISDIR(status->st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    return 0;
+}
+
 int file_watch_open(struct file_watch *watch, const char *verb, const char *path,
                     struct error *error)
 {
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat seen;
 
     if (fd < 0)
         return error_set(error, ERROR_TEMPORARY, "%s %s: %m", verb, path);
-    if (fstat(fd, &seen) < 0)
-        return error_set(error, ERROR_TEMPORARY, "fstat %s: %m", path);
-    if (S_ISDIR(seen.st_mode)) {
-        errno = EISDIR;
+    if (check_kind(fd, &seen) < 0) {
+        fd_close(&fd);
         return error_set(error, ERROR_TEMPORARY, "read %s: %m", path);
     }
     *watch = (struct file_watch){
@@ -31,7 +41,6 @@ int file_watch_open(struct file_watch *watch, const char *verb, const char *path
         .seen = seen,
         .next_look = time_now_ms() + SECONDS(1),
     };
-    fd = -1;
     return 0;
 }
 

@@ -12,11 +12,11 @@
 #include "conf/params.h"
 #include "table/table.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct table *tcp, *socketmap;
-static struct slice answer;
+static pthread_mutex_t answer_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct buf answer;
 static int listener;
 
 static void keep_silent(enum log_level level, const char *line)
@@ -34,21 +34,24 @@ static void *serve(void *arg)
 
         if (fd < 0)
             continue;
-        if (read(fd, request, sizeof(request)) > 0)
-            (void)!write(fd, answer.ptr, answer.len);
+        if (read(fd, request, sizeof(request)) > 0) {
+            pthread_mutex_lock(&answer_lock);
+            (void)!send(fd, answer.data, answer.len, MSG_NOSIGNAL);
+            pthread_mutex_unlock(&answer_lock);
+        }
         close(fd);
     }
     return NULL;
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static void start(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
     char spec[64];
     pthread_t thread;
 
-    (void)argc, (void)argv;
+    buf_init(&answer);
     log_test_sink = keep_silent;
     params.smtputf8_enable = true;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -63,14 +66,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     socketmap = table_open(spec, NULL, NULL);
     if (!tcp || !socketmap)
         __builtin_trap();
-    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
 
-    answer = slice_of(data, size);
+    if (!tcp)
+        start();
+    /* The server may still be at work when a look-up has ended. */
+    pthread_mutex_lock(&answer_lock);
+    buf_set(&answer, slice_of(data, size));
+    pthread_mutex_unlock(&answer_lock);
     (void)!table_lookup(tcp, SLICE("key"), &value, NULL);
     (void)!table_lookup(socketmap, SLICE("key"), &value, NULL);
     return 0;
