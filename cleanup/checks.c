@@ -40,8 +40,8 @@ static void log_action(const struct hit *hit, const char *action, struct slice t
                SLICE_ARG(content), SLICE_ARG(origin.len ? origin : SLICE("local")));
     if (transaction->has_sender)
         add_address(&line, "from", transaction->sender);
-    if (transaction->first_recipient.len)
-        add_address(&line, "to", transaction->first_recipient);
+    if (transaction->last_recipient.len)
+        add_address(&line, "to", transaction->last_recipient);
     if (transaction->log_protocol.len)
         buf_printf(&line, " proto=%.*s", SLICE_ARG(transaction->log_protocol));
     if (transaction->log_helo.len)
@@ -287,7 +287,7 @@ void check_reject_characters(struct transaction *transaction, struct slice line)
     (void)reject(&hit);
 }
 
-void check_refuse_mime(struct transaction *transaction, const char *what, struct slice line)
+void check_log_mime(struct transaction *transaction, const char *what, struct slice line)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     struct slice origin = transaction->log_origin;
@@ -297,9 +297,7 @@ void check_refuse_mime(struct transaction *transaction, const char *what, struct
                SLICE_ARG(origin.len ? origin : SLICE("local")));
     if (transaction->has_sender)
         add_address(&text, "from", transaction->sender);
-    if (transaction->first_recipient.len)
-        add_address(&text, "to", transaction->first_recipient);
+    if (transaction->last_recipient.len)
+        add_address(&text, "to", transaction->last_recipient);
     log_info("%s", text.data);
-    transaction_fail_because(transaction, CLEANUP_STATUS_CONTENT, SLICE("5.6.0"),
-                             slice_from(what));
 }

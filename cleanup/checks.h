@@ -16,5 +16,5 @@ MUST_USE MAY_WAIT enum check_verdict check_line(struct transaction *transaction,
 /* message_reject_characters: refuse the message because of this line. */
 void check_reject_characters(struct transaction *transaction, struct slice line);
 
-/* The structure is broken in a way that main.cf does not allow; line is where that showed. */
-void check_refuse_mime(struct transaction *transaction, const char *what, struct slice line);
+/* Log that the structure is broken as main.cf does not allow; line is where that showed. */
+void check_log_mime(struct transaction *transaction, const char *what, struct slice line);

@@ -134,6 +134,8 @@ void headers_complete(struct transaction *transaction)
     const uint64_t visible =
         BIT(HEADER_TO) | BIT(HEADER_RESENT_TO) | BIT(HEADER_CC) | BIT(HEADER_RESENT_CC);
 
+    if (!transaction_is_wanted(transaction))
+        return;
     if (transaction->header_rewriting != HEADER_REWRITE_NONE ||
         params.always_add_missing_headers) {
         if (!has_seen(transaction, HEADER_MESSAGE_ID, HEADER_RESENT_MESSAGE_ID))

@@ -95,7 +95,8 @@ static void look_for_errors(struct transaction *transaction, struct slice line)
     if (!errors)
         return;
     content->mime_errors = 0; /* one is enough */
-    check_refuse_mime(transaction, mime_error_text(errors), line);
+    content->mime_refusal = mime_error_text(errors);
+    check_log_mime(transaction, content->mime_refusal, line);
 }
 
 static void take_items(struct transaction *transaction)
@@ -116,6 +117,11 @@ static void take_items(struct transaction *transaction)
             content->part_offset = 0;
         }
     }
+    /* Not before what goes with the line has been done and logged. */
+    if (content->mime_refusal)
+        transaction_fail_because(transaction, CLEANUP_STATUS_CONTENT, SLICE("5.6.0"),
+                                 slice_from(content->mime_refusal));
+    content->mime_refusal = NULL;
 }
 
 static bool has_stray(struct slice data)
@@ -162,7 +168,7 @@ void content_record(struct transaction *transaction, char type, struct slice dat
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-    if (type == RECORD_PADDING || type == RECORD_POINTER)
+    if (type == RECORD_PADDING || type == RECORD_POINTER || !transaction_is_wanted(transaction))
         return;
     if (type != RECORD_LINE && type != RECORD_PART) {
         log_warning("%s: unexpected record type %d in message content", transaction->file.id,

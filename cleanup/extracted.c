@@ -56,7 +56,7 @@ void extracted_begin(struct transaction *transaction)
 
 void extracted_end(struct transaction *transaction)
 {
-    if ((transaction->flags & CLEANUP_BCC) && transaction->first_recipient.len &&
+    if ((transaction->flags & CLEANUP_BCC) && transaction->last_recipient.len &&
         *params.always_bcc)
         recipient_put_bcc(transaction, slice_from(params.always_bcc));
     for (const struct bcc *bcc = transaction->bccs; bcc; bcc = bcc->next)

@@ -157,8 +157,7 @@ void recipient_put(struct transaction *transaction, struct slice address)
         target.dsn_original = default_dsn_original(clean, arena);
     clean = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT, clean, arena);
     note_utf8(transaction, clean, 0);
-    if (!transaction->first_recipient.len)
-        transaction->first_recipient = clean;
+    transaction->last_recipient = clean;
     target.address = clean;
     write_expanded(transaction, &target);
     bcc_by_table(transaction, &tables.recipient_bcc, clean);

@@ -63,6 +63,7 @@ static int bounce_all(struct transaction *transaction, struct slice status, stru
             bounce_recipient(transaction, &list.items[i], status, reason, error) < 0)
             return -1;
     }
+    message.envelope.ret = RET_HEADERS; /* what was refused goes nowhere */
     return bounce_flush_log(BOUNCE_FLUSH_BOUNCE, transaction->file.queue,
                             slice_from(transaction->file.id), &message.envelope, 0,
                             deadline_in(params.ipc_timeout), error);

@@ -29,6 +29,7 @@ int transaction_init(struct transaction *transaction, unsigned flags, int send_o
         .flags = flags,
         .send_options = send_options,
         .recipients_seen = HASH_INIT_NOCASE,
+        .header_rewriting = HEADER_REWRITE_LOCAL,
     };
     content_init(transaction);
     transaction->last_bcc = &transaction->bccs;

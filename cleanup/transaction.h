@@ -42,11 +42,12 @@ enum content_part { PART_HEADER, PART_BODY };
 struct content {
     enum content_part part;
     struct mime mime;
-    unsigned mime_errors;  /* enum mime_error bits for which the message is refused */
-    bool passes_through;   /* nobody looks at the body any more */
-    int64_t part_offset;   /* bytes of the body part so far, for body_checks_size_limit */
-    struct buf header;     /* the header that is being worked on */
-    uint64_t headers_seen; /* a bit for each header_kind */
+    unsigned mime_errors;     /* enum mime_error bits for which the message is refused */
+    const char *mime_refusal; /* the text of the one that was found */
+    bool passes_through;      /* nobody looks at the body any more */
+    int64_t part_offset;      /* bytes of the body part so far, for body_checks_size_limit */
+    struct buf header;        /* the header that is being worked on */
+    uint64_t headers_seen;    /* a bit for each header_kind */
     bool is_resent;
     int hop_count;
     struct slice message_id;
@@ -66,7 +67,7 @@ struct transaction {
     bool has_arrival_time, has_sender, has_recipients, has_warn_time;
     struct slice sender;
     struct slice full_name;
-    struct slice first_recipient; /* for log lines */
+    struct slice last_recipient; /* for log lines */
     struct slice log_origin, log_protocol, log_helo;
     struct slice encoding;
     enum header_rewriting header_rewriting;

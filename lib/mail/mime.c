@@ -254,21 +254,18 @@ static void feed_separator(struct mime *mime, bool is_inserted)
         begin_entity(mime, MIME_IN_NESTED);
 }
 
-/* Add to the header, up to its limit. */
+/* Add to the header, up to its limit; of the line that goes beyond, a part stays. */
 static void extend_header(struct mime *mime, const char *line_end, struct slice text)
 {
-    size_t more = strlen(line_end) + text.len;
-    size_t room = mime->options.header_size_limit - mime->header.len;
+    size_t limit = mime->options.header_size_limit;
 
-    if (mime->header.len == 0 || line_end[0] == '\0') { /* a single line is cut */
-        if (text.len > room)
-            text.len = room;
-    } else if (mime->header_is_full || more > room) { /* further ones fit as a whole or go */
+    if (mime->header_is_full || mime->header.len + strlen(line_end) >= limit) {
         mime->header_is_full = true;
         return;
     }
     buf_add_text(&mime->header, line_end);
-    buf_add_slice(&mime->header, text);
+    mime->header_is_full = text.len > limit - mime->header.len;
+    buf_add_slice(&mime->header, slice_sub(text, 0, limit - mime->header.len));
 }
 
 /* "Name : value" becomes "Name: value". */
