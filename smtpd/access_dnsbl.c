@@ -152,7 +152,7 @@ static enum access_result refuse(struct check *check, const struct listing *list
     struct reply_names names = {
         .check = check, .listing = listing, .arena = &check->session->scratch};
     const struct expansion expansion = {
-        .lookup = lookup, .context = &names, .allowed = params.smtpd_expansion_filter};
+        .lookup = lookup, .context = &names, .allowed = settings.expansion_filter};
     struct smtp_reply reply;
     struct error error;
 

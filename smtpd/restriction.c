@@ -271,6 +271,8 @@ static void parse_word(struct parser *parser, struct slice word)
         add(parser, restrict_class, name)->list = list;
     } else if (!names_table(word)) {
         add(parser, unknown, name);
+        if (slice_starts_with_nocase(word, "check_"))
+            (void)next_word(parser, &word); /* its argument */
     } else if (parser->table_name) {
         add(parser, table_in_table, name)->argument = parser->table_name;
     } else {

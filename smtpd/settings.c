@@ -143,11 +143,42 @@ static bool parse_proxy_protocol(void)
     return *name != '\0';
 }
 
+/* One byte behind a backslash; *at is moved behind it. */
+static char unescaped(const char **at)
+{
+    static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
+    const char *letter = **at ? strchr(letters, **at) : NULL;
+    unsigned octal = 0;
+
+    if (letter) {
+        (*at)++;
+        return bytes[letter - letters];
+    }
+    if (**at < '0' || **at > '7')
+        return **at ? *(*at)++ : '\\';
+    for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
+        octal = octal * 8 + (unsigned)(*(*at)++ - '0');
+    return (char)octal;
+}
+
+static const char *unescape(const char *text, struct arena *arena)
+{
+    CLEANUP(buf_release) struct buf out = BUF_INIT;
+
+    while (*text) {
+        char c = *text++;
+
+        buf_add_char(&out, c == '\\' ? unescaped(&text) : c);
+    }
+    return arena_text(arena, buf_slice(&out));
+}
+
 void settings_open(void)
 {
     static struct arena arena; /* as long as the process */
 
     settings.cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
+    settings.expansion_filter = unescape(params.smtpd_expansion_filter, &arena);
     open_lists();
     open_recipient_maps();
     settings.discard_keyword_maps = open_maps("smtpd_discard_ehlo_keyword_address_maps",

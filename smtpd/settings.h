@@ -30,13 +30,14 @@ struct settings {
     struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies;
     struct maps *virtual_aliases, *canonical, *sender_canonical, *recipient_canonical;
     struct maps *local_recipients, *virtual_mailboxes, *relay_recipients;
-    const char *cleanup_service; /* socket path */
-    unsigned newline_rule;       /* NEWLINE_ bits */
-    unsigned discarded_keywords; /* KEYWORD_ bits (ehlo.h) */
-    unsigned overrides;          /* OVERRIDE_ bits */
-    unsigned notice_classes;     /* NOTICE_ bits (session.h) */
-    bool parents_match_access;   /* parent_domain_matches_subdomains names smtpd_access_maps */
-    bool uses_haproxy;           /* smtpd_upstream_proxy_protocol */
+    const char *cleanup_service;  /* socket path */
+    const char *expansion_filter; /* smtpd_expansion_filter, without escapes */
+    unsigned newline_rule;        /* NEWLINE_ bits */
+    unsigned discarded_keywords;  /* KEYWORD_ bits (ehlo.h) */
+    unsigned overrides;           /* OVERRIDE_ bits */
+    unsigned notice_classes;      /* NOTICE_ bits (session.h) */
+    bool parents_match_access;    /* parent_domain_matches_subdomains names smtpd_access_maps */
+    bool uses_haproxy;            /* smtpd_upstream_proxy_protocol */
 };
 
 extern struct settings settings;
