@@ -177,6 +177,9 @@ bool access_rcpt(struct session *session, struct slice recipient, struct smtp_re
     struct check check = {.session = session, .recipient = recipient, .has_recipient = true};
     bool is_permitted = true;
 
+    /* RFC 5321 section 4.5.1: whoever is refused must be able to ask why. */
+    if (slice_equals_nocase(recipient, "postmaster"))
+        return true;
     if (params.smtpd_delay_reject) {
         is_permitted = run_client(&check) && run_helo(&check) && run_sender(&check);
     } else {

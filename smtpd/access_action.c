@@ -300,10 +300,26 @@ static bool parse_code(struct slice word, int *code)
     return true;
 }
 
+/* "reject" in a table is about what was looked up there. */
+static enum access_result run_list(struct check *check, struct slice text,
+                                   const struct access_match *match)
+{
+    struct slice subject = check->subject;
+    const char *class = check->class;
+    enum access_result result;
+
+    check->subject = match->subject;
+    check->class = match->class;
+    result = restriction_list_run(
+        check, restriction_list_parse_result(text, match->table, &check->session->scratch));
+    check->subject = subject;
+    check->class = class;
+    return result;
+}
+
 enum access_result access_act(struct check *check, struct slice value,
                               const struct access_match *match)
 {
-    const struct restriction_list *list;
     struct slice text = slice_trim(value);
     struct slice rest = text;
     struct slice word = slice_word(&rest, " \t\r\n");
@@ -318,6 +334,5 @@ enum access_result access_act(struct check *check, struct slice value,
         if (slice_equals_nocase(word, actions[i].name))
             return actions[i].run(check, rest, match);
     }
-    list = restriction_list_parse_result(text, match->table, &check->session->scratch);
-    return restriction_list_run(check, list);
+    return run_list(check, text, match);
 }

@@ -170,6 +170,14 @@ static enum access_result require_in_table(struct check *check, const struct que
     return ACCESS_DUNNO;
 }
 
+/* Where our own probes and notices come from: nobody has it, but it is no mistake. */
+static bool is_double_bounce(struct slice address)
+{
+    return slice_same_nocase(address_local_part(address),
+                             slice_from(params.double_bounce_sender)) &&
+           slice_same_nocase(address_domain(address), slice_from(params.myorigin));
+}
+
 static enum access_result require_listed(struct check *check, const struct quest *quest)
 {
     int found;
@@ -179,7 +187,7 @@ static enum access_result require_listed(struct check *check, const struct quest
     found = is_rewritten(quest);
     if (found < 0)
         return check_lookup_failed(check, quest->address);
-    if (found)
+    if (found || is_double_bounce(quest->resolved->recipient))
         return ACCESS_DUNNO;
     if (quest->resolved->flags & RESOLVE_ERROR)
         return undeliverable(check, quest, quest->resolved->error);

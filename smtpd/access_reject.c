@@ -5,6 +5,7 @@
 #include "conf/params.h"
 #include "mail/address.h"
 #include "restriction.h"
+#include "route/rewrite.h"
 #include "transaction.h"
 
 void check_fit_dsn(char dsn[DSN_STATUS_BYTES], int code)
@@ -249,6 +250,7 @@ int check_resolve(struct check *check, struct slice address, struct resolved *re
     struct error error;
 
     (void)check_sender(check, &sender);
+    address = rewrite_internal(REWRITE_LOCAL, address, &check->session->scratch);
     if (resolve_address(sender, address, false, &check->session->scratch, resolved, &error) <
         0) {
         log_warning("%s", error.text);

@@ -39,6 +39,8 @@ static enum access_result check_addresses(const struct search *search, struct sl
     enum dns_result found =
         dns_host_addresses(host, AF_UNSPEC, deadline_in(LOOKUP_LIMIT), arena, &answer, &error);
 
+    if (found != DNS_OK && search->type == DNS_A)
+        return ACCESS_DUNNO;
     if (found != DNS_OK) {
         log_warning("Unable to look up %s host %.*s for %s %.*s: %s",
                     dns_type_name(search->type), SLICE_ARG(host), search->class,

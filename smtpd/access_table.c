@@ -14,10 +14,9 @@ struct inquiry {
     enum access_result result; /* where a key was found */
 };
 
-static enum access_result table_trouble(struct inquiry *inquiry, struct slice key,
-                                        const struct error *error)
+/* What is wrong with the table has been logged by the look-up. */
+static enum access_result table_trouble(struct inquiry *inquiry, struct slice key)
 {
-    log_warning("%s is unavailable. %s", inquiry->table->spec, error->text);
     log_warning("%s lookup error for \"%.*s\"", inquiry->table->spec, SLICE_ARG(key));
     return check_reject(inquiry->check, NOTICE_SOFTWARE, 451, "4.3.5",
                         "<%.*s>: %s rejected: Server configuration error",
@@ -26,7 +25,7 @@ static enum access_result table_trouble(struct inquiry *inquiry, struct slice ke
 
 /* The table's answer to a key: true when the search ends, with the result. */
 static bool answered(struct inquiry *inquiry, enum table_result found, struct slice key,
-                     const struct buf *value, const struct error *error)
+                     const struct buf *value)
 {
     struct access_match match = {
         .table = inquiry->table->spec,
@@ -44,7 +43,7 @@ static bool answered(struct inquiry *inquiry, enum table_result found, struct sl
     case TABLE_ERROR:
         break;
     }
-    inquiry->result = table_trouble(inquiry, key, error);
+    inquiry->result = table_trouble(inquiry, key);
     return true;
 }
 
@@ -54,7 +53,7 @@ static bool look_up(struct inquiry *inquiry, struct slice key)
     struct error error;
     enum table_result found = maps_find(inquiry->table->maps, key, &value, &error);
 
-    return answered(inquiry, found, key, &value, &error);
+    return answered(inquiry, found, key, &value);
 }
 
 /* host.example.com, then its parents: example.com or .example.com, as parent_domain_... says.
@@ -187,7 +186,7 @@ static void look_up_mail(struct inquiry *inquiry, struct slice address)
     struct error error;
     enum table_result found = maps_find_address(inquiry->table->maps, &query, &value, &error);
 
-    (void)answered(inquiry, found, address, &value, &error);
+    (void)answered(inquiry, found, address, &value);
 }
 
 enum access_result restrict_sender_access(struct check *check,

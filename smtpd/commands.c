@@ -183,7 +183,9 @@ static struct smtp_reply run_known(struct session *session, const struct command
         !(command->count == COMMAND_DATA && access_data_checks_pipelining()))
         return session_out_of_step(session);
     reply = command->run(session, arguments);
-    if (reply.code && (reply.code < 400 || reply.is_forgiven))
+    /* XCLIENT begins the session anew, and Postfix does not count it as done either. */
+    if (reply.code && (reply.code < 400 || reply.is_forgiven) &&
+        command->count != COMMAND_XCLIENT)
         session->counts[command->count].succeeded++;
     if (command->is_junk && session->n_junk++ > (unsigned)params.smtpd_junk_command_limit)
         session->n_errors++;

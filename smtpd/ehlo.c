@@ -50,13 +50,14 @@ static bool is_in(struct match_list *list, const char *name, const struct peer *
 bool session_may_xclient(struct session *session)
 {
     return !session->is_standalone &&
-           is_in(settings.xclient_hosts, "smtpd_authorized_xclient_hosts", &session->connected);
+           is_in(settings.xclient_hosts, "smtpd_authorized_xclient_hosts", &session->peer);
 }
 
 bool session_may_xforward(struct session *session)
 {
     return !session->is_standalone &&
-           is_in(settings.xforward_hosts, "smtpd_authorized_xforward_hosts", &session->peer);
+           is_in(settings.xforward_hosts, "smtpd_authorized_xforward_hosts",
+                 &session->connected);
 }
 
 bool session_may_verp(struct session *session)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "conf/params.h"
+#include "ehlo.h"
 #include "ipc/anvil_client.h"
 #include "session.h"
 #include "settings.h"
@@ -41,7 +42,9 @@ static bool is_exempt(struct session *session)
 {
     struct error error;
 
-    if (session->is_standalone || session->peer.endpoint.len == 0)
+    /* Whoever speaks for others by XCLIENT is not the client that is to be limited. */
+    if (session->is_standalone || session->peer.endpoint.len == 0 ||
+        session_may_xclient(session))
         return true;
     switch (match_list_client(settings.event_limit_exceptions, session->peer.text.name,
                               &session->peer.endpoint, &error)) {

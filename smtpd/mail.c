@@ -153,6 +153,13 @@ static void begin(struct session *session, struct slice sender,
     transaction->rewrite_context = access_rewrite_context(session);
 }
 
+static struct smtp_reply write_error(struct session *session, const struct error *error)
+{
+    log_warning("%s", error->text);
+    session->notices |= NOTICE_SOFTWARE;
+    return smtp_reply(451, "4.3.0", "Error: queue file write error");
+}
+
 /* MAIL FROM:<path> [parameters] */
 struct smtp_reply mail_from(struct session *session, struct slice arguments)
 {
@@ -160,6 +167,7 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
     struct slice sender, rest;
     struct smtp_reply reply;
     struct esmtp_error error;
+    struct error trouble;
 
     if (!may_begin(session, &reply) ||
         !parse_path(session, &mail_syntax, arguments, &sender, &rest, &reply) ||
@@ -177,6 +185,10 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
     if (!check_begun(session, &reply)) {
         session_end_transaction(session);
         return reply;
+    }
+    if (!params.smtpd_delay_open_until_valid_rcpt && transaction_open(session, &trouble) < 0) {
+        session_end_transaction(session);
+        return write_error(session, &trouble);
     }
     return smtp_reply(250, "2.1.0", "Ok");
 }
@@ -201,11 +213,8 @@ static struct smtp_reply accept_recipient(struct session *session, struct slice 
 {
     struct error error;
 
-    if (transaction_add_recipient(session, recipient, parameters, &error) < 0) {
-        log_warning("%s", error.text);
-        session->notices |= NOTICE_SOFTWARE;
-        return smtp_reply(451, "4.3.0", "Error: queue file write error");
-    }
+    if (transaction_add_recipient(session, recipient, parameters, &error) < 0)
+        return write_error(session, &error);
     return smtp_reply(250, "2.1.5", "Ok");
 }
 

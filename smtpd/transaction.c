@@ -109,7 +109,7 @@ static unsigned cleanup_flags(const struct transaction *transaction)
     return flags;
 }
 
-static int open_destination(struct session *session, struct error *error)
+int transaction_open(struct session *session, struct error *error)
 {
     struct transaction *transaction = session->transaction;
     int send_options = transaction->parameters.is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0;
@@ -136,7 +136,7 @@ int transaction_add_recipient(struct session *session, struct slice recipient,
     struct transaction *transaction = session->transaction;
     struct buf *records = &transaction->recipients;
 
-    if (!transaction->has_destination && open_destination(session, error) < 0)
+    if (!transaction->has_destination && transaction_open(session, error) < 0)
         return -1;
     if (parameters->notify)
         record_printf(records, RECORD_ATTRIBUTE, "notify_flags=%d", parameters->notify);

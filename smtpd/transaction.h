@@ -57,6 +57,11 @@ struct transaction *transaction_new(void);
 MAY_WAIT void transaction_free(struct transaction *transaction);
 
 /*
+ * Open the message at cleanup before there is a recipient (smtpd_delay_open_until_valid_rcpt =
+ * no). Temporary error.
+ */
+MUST_USE MAY_WAIT int transaction_open(struct session *session, struct error *error);
+/*
  * A recipient was accepted. The first one opens the message at cleanup (in stand-alone mode:
  * postdrop); its queue ID is waited for by transaction_settle. Temporary error.
  */
