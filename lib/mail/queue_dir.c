@@ -55,6 +55,7 @@ struct queue_scan {
     size_t depth;
     struct buf path;
     bool with_temporaries;
+    size_t depth_kept; /* empty directories below are removed */
 };
 
 struct queue_scan *queue_scan_open(const char *queue)
@@ -70,12 +71,27 @@ struct queue_scan *queue_scan_open(const char *queue)
     scan->directories[0] = directory;
     scan->path_lengths[0] = scan->path.len;
     scan->depth = 1;
+    scan->depth_kept = SCAN_DEPTH_LIMIT;
     return scan;
 }
 
 void queue_scan_include_temporaries(struct queue_scan *scan)
 {
     scan->with_temporaries = true;
+}
+
+void queue_scan_remove_empty(struct queue_scan *scan, int depth)
+{
+    scan->depth_kept = (size_t)depth;
+}
+
+static void scan_leave(struct queue_scan *scan)
+{
+    closedir(scan->directories[--scan->depth]);
+    if (scan->depth <= scan->depth_kept)
+        return;
+    buf_truncate(&scan->path, scan->path_lengths[scan->depth]);
+    (void)rmdir(scan->path.data); /* what is not empty stays */
 }
 
 /* Go down into the directory of that one-character name. -1 with errno. */
@@ -118,7 +134,7 @@ int queue_scan_next(struct queue_scan *scan, struct slice *id)
         if (!name) {
             if (errno != 0)
                 return -1;
-            closedir(scan->directories[--scan->depth]);
+            scan_leave(scan);
             continue;
         }
         if (text.len == 1) {

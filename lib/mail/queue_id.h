@@ -57,4 +57,7 @@ MUST_USE int queue_scan_next(struct queue_scan *scan, struct slice *id);
 const char *queue_scan_path(const struct queue_scan *scan);
 /* Let queue_scan_next also return names that are no queue ID (for postsuper -p). */
 void queue_scan_include_temporaries(struct queue_scan *scan);
+/* Remove empty directories more than depth levels below the queue, when the scan leaves them.
+ */
+void queue_scan_remove_empty(struct queue_scan *scan, int depth);
 void queue_scan_close(struct queue_scan *scan);
