@@ -84,7 +84,6 @@ static void compose(struct delivery_request *request, const struct entry *entry,
 {
     const struct mail *mail = entry->mail;
     const struct envelope *envelope = &mail->message.envelope;
-    struct timeval now = time_wall();
 
     *request = (struct delivery_request){
         .flags = mail->flags | (entry->destination->n_todo == 0 ? DELIVERY_FLAG_LAST : 0),
@@ -106,8 +105,6 @@ static void compose(struct delivery_request *request, const struct entry *entry,
         .create_time = envelope->create_time,
         .active_seconds = mail->active_since.tv_sec,
         .active_microseconds = mail->active_since.tv_usec,
-        .agent_seconds = now.tv_sec,
-        .agent_microseconds = now.tv_usec,
         .rewrite_context = envelope->rewrite_context,
         .log_client_name = envelope->log_client.name,
         .log_client_address = envelope->log_client.address,
@@ -170,17 +167,24 @@ static void defer_here(struct entry *entry, struct slice reason)
     entry->mail->deferred = true;
 }
 
+static void log_unreachable(const struct transport *transport, const struct error *error)
+{
+    static const char prefix[] = "connect to ";
+
+    if (slice_starts_with(slice_from(error->text), prefix))
+        log_warning("connect to transport %s", error->text + strlen(prefix));
+    else
+        log_warning("transport %s: %s", transport->name, error->text);
+}
+
 /* Nobody took the delivery. False when the entry went to the retry service. */
 static bool transport_failed(struct entry *entry, const struct error *error)
 {
     struct transport *transport = entry->destination->transport;
-    struct slice reason = slice_from(error->text);
     struct destination *retry;
 
-    if (slice_starts_with(reason, "connect to "))
-        log_warning("connect to transport %s", error->text + strlen("connect to "));
-    else
-        log_warning("transport %s: %s", transport->name, error->text);
+    if (!transport->trouble) /* else another delivery has met with the same */
+        log_unreachable(transport, error);
     transport_throttle(transport, "4.3.0 mail transport unavailable");
     if (transport_is_retry(transport)) {
         defer_here(entry, slice_from(entry->destination->nexthop));

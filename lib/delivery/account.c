@@ -259,7 +259,7 @@ static void account_as(struct delivery *delivery, struct recipient *recipient,
     struct dsn dsn = *reported;
 
     if (dsn.status[0] != fallback[0]) {
-        log_warning("%s: %s: ignoring dsn code \"%s\"", delivery->request.queue_id.ptr,
+        log_warning("%s: ignoring dsn code \"%s\"",
                     fallback[0] == '2'   ? "sent"
                     : fallback[0] == '4' ? "defer_append"
                                          : "bounce_append",

@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "conf/params.h"
 #include "mail/queue_id.h"
 
@@ -131,7 +132,7 @@ static void set_times(struct delivery *delivery)
     delivery->times = (struct delivery_times){
         .incoming = {request->arrival_seconds, request->arrival_microseconds},
         .active_start = {request->active_seconds, request->active_microseconds},
-        .agent_start = {request->agent_seconds, request->agent_microseconds},
+        .agent_start = time_wall(),
     };
 }
 

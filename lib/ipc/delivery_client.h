@@ -10,8 +10,8 @@
 
 enum delivery_flag {
     DELIVERY_FLAG_RECORD = 2, /* trace_flags: record in the trace log */
-    DELIVERY_FLAG_VERIFY = 4, /* address probe: do not deliver */
-    DELIVERY_FLAG_EXPAND = 8, /* sendmail -bv */
+    DELIVERY_FLAG_VERIFY = 4, /* address probe: find out, but do not deliver */
+    DELIVERY_FLAG_EXPAND = 8, /* sendmail -bv: likewise; the result goes to the trace log */
     DELIVERY_FLAG_LAST = 16,  /* no more deliveries of this destination wait: close after it */
     DELIVERY_FLAG_DELAY_CLEARED = 32, /* the sender was warned of a delay: report success */
 };
