@@ -1,5 +1,6 @@
 #include "body.h"
 
+#include "base/log.h"
 #include "conf/params.h"
 #include "mail/message.h"
 #include "mail/mime_7bit.h"
@@ -24,6 +25,8 @@ bool body_needs_smtputf8(const struct delivery *delivery)
 /* Where the line that is being written stands. */
 struct line_state {
     struct stream *stream;
+    struct slice queue_id;
+    bool has_told; /* that lines are folded */
     size_t column; /* bytes of the present wire line */
 };
 
@@ -39,6 +42,10 @@ static int put_piece(struct line_state *state, struct slice piece)
         stream_write(state->stream, ".", 1) < 0)
         return -1;
     while (limit > 0 && state->column + piece.len > limit) {
+        if (!state->has_told)
+            log_info("%.*s: breaking line > %zu bytes with <CR><LF>SPACE",
+                     SLICE_ARG(state->queue_id), limit);
+        state->has_told = true;
         struct slice part = slice_sub(piece, 0, limit - state->column);
         if (stream_write_slice(state->stream, part) < 0 ||
             stream_write(state->stream, "\r\n ", 3) < 0)
@@ -110,10 +117,11 @@ static void body_open(struct body *body, struct session *session,
         .encodes_global = true,
     };
 
-    *body = (struct body){.session = session,
-                          .state = {.stream = &session->stream},
-                          .converted = BUF_INIT,
-                          .converts = must_convert(session, delivery)};
+    *body = (struct body){
+        .session = session,
+        .state = {.stream = &session->stream, .queue_id = delivery->request.queue_id},
+        .converted = BUF_INIT,
+        .converts = must_convert(session, delivery)};
     if (body->converts)
         mime_7bit_init(&body->converter, &limits);
 }

@@ -13,7 +13,7 @@ A test is a function test_*() in a file test_*.py. It makes what it needs:
 By default an instance runs as an ordinary user (nobody when the tests run as root), on free loopback
 ports, and delivers to Maildirs below its own folder through virtual(8). A file that says
 NEEDS_ROOT = True is run as root in namespaces of its own (network, mounts, processes). A file's
-TIMEOUT (seconds, default 120) bounds each of its tests.
+TIMEOUT (seconds, default 120) bounds each of its tests; NEEDS_PROGRAM names a program that must be there.
 """
 import argparse
 import contextlib
@@ -344,7 +344,7 @@ def load(path):
 def tests_of(path):
     module = load(path)
     names = [n for n, item in vars(module).items() if n.startswith("test_") and inspect.isfunction(item)]
-    return names, getattr(module, "NEEDS_ROOT", False), getattr(module, "TIMEOUT", 120)
+    return names, getattr(module, "NEEDS_ROOT", False), getattr(module, "TIMEOUT", 120), getattr(module, "NEEDS_PROGRAM", None)
 
 
 def run_one(path, name, needs_root):
@@ -401,7 +401,10 @@ def main():
         return run_one(pathlib.Path(path), name, options.as_root)
     chosen = []
     for path in sorted(HERE.glob("test_*.py")):
-        names, needs_root, seconds = tests_of(path)
+        names, needs_root, seconds, program = tests_of(path)
+        if program and not os.path.exists(program):
+            names = []
+            print(f"skip {path.stem}: needs {program}", flush=True)
         chosen += [(path, n, needs_root, seconds) for n in names if re.search(options.k, f"{path.stem}.{n}")]
     bad = 0
     with ThreadPoolExecutor(options.jobs) as pool:
