@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "conf/words.h"
+#include "table/missing.h"
 #include "worker/jail.h"
 #include "worker/logging.h"
 
@@ -245,6 +246,7 @@ static void reload(void)
         log_error("%s -- the old configuration stays in use", error.text);
     } else {
         report_notices();
+        tables_build_missing(conf_main_cf(), &configuration->master_cf);
         raise_descriptor_limit();
         if (services_apply(configuration, true, &error) < 0)
             log_error("%s", error.text);
@@ -465,6 +467,7 @@ int main(int argc, char **argv)
     if (!options.in_foreground && !options.keeps_output && setsid() < 0 && errno != EPERM)
         fatal(1, "setsid: %m");
     lock_take();
+    tables_build_missing(conf_main_cf(), &configuration->master_cf);
     raise_descriptor_limit();
     co_block_signals(signals, ARRAY_SIZE(signals));
     co_on_idle(log_flush);

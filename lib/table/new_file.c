@@ -1,5 +1,6 @@
 /*
- * Temporary names, owners, renaming.
+ * The temporary file is locked from the first byte to the renaming, so two who change the same
+ * table do so one after the other, and what a killed process left behind is used again.
  */
 #include "table/new_file.h"
 
@@ -7,7 +8,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,15 +29,55 @@ static int inherit_from_old(const struct new_file *file, mode_t mode)
     return fchmod(file->fd, old.st_mode & 07777);
 }
 
+/* Nobody else's file, and not one that has another name, too. */
+static bool is_ours(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) && status->st_nlink == 1 && status->st_uid == geteuid();
+}
+
+enum taken { TAKEN, GONE, FAILED };
+
+/*
+ * Open the temporary file and wait until it is ours alone. GONE: the one before us has renamed
+ * it meanwhile. FAILED: errno tells why.
+ */
+static enum taken take_temporary(const char *path, int *fd)
+{
+    struct stat opened, named;
+
+    *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return FAILED;
+    if (fd_flock(*fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_BLOCK) < 0 || fstat(*fd, &opened) < 0) {
+        fd_close(fd);
+        return FAILED;
+    }
+    if (lstat(path, &named) < 0 || named.st_ino != opened.st_ino ||
+        named.st_dev != opened.st_dev) {
+        fd_close(fd);
+        return GONE;
+    }
+    if (!is_ours(&opened) || ftruncate(*fd, 0) < 0) {
+        if (!is_ours(&opened))
+            errno = EPERM;
+        fd_close(fd);
+        return FAILED;
+    }
+    return TAKEN;
+}
+
 int new_file_create(struct new_file *file, const char *path, mode_t mode, struct error *error)
 {
     CLEANUP(buf_release) struct buf temporary = BUF_INIT;
+    enum taken taken;
     int fd;
 
-    buf_printf(&temporary, "%s.XXXXXX", path);
-    fd = mkostemp(temporary.data, O_CLOEXEC);
-    if (fd < 0)
-        return error_set(error, ERROR_TEMPORARY, "open database %s: %m", path);
+    buf_printf(&temporary, "%s.tmp", path);
+    do
+        taken = take_temporary(temporary.data, &fd);
+    while (taken == GONE);
+    if (taken == FAILED)
+        return error_set(error, ERROR_TEMPORARY, "open database %s: %m", temporary.data);
     *file = (struct new_file){
         .path = mem_dup_text(path),
         .temporary = buf_take(&temporary),
@@ -100,10 +140,10 @@ int new_file_commit(struct new_file *file, struct error *error)
 
 void new_file_release(struct new_file *file)
 {
-    fd_close(&file->fd);
-    /* Nobody reads a name with such a suffix: what cannot be removed does no harm. */
+    /* While it is locked; what cannot be removed is used again by the next. */
     if (file->temporary)
         (void)unlink(file->temporary);
+    fd_close(&file->fd);
     mem_free(file->temporary);
     mem_free(file->path);
     file->temporary = file->path = NULL;

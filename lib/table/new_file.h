@@ -11,15 +11,16 @@
 
 struct new_file {
     char *path;      /* the name it is going to have */
-    char *temporary; /* the name it has until then */
+    char *temporary; /* the name it has until then: path + ".tmp" */
     int fd;          /* open for reading and writing */
 };
 
 #define NEW_FILE_INIT ((struct new_file){.fd = -1})
 
 /*
- * Create it empty. An existing file at path hands on its mode and, as far as we may, its owner;
- * without one the mode is as given. Temporary error "open database PATH: why".
+ * Create it empty; waits for others who are about to replace the same file. An existing file at
+ * path hands on its mode and, as far as we may, its owner; without one the mode is as given.
+ * Temporary error "open database PATH: why".
  */
 MUST_USE int new_file_create(struct new_file *file, const char *path, mode_t mode,
                              struct error *error);
