@@ -137,15 +137,17 @@ static void raise_descriptor_limit(void)
     wanted = wanted * FDS_PER_SESSION + FDS_BESIDES;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    if (limit.rlim_max < wanted && geteuid() == 0)
-        limit.rlim_max = wanted;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        log_warning("cannot raise the limit of open files to %lu: %m",
-                    (unsigned long)limit.rlim_max);
-    else if (limit.rlim_cur < wanted)
-        log_info("the limit of open files is %lu; %lu would fit all sessions",
-                 (unsigned long)limit.rlim_cur, (unsigned long)wanted);
+    const struct rlimit raised = {.rlim_cur = wanted, .rlim_max = wanted};
+
+    if (limit.rlim_max >= wanted || setrlimit(RLIMIT_NOFILE, &raised) < 0) {
+        /* What needs no privilege; more than that a container may refuse even to root. */
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            log_warning("cannot raise the limit of open files: %m");
+        if (limit.rlim_cur < wanted)
+            log_info("the limit of open files is %lu; %lu would fit all sessions",
+                     (unsigned long)limit.rlim_cur, (unsigned long)wanted);
+    }
 }
 
 /* -- going to the background -- */

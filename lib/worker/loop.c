@@ -15,9 +15,6 @@
 #include "ipc/client.h"
 #include "worker/process.h"
 
-/* Connections taken at a go: the rest is for the other processes of the service. */
-#define ACCEPT_BURST 4
-
 /* Stop: how long jobs in progress may take, and how long cancelled ones to unwind. */
 #define STOP_GRACE_MS  SECONDS(2)
 #define STOP_UNWIND_MS SECONDS(1)
@@ -41,46 +38,48 @@ static bool accept_trouble_lasts(void)
     return true;
 }
 
-/* False when there is nothing to accept for now. */
-static bool accept_session(int listener)
+static void accept_session(int listener)
 {
     struct worker_client client;
 
     if (!worker_slot_try())
-        return false;
+        return;
     if (worker_accept(listener, &client) == 0) {
         if (worker_spawn_session(&client) == 0)
-            return true;
+            return;
         stream_release(&client.stream);
     } else if (accept_trouble_lasts()) {
         co_sleep_until(deadline_in(SECONDS(1)));
     }
     worker_slot_give();
-    return false;
 }
 
-static bool accept_channel(int listener)
+static void accept_channel(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (accept_trouble_lasts())
             co_sleep_until(deadline_in(SECONDS(1)));
-        return false;
+        return;
     }
     /* With one slot, a connection that is idle would keep a job of another client waiting. */
     if (process.limits.slots == 1)
         worker_dismiss_idle();
-    return worker_spawn_channel(fd) == 0;
+    /* Nobody to tell: the connection is closed, and the log says why. */
+    (void)!worker_spawn_channel(fd);
 }
 
-static void accept_some(int listener)
+/* One at a turn: the rest is for the other processes of the service, or for the next turn. */
+static void accept_one(int listener)
 {
     worker_look_for_changed_tables();
-    for (int i = 0; i < ACCEPT_BURST && !process.is_draining; i++) {
-        if (!(process.worker->serve ? accept_session(listener) : accept_channel(listener)))
-            break;
-    }
+    if (process.is_draining)
+        return;
+    if (process.worker->serve)
+        accept_session(listener);
+    else
+        accept_channel(listener);
 }
 
 static bool has_no_place(void)
@@ -103,7 +102,7 @@ static void accept_connections(void *arg)
             continue;
         }
         if (co_wait_fd(listener, EPOLLIN | EPOLLEXCLUSIVE, DEADLINE_NONE) == WAKE_READY)
-            accept_some(listener);
+            accept_one(listener);
     }
     co_forget_fd(listener);
     close(listener);
