@@ -78,7 +78,7 @@ static int check_overrides(const struct master_service *service, struct slice ma
                     slice_from(service->overrides[i].value));
     if (params_load(&checked, &copy, NULL, &arena, error) == 0)
         return 0;
-    return error_context(error, "%s, line %d: service %s %s", service->file, service->line,
+    return error_context(error, "%s: line %d: service %s %s", service->file, service->line,
                          service->name, master_type_name(service->type));
 }
 

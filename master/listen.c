@@ -101,7 +101,7 @@ int listen_endpoints(const struct master_service *conf, struct endpoint **endpoi
                              : add_interfaces(&found, protocols, port, error);
     if (result < 0) {
         mem_free(found.list);
-        return error_context(error, "%s, line %d", conf->file, conf->line);
+        return error_context(error, "%s: line %d", conf->file, conf->line);
     }
     *endpoints = found.list;
     *n_endpoints = found.n;

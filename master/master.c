@@ -242,8 +242,6 @@ static void reload(void)
 
     buf_printf(&text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)time_now_ms() * 1000);
     notify(text.data);
-    log_info("reload -- version %s, configuration %s", params.mail_version,
-             params.config_directory);
     if (configuration_load(&configuration, &error) < 0) {
         log_error("%s -- the old configuration stays in use", error.text);
     } else {
@@ -253,6 +251,9 @@ static void reload(void)
         if (services_apply(configuration, true, &error) < 0)
             log_error("%s", error.text);
         configuration_free(old);
+        /* Scripts wait for this line, so it comes when all is in place. */
+        log_info("reload -- version %s, configuration %s", params.mail_version,
+                 params.config_directory);
     }
     notify("READY=1");
 }

@@ -249,10 +249,17 @@ void service_close(struct service *service)
         listener_close(service->listeners[i]);
 }
 
+static void service_drain(struct service *service)
+{
+    LIST_FOREACH(&service->processes, link)
+    process_drain(CONTAINER_OF(link, struct process, link));
+}
+
 static void service_remove(struct service *service)
 {
     service->is_removed = true;
     service_close(service);
+    service_drain(service);
     /* The name is ours: nobody can have put another socket in its place. */
     if (service->path && unlink(service->path) < 0 && errno != ENOENT)
         log_warning("remove %s: %m", service->path);
@@ -306,8 +313,7 @@ static void renew(struct service *service, const struct master_service *conf,
     service->main_cf_fd = configuration->main_cf_fd;
     service->n_max = 1;
     service->throttled_until = 0;
-    LIST_FOREACH(&service->processes, link)
-    process_drain(CONTAINER_OF(link, struct process, link));
+    service_drain(service);
     wakeup_stop(service);
     wakeup_start(service);
     co_wake_all(&service->changed);

@@ -32,6 +32,9 @@
  */
 enum { STOP_SECONDS = 15, ABORT_SECONDS = 2, NOTICE_SECONDS = 5 };
 
+/* Tenths of a second that a new log file may take to appear. */
+enum { LOG_WAITS = 100 };
+
 struct verb {
     const char *name;
     int (*run)(void); /* the exit status */
@@ -356,6 +359,25 @@ static int rotated_name(struct buf *name)
     return 0;
 }
 
+/*
+ * The postlogd that has the old file open ends soon after the reload; what is logged then goes
+ * to a new file. Only after that may the old one be compressed.
+ */
+static bool wait_for_new_log(const char *old)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+
+    for (int i = 0; i < LOG_WAITS; i++) {
+        nanosleep(&pause, NULL);
+        if (i % 10 == 0)
+            log_info("log file rotated to %s", old);
+        if (access(params.maillog_file, F_OK) == 0)
+            return true;
+    }
+    log_error("no new %s: %s stays as it is", params.maillog_file, old);
+    return false;
+}
+
 static int logrotate(void)
 {
     CLEANUP(buf_release) struct buf name = BUF_INIT;
@@ -369,8 +391,7 @@ static int logrotate(void)
         log_error("rename %s to %s: %m", params.maillog_file, name.data);
         return 1;
     }
-    /* The log goes to the new file before the old one is compressed. */
-    if (is_running() && reload() != 0)
+    if (is_running() && (reload() != 0 || !wait_for_new_log(name.data)))
         return 1;
     if (!*params.maillog_file_compressor)
         return 0;

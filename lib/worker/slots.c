@@ -13,7 +13,7 @@
 #include "table/maps.h"
 #include "worker/process.h"
 
-/* Whoever changes a table and then connects meets the new one, as far as people can tell. */
+/* The tables themselves look at their files once a second at most. */
 #define TABLE_CHECK_MS 50
 
 /* With so many jobs to a process one more process is of use, up to n_spread. */
