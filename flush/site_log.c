@@ -22,7 +22,7 @@ static int open_locked(const char *path, int flags, struct error *error)
     int fd = open(path, flags | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return errno == ENOENT ? -1 : error_set(error, ERROR_TEMPORARY, "open %s: %m", path);
+        return error_set(error, ERROR_TEMPORARY, "open %s: %m", path);
     if (fd_flock(fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_BLOCK) < 0) {
         error_set(error, ERROR_TEMPORARY, "lock %s: %m", path);
         fd_close(&fd);
