@@ -3,8 +3,7 @@
  */
 #include "table/entry.h"
 
-#include <openssl/evp.h>
-
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/words.h"
@@ -74,29 +73,14 @@ int table_entry_read_files(struct slice list, struct buf *base64, struct error *
             return -1;
     }
     buf_reset(base64);
-    buf_reserve(base64, contents.len / 3 * 4 + 5);
-    base64->len = (size_t)EVP_EncodeBlock(
-        (unsigned char *)base64->data, (const unsigned char *)contents.data, (int)contents.len);
+    base64_encode(base64, buf_slice(&contents));
     return 0;
 }
 
 bool table_entry_decode(struct slice base64, struct buf *contents)
 {
-    int len;
-
-    if (base64.len > FILES_MAX_BYTES * 2 || base64.len % 4 != 0)
+    if (base64.len > FILES_MAX_BYTES * 2)
         return false;
     buf_reset(contents);
-    len = EVP_DecodeBlock((unsigned char *)buf_reserve(contents, base64.len),
-                          (const unsigned char *)base64.ptr, (int)base64.len);
-    if (len < 0)
-        return false;
-    /* The library counts what the padding stands for, too. */
-    while (base64.len && base64.ptr[base64.len - 1] == '=' && len > 0) {
-        base64.len--;
-        len--;
-    }
-    contents->len = (size_t)len;
-    contents->data[len] = '\0';
-    return true;
+    return base64_decode(contents, base64);
 }
