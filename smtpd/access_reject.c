@@ -122,6 +122,9 @@ void access_log_reject(struct session *session, const struct smtp_reply *reply)
  */
 
 static struct smtp_reply make_reply(struct check *check, int code, const char *dsn,
+                                    const char *format, va_list arguments) PRINTF_LIKE(4, 0);
+
+static struct smtp_reply make_reply(struct check *check, int code, const char *dsn,
                                     const char *format, va_list arguments)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;

@@ -205,13 +205,13 @@ static int allow_families(scmp_filter_ctx filter)
 {
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
         int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
         if (result < 0)
             return result;
     }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                      SCMP_A1(SCMP_CMP_EQ, requests[i]));
+                                      SCMP_A1(SCMP_CMP_EQ, requests[i], 0));
         if (result < 0)
             return result;
     }
@@ -227,10 +227,10 @@ static int allow_own_process(scmp_filter_ctx filter)
 
     if (result == 0)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     if (result == 0)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                                  SCMP_A1(SCMP_CMP_EQ, 0));
+                                  SCMP_A1(SCMP_CMP_EQ, 0, 0));
     return result;
 }
 
