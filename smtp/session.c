@@ -109,26 +109,23 @@ static void filter_line(struct buf *line)
     }
 }
 
+/* A line without its end; of one that is too long the start. */
 static int read_line(struct session *session, struct buf *line)
 {
     struct slice text;
+    enum line_result result = stream_read_line(&session->stream, &text, REPLY_LINE_MAX);
 
-    switch (stream_read_line(&session->stream, &text, REPLY_LINE_MAX)) {
-    case LINE_OK:
-    case LINE_TOO_LONG:
-        if (slice_ends_with(text, "\r"))
-            text.len--;
-        buf_set(line, text);
-        for (size_t i = 0; i < line->len; i++)
-            if (!ascii_is_print(line->data[i]) && (unsigned char)line->data[i] < 128)
-                line->data[i] = '?';
-        return 0;
-    case LINE_END:
-    case LINE_TIMEOUT:
-    case LINE_FAILED:
-        break;
-    }
-    return -1;
+    if (result != LINE_OK && result != LINE_TOO_LONG)
+        return -1;
+    buf_set(line, slice_ends_with(text, "\r") ? slice_sub(text, 0, text.len - 1) : text);
+    while (result == LINE_TOO_LONG)
+        result = stream_read_line(&session->stream, &text, REPLY_LINE_MAX);
+    if (result != LINE_OK)
+        return -1;
+    for (size_t i = 0; i < line->len; i++)
+        if (!ascii_is_print(line->data[i]) && (unsigned char)line->data[i] < 128)
+            line->data[i] = '?';
+    return 0;
 }
 
 /* The code of a well-formed line, else 0; *is_last: no "-" behind it. */
@@ -160,7 +157,8 @@ static void take_status(struct session *session, const struct buf *line)
         memcpy(session->status, status, sizeof(status));
 }
 
-enum step session_reply(struct session *session, int64_t timeout_ms)
+/* As session_reply, with the reply's lines joined by LF. */
+static enum step read_reply(struct session *session, int64_t timeout_ms)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     bool is_last = false;
@@ -175,7 +173,7 @@ enum step session_reply(struct session *session, int64_t timeout_ms)
         session->code = line_code(&line, &is_last);
         if (session->reply.len + line.len < REPLY_MAX) {
             if (session->reply.len)
-                buf_add_char(&session->reply, ' ');
+                buf_add_char(&session->reply, '\n');
             buf_add_slice(&session->reply, buf_slice(&line));
         }
         if (session->code == 0 && line.len == 0 && is_last)
@@ -185,6 +183,21 @@ enum step session_reply(struct session *session, int64_t timeout_ms)
         session->code = 550; /* no reply code: what Postfix makes of garbage */
     take_status(session, &line);
     return session->code < 400 ? STEP_OK : STEP_REFUSED;
+}
+
+static void join_lines(struct session *session)
+{
+    for (size_t i = 0; i < session->reply.len; i++)
+        if (session->reply.data[i] == '\n')
+            session->reply.data[i] = ' ';
+}
+
+enum step session_reply(struct session *session, int64_t timeout_ms)
+{
+    enum step step = read_reply(session, timeout_ms);
+
+    join_lines(session);
+    return step;
 }
 
 /* -- greeting and EHLO
@@ -237,23 +250,19 @@ static void take_keyword(struct session *session, struct slice line)
         session->size_limit = size;
 }
 
-/* The reply's lines were joined; walk over "250-KEYWORD" and "250 KEYWORD". */
+/* From the reply to EHLO, its lines joined by LF; the first one names the server. */
 static void take_features(struct session *session, const struct buf *discarded)
 {
-    struct slice text = buf_slice(&session->reply);
+    struct slice rest = buf_slice(&session->reply);
 
     session->features = 0;
     session->size_limit = 0;
-    for (bool is_first = true; text.len >= 4; is_first = false) {
-        size_t end = 4;
-        while (end < text.len && !(text.ptr[end] == ' ' && text.len - end > 4 &&
-                                   memcmp(text.ptr + end + 1, text.ptr, 3) == 0 &&
-                                   (text.ptr[end + 4] == '-' || text.ptr[end + 4] == ' ')))
-            end++;
-        struct slice line = slice_sub(text, 4, end - 4), rest = line;
-        if (!is_first && !is_discarded(discarded, slice_word(&rest, " \t")))
+    slice_split(&rest, '\n');
+    while (rest.len > 0) {
+        struct slice line = slice_from_offset(slice_split(&rest, '\n'), strlen("250-"));
+        struct slice words = line;
+        if (!is_discarded(discarded, slice_word(&words, " \t")))
             take_keyword(session, line);
-        text = slice_from_offset(text, end + 1);
     }
 }
 
@@ -269,9 +278,10 @@ static enum step say_hello(struct session *session, const struct host *host,
         options.is_lmtp ? "performing the LHLO handshake" : "performing the EHLO handshake";
     if (!options.never_send_ehlo) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
-        step = session_reply(session, options.helo_timeout);
+        step = read_reply(session, options.helo_timeout);
         if (step == STEP_OK)
             take_features(session, &discarded);
+        join_lines(session);
         if (step != STEP_REFUSED || options.is_lmtp || session->code == 421)
             return step;
     }
