@@ -124,18 +124,19 @@ static enum access_result undeliverable(struct check *check, const struct quest 
                                         struct slice reason)
 {
     const char *class = quest->is_sender ? CLASS_SENDER : CLASS_RECIPIENT;
+    bool is_for_now = slice_equals(quest->resolved->transport, "retry");
     char dsn[DSN_STATUS_BYTES];
+    int code = is_for_now ? 450 : 550;
 
     if (dsn_status_parse(reason, dsn, &reason))
         check_map_dsn(dsn, class);
     else
-        snprintf(dsn, sizeof(dsn), "%s", quest->is_sender ? "5.1.0" : "5.1.1");
-    return check_reject(check, NOTICE_POLICY,
-                        quest->resolved->flags & RESOLVE_CLASS_ALIAS
-                            ? params.unknown_virtual_alias_reject_code
-                            : 550,
-                        dsn, "<%.*s>: %s rejected: %.*s", SLICE_ARG(quest->address), class,
-                        SLICE_ARG(slice_trim(reason)));
+        snprintf(dsn, sizeof(dsn), "%c.1.%c", is_for_now ? '4' : '5',
+                 quest->is_sender ? '0' : '1');
+    if (quest->resolved->flags & RESOLVE_CLASS_ALIAS)
+        code = params.unknown_virtual_alias_reject_code;
+    return check_reject(check, NOTICE_POLICY, code, dsn, "<%.*s>: %s rejected: %.*s",
+                        SLICE_ARG(quest->address), class, SLICE_ARG(slice_trim(reason)));
 }
 
 /* The tables that list who exists, by address class. */
@@ -191,7 +192,8 @@ static enum access_result require_listed(struct check *check, const struct quest
         return ACCESS_DUNNO;
     if (quest->resolved->flags & RESOLVE_ERROR)
         return undeliverable(check, quest, quest->resolved->error);
-    if (slice_equals(quest->resolved->transport, "error"))
+    if (slice_equals(quest->resolved->transport, "error") ||
+        slice_equals(quest->resolved->transport, "retry"))
         return undeliverable(check, quest, quest->resolved->nexthop);
     return require_in_table(check, quest);
 }
