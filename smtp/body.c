@@ -41,7 +41,8 @@ static int put_piece(struct line_state *state, struct slice piece)
     if (state->column == 0 && piece.len > 0 && *piece.ptr == '.' &&
         stream_write(state->stream, ".", 1) < 0)
         return -1;
-    while (limit > 0 && state->column + piece.len > limit) {
+    /* Behind the blank there must be room for a byte. */
+    while (limit > 1 && state->column + piece.len > limit) {
         if (!state->has_told)
             log_info("%.*s: breaking line > %zu bytes with <CR><LF>SPACE",
                      SLICE_ARG(state->queue_id), limit);
