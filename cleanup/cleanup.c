@@ -3,8 +3,10 @@
  * inspects them, and makes queue files of them. What it has said yes to is on the disk.
  */
 #include "base/log.h"
+#include "co/co.h"
 #include "conf/params.h"
 #include "ipc/cleanup_client.h"
+#include "ipc/qmgr_client.h"
 #include "tables.h"
 #include "transaction.h"
 #include "worker/worker.h"
@@ -66,6 +68,13 @@ static int refuse(struct channel *channel, const struct error *why)
     return channel_send(channel, MESSAGE_ipc_failure, &failure, &error);
 }
 
+/* Mail that comes in faster than it goes out comes in more slowly (in_flow_delay). */
+static void slow_down(void)
+{
+    if (params.in_flow_delay > 0 && qmgr_is_behind())
+        (void)co_sleep_until(deadline_in(params.in_flow_delay));
+}
+
 static int take_message(struct channel *channel, struct slice body)
 {
     CLEANUP(transaction_release) struct transaction transaction;
@@ -78,6 +87,7 @@ static int take_message(struct channel *channel, struct slice body)
         transaction = (struct transaction){.file = QUEUE_FILE_INIT};
         return -1;
     }
+    slow_down();
     if (transaction_init(&transaction, (unsigned)request.flags, (int)request.send_options,
                          &error) < 0)
         return refuse(channel, &error);

@@ -41,18 +41,32 @@ struct scan {
 static struct scan incoming = {.queue = "incoming"};
 static struct scan deferred = {.queue = "deferred"};
 static struct co_queue work;
+static struct co_queue room; /* announcements wait while the active queue is full */
 static struct timer queue_run;
 static bool is_stopped;
 
 static void wake(void)
 {
     co_wake_one(&work);
+    co_wake_all(&room);
 }
 
 static void request_scan(struct scan *scan)
 {
     scan->is_requested = true;
     wake();
+}
+
+/*
+ * While the active queue is full nothing more is read from those who announce, so that their
+ * sockets fill and they see that mail comes in faster than it goes out (in_flow_delay).
+ */
+static void wait_for_room(void)
+{
+    while (!is_stopped && !mail_has_room()) {
+        if (co_wait(&room, DEADLINE_NONE) != WAKE_READY)
+            return;
+    }
 }
 
 static void announce(struct slice id)
@@ -62,6 +76,7 @@ static void announce(struct slice id)
     if (announced.count == ANNOUNCED_MAX || id.len >= QUEUE_ID_BYTES ||
         !queue_id_is_valid(id)) {
         request_scan(&incoming);
+        wait_for_room();
         return;
     }
     memcpy(announced.ids[last], id.ptr, id.len);

@@ -11,6 +11,12 @@
 #include "mail/queue_id.h"
 
 static int qmgr_fd = -1;
+static bool is_behind;
+
+bool qmgr_is_behind(void)
+{
+    return is_behind;
+}
 
 static void connect_qmgr(const char *service)
 {
@@ -32,6 +38,7 @@ static bool send_line(const char *line, size_t len)
 {
     ssize_t sent = send(qmgr_fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+    is_behind = sent < 0 && errno == EAGAIN;
     if (sent == (ssize_t)len)
         return true;
     /* A full socket: the next scan of incoming finds the message. A line sent in part would
@@ -44,17 +51,21 @@ static bool send_line(const char *line, size_t len)
 
 void qmgr_announce(const char *service, struct slice queue_id)
 {
-    char line[QUEUE_ID_BYTES + 2];
+    char line[QUEUE_ID_BYTES + 3];
+    size_t len = 0;
 
     if (queue_id.len > QUEUE_ID_BYTES)
         return;
-    line[0] = 'N';
-    memcpy(line + 1, queue_id.ptr, queue_id.len);
-    line[queue_id.len + 1] = '\n';
+    if (is_behind)
+        line[len++] = 'I'; /* the ones that could not be sent are there to be found */
+    line[len++] = 'N';
+    memcpy(line + len, queue_id.ptr, queue_id.len);
+    len += queue_id.len;
+    line[len++] = '\n';
     for (int attempt = 0; attempt < 2; attempt++) {
         if (qmgr_fd < 0)
             connect_qmgr(service);
-        if (qmgr_fd < 0 || send_line(line, queue_id.len + 2))
+        if (qmgr_fd < 0 || send_line(line, len))
             return;
     }
 }

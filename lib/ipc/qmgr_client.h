@@ -7,12 +7,18 @@
  */
 #pragma once
 
-#include "base/error.h"
+#include <stdbool.h>
+
 #include "base/slice.h"
-#include "base/time.h"
 
 /*
  * Announce a committed message. Never waits: when the queue manager does not take it now, its
  * next scan of incoming finds the message, so trouble is no error.
  */
 void qmgr_announce(const char *service, struct slice queue_id);
+
+/*
+ * True after the last announcement could not be sent because the queue manager does not read
+ * them fast enough: mail comes in faster than it goes out.
+ */
+bool qmgr_is_behind(void);
