@@ -20,8 +20,7 @@ struct client_counters {
  * counts nothing. unit_ms is the length of an interval.
  */
 const struct client_counters *counters_note(enum anvil_event event, struct slice service,
-                                            struct slice client, pid_t process,
-                                            int64_t unit_ms);
+                                            struct slice name, pid_t process, int64_t unit_ms);
 
 /* Take back the connections of processes that are gone; forget clients that are quiet. */
 void counters_sweep(int64_t unit_ms);

@@ -84,16 +84,15 @@ static int check_overrides(const struct master_service *service, struct slice ma
 
 static int make_memory_file(struct slice contents, struct error *error)
 {
-    CLEANUP(fd_close) int fd = memfd_create("main.cf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int fd = memfd_create("main.cf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (fd < 0 || fd_write_all(fd, contents.ptr, contents.len) < 0 ||
-        fcntl(fd, F_ADD_SEALS, seals) < 0)
-        return error_set(error, ERROR_TEMPORARY, "memory file for the configuration: %m");
-    int result = fd;
-
-    fd = -1;
-    return result;
+    if (fd >= 0 && fd_write_all(fd, contents.ptr, contents.len) == 0 &&
+        fcntl(fd, F_ADD_SEALS, seals) == 0)
+        return fd;
+    error_set(error, ERROR_TEMPORARY, "memory file for the configuration: %m");
+    fd_close(&fd);
+    return -1;
 }
 
 static int load_services(struct configuration *configuration, struct error *error)

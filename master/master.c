@@ -369,9 +369,8 @@ static void terminate(int number)
 
     log_info("terminating on signal %d", number);
     is_stopping = number != SIGUSR1;
-    if (number == SIGQUIT || again)
-        abort_all();
-    else if (!co_spawn("end", number == SIGUSR1 ? run_drain : run_stop, NULL))
+    if (number == SIGQUIT || again ||
+        !co_spawn("end", number == SIGUSR1 ? run_drain : run_stop, NULL))
         abort_all();
 }
 

@@ -175,7 +175,7 @@ static int listener_add(struct service *service, int fd, const struct endpoint *
         return error_set(error, ERROR_TEMPORARY, "no memory for a stack");
     }
     service->listeners =
-        mem_resize(service->listeners, service->n_listeners + 1, sizeof(listener));
+        mem_resize(service->listeners, service->n_listeners + 1, sizeof(struct listener *));
     service->listeners[service->n_listeners++] = listener;
     return 0;
 }

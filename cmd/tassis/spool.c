@@ -60,24 +60,19 @@ static int find_ids(struct ids *ids, struct error *error)
     ids->mail_owner = owner->pw_uid;
     ids->mail_group = owner->pw_gid;
     ids->setgid_group = group->gr_gid;
-    if (!ids->is_root && ids->mail_owner != geteuid())
-        return error_set(error, ERROR_PERMANENT,
-                         "run by user id %ld, but mail_owner = %s: an ordinary user can run an "
-                         "instance of his own only",
-                         (long)geteuid(), params.mail_owner);
-    return 0;
+    if (ids->is_root || ids->mail_owner == geteuid())
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "run by user id %ld, but mail_owner = %s: an ordinary user can only run "
+                     "an instance of their own",
+                     (long)geteuid(), params.mail_owner);
 }
 
 static void directory_path(struct buf *path, const char *name)
 {
-    if (!name)
-        buf_set_text(path, params.data_directory);
-    else if (!*name)
-        buf_set_text(path, params.queue_directory);
-    else {
-        buf_set_text(path, params.queue_directory);
+    buf_set_text(path, name ? params.queue_directory : params.data_directory);
+    if (name && *name)
         buf_printf(path, "/%s", name);
-    }
 }
 
 static int set_owner_and_mode(const char *path, const struct ids *ids, size_t i,

@@ -19,6 +19,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "conf/conf.h"
 #include "conf/master_cf.h"
@@ -72,30 +73,20 @@ static int run_to_end(const char *path, char *const arguments[])
 }
 
 /* master with one option: "-w" starts it and waits, "-s" and "-i" stay in front. */
-static void master_arguments(struct buf *path, char option[3], const char *arguments[8])
+static void master_command(struct buf *path, char *arguments[8], const char *option)
 {
     size_t n = 0;
 
     buf_printf(path, "%s/master", params.daemon_directory);
-    arguments[n++] = "master";
-    arguments[n++] = option;
-    arguments[n++] = "-c";
-    arguments[n++] = params.config_directory;
+    arguments[n++] = mem_dup_text("master");
+    arguments[n++] = mem_dup_text(option);
+    arguments[n++] = mem_dup_text("-c");
+    arguments[n++] = mem_dup_text(params.config_directory);
     if (verbosity > 0)
-        arguments[n++] = "-v";
+        arguments[n++] = mem_dup_text("-v");
     if (verbosity > 1)
-        arguments[n++] = "-v";
+        arguments[n++] = mem_dup_text("-v");
     arguments[n] = NULL;
-}
-
-static int run_master(char option[3])
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    const char *arguments[8];
-
-    master_arguments(&path, option, arguments);
-    /* posix_spawn(3) does not write through its argument list. */
-    return run_to_end(path.data, (char *const *)(uintptr_t)arguments);
 }
 
 /* The master holds a lock on its file as long as it lives. */
@@ -138,7 +129,7 @@ static pid_t need_running(void)
 static bool wait_for_end(int64_t seconds)
 {
     deadline_t until = deadline_in(SECONDS(seconds));
-    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    struct timespec pause = {.tv_nsec = 20000000};
 
     while (is_running()) {
         if (time_now_ms() >= until)
@@ -189,7 +180,8 @@ static int check(void)
 
 static int start(void)
 {
-    char wait[] = "-w";
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+    char *arguments[8];
 
     if (is_running()) {
         log_error("the %s mail system is already running", params.mail_name);
@@ -198,7 +190,9 @@ static int start(void)
     if (prepare() < 0)
         return 1;
     log_info("starting the %s mail system", params.mail_name);
-    int status = run_master(wait);
+    master_command(&path, arguments, "-w");
+    int status = run_to_end(path.data, arguments);
+
     if (status != 0)
         log_error("%s mail system startup failed", params.mail_name);
     return status != 0;
@@ -208,8 +202,7 @@ static int start(void)
 static int start_in_front(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char as_init[] = "-i", in_front[] = "-s";
-    const char *arguments[8];
+    char *arguments[8];
 
     logging_open(program_name, LOGGING_COMMAND);
     if (is_running()) {
@@ -219,9 +212,9 @@ static int start_in_front(void)
     if (prepare() < 0)
         return 1;
     log_info("starting the %s mail system", params.mail_name);
-    master_arguments(&path, getpid() == 1 ? as_init : in_front, arguments);
+    master_command(&path, arguments, getpid() == 1 ? "-i" : "-s");
     log_finish();
-    execv(path.data, (char *const *)(uintptr_t)arguments);
+    execv(path.data, arguments);
     log_error("start %s: %m", path.data);
     return EX_OSERR;
 }
@@ -365,7 +358,7 @@ static int rotated_name(struct buf *name)
  */
 static bool wait_for_new_log(const char *old)
 {
-    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const struct timespec pause = {.tv_nsec = 100000000};
 
     for (int i = 0; i < LOG_WAITS; i++) {
         nanosleep(&pause, NULL);
@@ -381,7 +374,6 @@ static bool wait_for_new_log(const char *old)
 static int logrotate(void)
 {
     CLEANUP(buf_release) struct buf name = BUF_INIT;
-    char shell[] = "sh", option[] = "-c", script[] = "exec $0 \"$1\"";
 
     if (rotated_name(&name) < 0)
         return 1;
@@ -395,9 +387,14 @@ static int logrotate(void)
         return 1;
     if (!*params.maillog_file_compressor)
         return 0;
-    const char *arguments[] = {shell,     option, script, params.maillog_file_compressor,
-                               name.data, NULL};
-    return run_to_end("/bin/sh", (char *const *)(uintptr_t)arguments);
+    char *arguments[] = {mem_dup_text("sh"),
+                         mem_dup_text("-c"),
+                         mem_dup_text("exec $0 \"$1\""), /* may be a command of several words */
+                         mem_dup_text(params.maillog_file_compressor),
+                         name.data,
+                         NULL};
+
+    return run_to_end("/bin/sh", arguments);
 }
 
 static const struct verb verbs[] = {

@@ -12,6 +12,8 @@ int anvil_report(enum anvil_event event, struct slice service, struct slice clie
     struct anvil_request request = {
         .event = event, .process = getpid(), .service = service, .client = client};
 
-    return client_request("private/anvil", until, MESSAGE_anvil_request, &request,
-                          MESSAGE_anvil_reply, counters, &storage, error);
+    return client_request("private/anvil",
+                          &(struct client_exchange){MESSAGE_anvil_request, &request,
+                                                    MESSAGE_anvil_reply, counters, &storage},
+                          until, error);
 }

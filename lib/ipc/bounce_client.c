@@ -29,8 +29,10 @@ static int ask(enum bounce_log log, enum message_number number, const void *requ
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
     struct bounce_result result;
 
-    if (client_request(service_of(log), until, number, request, MESSAGE_bounce_result, &result,
-                       &storage, error) < 0)
+    if (client_request(service_of(log),
+                       &(struct client_exchange){number, request, MESSAGE_bounce_result,
+                                                 &result, &storage},
+                       until, error) < 0)
         return -1;
     if (result.status != 0)
         return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(result.reason));

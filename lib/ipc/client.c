@@ -133,8 +133,10 @@ static int begin_fresh(struct client_call *call, const char *service, deadline_t
     int fd = socket_connect_unix(service, until, error);
 
     *call = (struct client_call){.service = service};
-    if (fd < 0)
-        return error_context(error, "connect to %s", service);
+    if (fd < 0) {
+        error_context(error, "connect to %s", service);
+        return -1;
+    }
     struct connection *connection = mem_new(struct connection);
 
     channel_init(&connection->channel, fd);
@@ -193,15 +195,7 @@ void client_call_release(struct client_call *call)
     call->channel = NULL;
 }
 
-/* One request over one connection. */
-struct exchange {
-    enum message_number number, reply_number;
-    const void *message;
-    void *reply;
-    struct buf *storage;
-};
-
-static int exchange(struct client_call *call, const struct exchange *exchange,
+static int converse(struct client_call *call, const struct client_exchange *exchange,
                     struct error *error)
 {
     struct slice body;
@@ -232,29 +226,39 @@ static bool was_not_heard(const struct client_call *call, int64_t bytes_before)
            (stream->state == STREAM_END || stream->state == STREAM_FAILED);
 }
 
-int client_request(const char *service, deadline_t until, enum message_number number,
-                   const void *message, enum message_number reply_number, void *reply,
-                   struct buf *storage, struct error *error)
+enum outcome { ANSWERED, NOT_HEARD, FAILED };
+
+/* One attempt, over the connection of the call; the call is over afterwards. */
+static enum outcome attempt(struct client_call *call, const struct client_exchange *exchange,
+                            struct error *error)
 {
-    struct exchange parts = {number, reply_number, message, reply, storage};
-    struct client_call call;
-    int begun = client_call_begin(&call, service, until, error);
+    int64_t bytes_before = call->channel->stream.bytes_in;
 
-    for (int n_goodbyes = 0; begun == 0; n_goodbyes++) {
-        int64_t bytes_before = call.channel->stream.bytes_in;
-
-        if (exchange(&call, &parts, error) == 0) {
-            client_call_done(&call);
-            return 0;
-        }
-        bool again = was_not_heard(&call, bytes_before) && n_goodbyes < GOODBYES_MAX;
-
-        client_call_release(&call);
-        if (!again)
-            return error_context(error, "%s", service);
-        begun = begin_fresh(&call, service, until, error);
+    if (converse(call, exchange, error) == 0) {
+        client_call_done(call);
+        return ANSWERED;
     }
-    return -1;
+    bool again = was_not_heard(call, bytes_before);
+
+    client_call_release(call);
+    return again ? NOT_HEARD : FAILED;
+}
+
+int client_request(const char *service, const struct client_exchange *exchange,
+                   deadline_t until, struct error *error)
+{
+    struct client_call call;
+
+    if (client_call_begin(&call, service, until, error) < 0)
+        return -1;
+    enum outcome outcome = attempt(&call, exchange, error);
+
+    for (int n = 0; outcome == NOT_HEARD && n < GOODBYES_MAX; n++) {
+        if (begin_fresh(&call, service, until, error) < 0)
+            return -1;
+        outcome = attempt(&call, exchange, error);
+    }
+    return outcome == ANSWERED ? 0 : error_context(error, "%s", service);
 }
 
 static int trigger_fifo(const char *path, struct slice bytes, struct error *error)

@@ -36,14 +36,23 @@ void client_call_done(struct client_call *call);
 /* Close the connection unless the call is done; for CLEANUP. */
 void client_call_release(struct client_call *call);
 
+/* One request and its one reply. */
+struct client_exchange {
+    enum message_number number;
+    const void *message;
+    enum message_number reply_number;
+    void *reply;
+    struct buf *storage; /* the reply's texts lie here */
+};
+
 /*
- * One request, one reply of number reply_number. Texts of the reply lie in *storage. Repeats
- * over a fresh connection when an idle one turned out to be closed before anything came back.
+ * Ask and wait for the answer. Repeats over a fresh connection when the server said goodbye, or
+ * when an idle one turned out to be closed before anything came back. Temporary error that
+ * names the service.
  */
-MUST_USE MAY_WAIT int client_request(const char *service, deadline_t until,
-                                     enum message_number number, const void *message,
-                                     enum message_number reply_number, void *reply,
-                                     struct buf *storage, struct error *error);
+MUST_USE MAY_WAIT int client_request(const char *service,
+                                     const struct client_exchange *exchange, deadline_t until,
+                                     struct error *error);
 
 /*
  * Send trigger bytes to a service socket or fifo ("public/qmgr", "W") and close; does not wait

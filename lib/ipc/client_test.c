@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/test.h"
 #include "co/co.h"
 #include "net/socket.h"
@@ -73,7 +74,8 @@ static void serve(void *arg)
     enum message_number number;
     struct slice body;
 
-    channel_init(&channel, (int)(intptr_t)arg);
+    channel_init(&channel, *(int *)arg);
+    mem_free(arg);
     stream_set_deadline(&channel.stream, DEADLINE_NONE);
     server.n_connections++;
     while (channel_receive(&channel, &number, &body, NULL) == 0 && number != MESSAGE_NONE) {
@@ -88,10 +90,11 @@ static void run_server(void *arg)
 {
     (void)arg;
     while (co_wait_fd(server.listener, EPOLLIN, DEADLINE_NONE) == WAKE_READY) {
-        int fd = accept4(server.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int *fd = mem_new(int);
 
-        if (fd >= 0 && !co_spawn("serve", serve, (void *)(intptr_t)fd))
-            break;
+        *fd = accept4(server.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (*fd < 0 || !co_spawn("serve", serve, fd))
+            mem_free(fd);
     }
 }
 
@@ -104,8 +107,10 @@ static const char *ask(void)
     struct rewrite_reply reply;
 
     error = ERROR_INIT;
-    if (client_request(SERVICE, deadline_in(SECONDS(5)), MESSAGE_rewrite_request, &request,
-                       MESSAGE_rewrite_reply, &reply, &storage, &error) < 0) {
+    if (client_request(SERVICE,
+                       &(struct client_exchange){MESSAGE_rewrite_request, &request,
+                                                 MESSAGE_rewrite_reply, &reply, &storage},
+                       deadline_in(SECONDS(5)), &error) < 0) {
         assert_int_equal(error.kind, ERROR_TEMPORARY);
         return error.text;
     }

@@ -11,8 +11,10 @@ static int ask(enum message_number number, const void *message, deadline_t until
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
     struct flush_result result;
 
-    if (client_request(service, until, number, message, MESSAGE_flush_result, &result, &storage,
-                       error) < 0)
+    if (client_request(
+            service,
+            &(struct client_exchange){number, message, MESSAGE_flush_result, &result, &storage},
+            until, error) < 0)
         return -1;
     if (result.status < FLUSH_STATUS_OK || result.status > FLUSH_STATUS_BAD)
         return error_set(error, ERROR_TEMPORARY, "%s: unexpected status", service);

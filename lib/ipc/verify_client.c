@@ -27,8 +27,10 @@ int verify_report(struct slice address, enum verify_recipient_status status,
     struct verify_update update = {address, status, reason};
     struct verify_result result;
 
-    if (client_request(service(), until, MESSAGE_verify_update, &update, MESSAGE_verify_result,
-                       &result, &storage, error) < 0)
+    if (client_request(service(),
+                       &(struct client_exchange){MESSAGE_verify_update, &update,
+                                                 MESSAGE_verify_result, &result, &storage},
+                       until, error) < 0)
         return -1;
     if (result.request_status != 0)
         return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(result.reason));

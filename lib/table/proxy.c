@@ -77,8 +77,10 @@ static enum table_result proxy_lookup(struct table *table, struct slice key, str
     struct table_request request = {slice_from(proxy->name), key};
     struct table_reply reply;
 
-    if (client_request(proxy->service, deadline_in(params.ipc_timeout), MESSAGE_table_request,
-                       &request, MESSAGE_table_reply, &reply, &storage, error) < 0) {
+    if (client_request(proxy->service,
+                       &(struct client_exchange){MESSAGE_table_request, &request,
+                                                 MESSAGE_table_reply, &reply, &storage},
+                       deadline_in(params.ipc_timeout), error) < 0) {
         error_context(error, "%s", table->spec);
         return TABLE_ERROR;
     }

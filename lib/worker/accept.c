@@ -89,8 +89,7 @@ static int accept_passed(int listener, struct worker_client *client)
 
 static int accept_inet(int listener, struct worker_client *client)
 {
-    struct sockaddr_storage *storage = &client->peer.address.storage;
-    socklen_t len = sizeof(*storage);
+    socklen_t len = sizeof(client->peer.address);
     int fd = accept4(listener, &client->peer.address.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0)

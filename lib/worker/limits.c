@@ -71,16 +71,18 @@ int worker_compute_limits(struct worker_limits *limits, const struct worker *wor
 
     if (sessions_per_process(worker, service, &sessions, error) < 0)
         return -1;
-    if (worker->sessions_per_process == 1)
+    if (worker->sessions_per_process == 1) {
         *limits = (struct worker_limits){
             .slots = 1, .n_max = limit, .n_spread = 1, .counts_draining = true};
-    else if (worker->limits_processes)
+    } else if (worker->limits_processes) {
+        uint32_t cores = count_cores();
+
         *limits = (struct worker_limits){.slots = sessions,
                                          .n_max = limit,
-                                         .n_spread = limit == 0 ? count_cores()
-                                                                : smaller(count_cores(), limit),
+                                         .n_spread = limit == 0 ? cores : smaller(cores, limit),
                                          .counts_draining = true};
-    else
+    } else {
         share_out(limits, sessions, limit);
+    }
     return 0;
 }

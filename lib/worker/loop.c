@@ -4,13 +4,13 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "conf/params.h"
 #include "ipc/client.h"
 #include "worker/process.h"
@@ -93,7 +93,7 @@ static bool has_no_place(void)
 
 static void accept_connections(void *arg)
 {
-    int listener = (int)(intptr_t)arg;
+    int listener = *(const int *)arg;
 
     while (!process.is_draining) {
         if (has_no_place()) {
@@ -110,7 +110,7 @@ static void accept_connections(void *arg)
 
 static void receive_datagrams(void *arg)
 {
-    int socket = (int)(intptr_t)arg;
+    int socket = *(const int *)arg;
 
     while (!process.is_draining) {
         if (co_wait_fd(socket, EPOLLIN, DEADLINE_NONE) != WAKE_READY)
@@ -133,16 +133,18 @@ void worker_loop_pause(void)
 
 static void spawn_listeners(void)
 {
+    int *listeners = mem_array(int, (size_t)process.arguments.n_listeners); /* for good */
+
     for (int i = 0; i < process.arguments.n_listeners; i++) {
         int fd = WORKER_FD_LISTEN + i;
-        void *arg = (void *)(intptr_t)fd;
 
+        listeners[i] = fd;
         if (process.arguments.type == LISTENER_FIFO) {
             if (worker_spawn_channel(fd) < 0)
                 fatal(1, "no memory for a stack");
         } else if (!co_spawn("accept",
                              process.worker->receive ? receive_datagrams : accept_connections,
-                             arg)) {
+                             &listeners[i])) {
             fatal(1, "no memory for a stack");
         }
     }

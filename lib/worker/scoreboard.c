@@ -7,19 +7,16 @@
 
 int scoreboard_create(struct scoreboard **scoreboard, struct error *error)
 {
-    CLEANUP(fd_close) int fd = memfd_create("scoreboard", MFD_CLOEXEC);
+    int fd = memfd_create("scoreboard", MFD_CLOEXEC);
 
-    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) < 0)
-        return error_set(error, ERROR_TEMPORARY, "make shared memory: %m");
-    struct scoreboard *mapped = scoreboard_map(fd);
-
-    if (!mapped)
-        return error_set(error, ERROR_TEMPORARY, "map shared memory: %m");
-    *scoreboard = mapped;
-    int result = fd;
-
-    fd = -1;
-    return result;
+    *scoreboard = NULL;
+    if (fd >= 0 && ftruncate(fd, sizeof(struct scoreboard)) == 0)
+        *scoreboard = scoreboard_map(fd);
+    if (fd >= 0 && *scoreboard)
+        return fd;
+    error_set(error, ERROR_TEMPORARY, "make shared memory: %m");
+    fd_close(&fd);
+    return -1;
 }
 
 struct scoreboard *scoreboard_map(int fd)

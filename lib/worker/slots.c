@@ -58,10 +58,10 @@ static void ask_for_company(void)
 /* All slots of the service are taken, or again not all. */
 static void update_stress(void)
 {
-    uint32_t limit =
-        process.limits.slot_limit ? process.limits.slot_limit : process.limits.n_max;
-    bool stressed =
-        limit > 0 && process.limits.n_max > 0 && scoreboard_busy(process.scoreboard) >= limit;
+    const struct worker_limits *limits = &process.limits;
+    uint64_t limit =
+        limits->slot_limit ? limits->slot_limit : (uint64_t)limits->n_max * limits->slots;
+    bool stressed = limit > 0 && scoreboard_busy(process.scoreboard) >= limit;
 
     if (stressed == process.is_stressed)
         return;

@@ -147,6 +147,18 @@ def test_limit_holds_over_a_reload():
         assert greeting(second).startswith("220 ")
 
 
+def test_stress():
+    """While all sessions are taken the parameters of stress=yes apply."""
+    port = free_port()
+    with Instance(main={"smtpd_banner": "$myhostname ESMTP ${stress?{hurried}:{calm}}"},
+                  master=f"127.0.0.1:{port} inet n - n - 2 smtpd\n") as mta:
+        with connect(port) as first:
+            assert greeting(first).endswith("calm\r\n")
+            with connect(port) as second:
+                assert greeting(second).endswith("hurried\r\n")
+        wait_for(lambda: greeting(connect(port)).endswith("calm\r\n"), what="calm")
+
+
 def test_one_session_a_process():
     port = free_port()
     with Instance(main={"sessions_per_process": "1"}, master=f"127.0.0.1:{port} inet n - n - 3 smtpd\n") as mta:
