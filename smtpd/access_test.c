@@ -145,7 +145,7 @@ static const struct {
     {"check_recipient_access inline:{a@b.test=DUNNO, b.test=REJECT}", "a@b.test", ""},
     {"check_recipient_access inline:{a@b.test=12345}", "a@b.test", NULL},
     {"check_recipient_access inline:{a@b.test=fussy}", "a@b.test",
-     "554 5.7.1 <subject>: Recipient address rejected: Access denied"},
+     "554 5.7.1 <a@b.test>: Recipient address rejected: Access denied"},
     {"check_recipient_access inline:{{a@b.test=check_sender_access static:OK}}", "a@b.test",
      "451 4.3.5 Server configuration error"},
     {"check_recipient_access inline:{a@b.test=55x}", "a@b.test",
