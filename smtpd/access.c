@@ -104,7 +104,8 @@ static bool run_recipient(struct check *check)
         !run(check, relay_first ? recipient_list : relay_list, check->recipient,
              CLASS_RECIPIENT))
         return false;
-    return !params.smtpd_reject_unlisted_recipient || check->recipient_was_listed ||
+    return (check->session->transaction && check->session->transaction->actions.discard) ||
+           !params.smtpd_reject_unlisted_recipient || check->recipient_was_listed ||
            restrict_unlisted_recipient(check, &unlisted) != ACCESS_REJECT;
 }
 

@@ -5,13 +5,26 @@
 #include "ehlo.h"
 #include "esmtp.h"
 
+/* The name goes into headers and log lines: what has a meaning there must not be in it. */
+static struct slice neutered(struct session *session, struct slice name)
+{
+    char *copy = arena_text(&session->scratch, name);
+
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)copy[i] < 0x80 &&
+            (!ascii_is_print(copy[i]) || strchr(" <>()\\\";@", copy[i])))
+            copy[i] = '?';
+    }
+    return slice_of(copy, name.len);
+}
+
 /* Take the name and begin anew. False: access control refused it, *reply tells. */
 static bool accept_name(struct session *session, struct slice name, const char *protocol,
                         struct smtp_reply *reply)
 {
     session_end_transaction(session);
     session->after_bdat_error = false;
-    buf_set(&session->helo, name);
+    buf_set(&session->helo, neutered(session, name));
     if (!params.smtpd_delay_reject && !access_helo(session, reply)) {
         buf_reset(&session->helo);
         return false;

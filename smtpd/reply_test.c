@@ -18,6 +18,8 @@ static void test_format(void **state)
     check_wire(&reply, "250 2.1.0 Ok\r\n");
     reply = smtp_reply(250, "", "a\nb\nc");
     check_wire(&reply, "250-a\r\n250-b\r\n250 c\r\n");
+    reply = smtp_reply(554, "", "a\rb\x01 c");
+    check_wire(&reply, "554 a b  c\r\n");
     reply = smtp_reply(554, "5.7.1", "a\nb");
     check_wire(&reply, "554-5.7.1 a\r\n554 5.7.1 b\r\n");
 }

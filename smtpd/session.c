@@ -33,6 +33,10 @@ void session_note_stream_end(struct session *session)
 {
     if (session->end != SESSION_OPEN)
         return;
+    if (session->stream->state == STREAM_CANCELLED) {
+        session->end = SESSION_CLOSING; /* it is we who stop */
+        return;
+    }
     session->end = session->stream->state == STREAM_TIMEOUT ? SESSION_TIMEOUT : SESSION_LOST;
 }
 
