@@ -121,6 +121,8 @@ void access_log_reject(struct session *session, const struct smtp_reply *reply)
 /* -- decisions ------------------------------------------------------------------------------
  */
 
+PRINTF_LIKE(4, 0)
+
 static struct smtp_reply make_reply(struct check *check, int code, const char *dsn,
                                     const char *format, va_list arguments) PRINTF_LIKE(4, 0);
 

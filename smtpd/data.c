@@ -107,6 +107,7 @@ static struct smtp_reply refused(struct session *session,
                                  const struct cleanup_result_texts *result)
 {
     const struct cleanup_status_detail *detail = cleanup_status_detail(result->status);
+    const char *dsn = detail->dsn;
 
     if (detail->smtp_code == 452 || detail->smtp_code == 451)
         session->notices |= detail->smtp_code == 452 ? NOTICE_RESOURCE : NOTICE_SOFTWARE;
@@ -114,12 +115,11 @@ static struct smtp_reply refused(struct session *session,
         session->notices |= NOTICE_POLICY;
     if (result->smtp_reply.len)
         return smtp_reply_parse(result->smtp_reply);
+    if (result->dsn.len && result->dsn.len < DSN_STATUS_BYTES)
+        dsn = arena_text(&session->scratch, result->dsn);
     if (result->reason.len)
-        return smtp_reply_printf(&session->scratch, detail->smtp_code,
-                                 result->dsn.len && result->dsn.len < DSN_STATUS_BYTES
-                                     ? arena_text(&session->scratch, result->dsn)
-                                     : detail->dsn,
-                                 "%.*s", SLICE_ARG(result->reason));
+        return smtp_reply_printf(&session->scratch, detail->smtp_code, dsn, "%.*s",
+                                 SLICE_ARG(result->reason));
     return smtp_reply_printf(&session->scratch, detail->smtp_code, detail->dsn, "Error: %s",
                              detail->text);
 }

@@ -13,14 +13,12 @@
 void peer_update_full_name(struct peer *peer, struct arena *arena)
 {
     const struct client_attributes *text = &peer->text;
+    const char *name =
+        arena_printf(arena, "%.*s[%.*s]", SLICE_ARG(text->name), SLICE_ARG(text->address));
 
     if (params.smtpd_client_port_logging)
-        peer->full_name =
-            slice_from(arena_printf(arena, "%.*s[%.*s]:%.*s", SLICE_ARG(text->name),
-                                    SLICE_ARG(text->address), SLICE_ARG(text->port)));
-    else
-        peer->full_name = slice_from(
-            arena_printf(arena, "%.*s[%.*s]", SLICE_ARG(text->name), SLICE_ARG(text->address)));
+        name = arena_printf(arena, "%s:%.*s", name, SLICE_ARG(text->port));
+    peer->full_name = slice_from(name);
 }
 
 static enum name_status status_of(enum dns_result result)
