@@ -38,6 +38,18 @@ static size_t path_length(struct slice text)
     return in_brackets || in_quotes || i > text.len ? 0 : i;
 }
 
+/* A literal whose end is missing ends in front of the path's closing bracket. */
+static void mend_literal(struct address_tokens *tokens)
+{
+    struct address_token *last;
+
+    if (tokens->count == 0)
+        return;
+    last = &tokens->tokens[tokens->count - 1];
+    if (last->kind == TOKEN_LITERAL && slice_ends_with(last->text, ">"))
+        last->text.len--;
+}
+
 /* Remove comments; false when there were some. */
 static bool drop_comments(struct address_tokens *tokens)
 {
@@ -135,6 +147,7 @@ int address_parse_path(struct slice text, enum address_strictness strictness,
     if (path.len == 0 || (is_strict && path.ptr[0] != '<') || memchr(path.ptr, '\0', path.len))
         return bad_syntax(error);
     address_tokenize(path, arena, TOKENS_MAX, &tokens);
+    mend_literal(&tokens);
     if (!drop_comments(&tokens) && is_strict)
         return bad_syntax(error);
     if (!take_off_brackets(&tokens))
