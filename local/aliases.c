@@ -49,7 +49,7 @@ void aliases_open(void)
         struct alias_table *table = &tables[n_tables++];
         *table = (struct alias_table){0};
         error = ERROR_INIT;
-        table->maps = maps_open("alias_maps", spec, &error);
+        table->maps = maps_open_sensitive("alias_maps", spec, &error);
         if (error.kind != ERROR_NONE)
             log_error("%s", error.text);
         find_owner(table, spec);

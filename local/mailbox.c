@@ -19,7 +19,8 @@ void mailbox_open(void)
 {
     struct error error = ERROR_INIT;
 
-    command_maps = maps_open("mailbox_command_maps", params.mailbox_command_maps, &error);
+    command_maps =
+        maps_open_sensitive("mailbox_command_maps", params.mailbox_command_maps, &error);
     if (error.kind != ERROR_NONE)
         log_error("%s", error.text);
     if (mbox_parse_locks(params.mailbox_delivery_lock, &mailbox_locks, &error) < 0)

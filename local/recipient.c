@@ -29,7 +29,7 @@ struct local_name {
 static struct maps *open_maps(const char *title, const char *list)
 {
     struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(title, list, &error);
+    struct maps *maps = maps_open_sensitive(title, list, &error);
 
     if (error.kind != ERROR_NONE)
         log_error("%s", error.text);

@@ -49,6 +49,13 @@ struct maps *maps_open_sensitive(const char *title, const char *list, struct err
     return open_with(title, list, &options, error);
 }
 
+struct maps *maps_open_verbatim(const char *title, const char *list, struct error *error)
+{
+    static const struct table_options options = {.no_substitution = true};
+
+    return open_with(title, list, &options, error);
+}
+
 struct maps *maps_open_for_text(const char *title, const char *list, struct error *error)
 {
     static const struct table_options options = {.binary_keys = true};

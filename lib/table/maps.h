@@ -24,6 +24,8 @@ struct maps;
 struct maps *maps_open(const char *title, const char *list, struct error *error);
 /* For aliases, mailbox owners and the like: see table_options.sensitive. */
 struct maps *maps_open_sensitive(const char *title, const char *list, struct error *error);
+/* For transports and next hops: see table_options.no_substitution. */
+struct maps *maps_open_verbatim(const char *title, const char *list, struct error *error);
 /* For header and body checks: see table_options.binary_keys. */
 struct maps *maps_open_for_text(const char *title, const char *list, struct error *error);
 void maps_free(struct maps *maps);

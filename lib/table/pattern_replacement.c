@@ -121,7 +121,7 @@ bool pattern_replacement_parse(const struct pattern_reader *reader, struct slice
                   "$number found in negative match replacement text: skipping this rule");
         return false;
     }
-    if (splitter.n_groups && reader->options->sensitive) {
+    if (splitter.n_groups && (reader->options->sensitive || reader->options->no_substitution)) {
         rule_warn(type, reader->source,
                   "regular expression substitution is not allowed: skipping this rule");
         return false;

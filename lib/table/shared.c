@@ -18,8 +18,8 @@ static struct watched_file *files;
 static void table_identity(struct buf *identity, const char *spec,
                            const struct table_options *options)
 {
-    buf_printf(identity, "%d%d%d%d %s", options->keep_case, options->sensitive,
-               options->binary_keys, options->values_are_files, spec);
+    buf_printf(identity, "%d%d%d%d%d %s", options->keep_case, options->no_substitution,
+               options->sensitive, options->binary_keys, options->values_are_files, spec);
 }
 
 struct table *table_shared(const char *spec, const struct table_options *options,

@@ -37,17 +37,26 @@ static struct table *table_finish(struct table *table, const struct table_driver
     return table;
 }
 
+/* For sensitive uses proxy: is passed over, as with Postfix: this process opens the table. */
+static struct slice without_proxy(struct slice spec)
+{
+    while (slice_starts_with(spec, "proxy:"))
+        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
+    return spec;
+}
+
 struct table *table_open(const char *spec, const struct table_options *options,
                          struct error *error)
 {
-    struct slice name = slice_from(spec);
+    if (!options)
+        options = &no_options;
+
+    struct slice name = options->sensitive ? without_proxy(slice_from(spec)) : slice_from(spec);
     struct slice type = slice_split(&name, ':');
     const struct table_driver *driver = table_driver_find(type);
     const char *name_text = name.ptr;
     struct table *table;
 
-    if (!options)
-        options = &no_options;
     if (type.len == 0 || name.len == 0) {
         error_set(error, ERROR_PERMANENT,
                   "open dictionary: expecting \"type:name\" form instead of \"%s\"", spec);
@@ -64,7 +73,7 @@ struct table *table_open(const char *spec, const struct table_options *options,
     }
     if (driver->may_block && !may_block_here) {
         driver = table_driver_find(SLICE("proxy"));
-        name_text = spec;
+        name_text = type.ptr;
     }
     table = driver->open(name_text, options, error);
     return table ? table_finish(table, driver, spec, options) : NULL;

@@ -24,7 +24,8 @@ struct table_writer; /* table/writer.h */
 /* What may differ between two uses of the same "type:name"; all false for most. */
 struct table_options {
     bool keep_case;        /* postmap -f: keys are not folded */
-    bool sensitive;        /* no $1 in results, no answers from over an open network */
+    bool no_substitution;  /* no $1 in results, which otherwise the sender of mail can shape */
+    bool sensitive;        /* that, and no answers from over an open network or a proxy */
     bool binary_keys;      /* message text: keys need not be UTF-8 */
     bool values_are_files; /* postmap -F: values are file lists, kept as base64 */
 };

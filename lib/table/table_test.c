@@ -212,6 +212,7 @@ static void test_options(void **state)
 {
     struct table_options keep_case = {.keep_case = true};
     struct table_options sensitive = {.sensitive = true};
+    struct table_options no_substitution = {.no_substitution = true};
     CLEANUP(buf_release) struct buf value = BUF_INIT;
     struct error error;
     struct table *table;
@@ -226,6 +227,21 @@ static void test_options(void **state)
     assert_int_equal(table_lookup(table, SLICE("a"), &value, &error), TABLE_NOT_FOUND);
     assert_int_equal(table_lookup(table, SLICE("b"), &value, &error), TABLE_FOUND);
     table_close(table);
+
+    table = table_open("regexp:{{/(a)/ $1}, {/b/ x$$}}", &no_substitution, &error);
+    assert_int_equal(table_lookup(table, SLICE("a"), &value, &error), TABLE_NOT_FOUND);
+    assert_int_equal(table_lookup(table, SLICE("b"), &value, &error), TABLE_FOUND);
+    assert_string_equal(value.data, "x$");
+    table_close(table);
+
+    /* Such a table is opened here, whatever main.cf says. */
+    table = table_open("proxy:inline:{a=b}", &sensitive, &error);
+    assert_int_equal(table_lookup(table, SLICE("a"), &value, &error), TABLE_FOUND);
+    table_close(table);
+
+    assert_null(table_open("tcp:127.0.0.1:1", &sensitive, &error));
+    assert_string_equal(error.text,
+                        "tcp:127.0.0.1:1 map is not allowed for security-sensitive data");
 }
 
 static int last_warnings;

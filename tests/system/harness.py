@@ -60,6 +60,8 @@ MAIN = {
     "smtpd_peername_lookup": "no",
 }
 
+BOXES = ("alice", "bob", "carol", "dave", "postmaster")
+
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 pickup     unix  n  -  n  60 1  pickup
@@ -125,7 +127,7 @@ class Instance:
             "setgid_group": self.group(),
             "maillog_file": self.maillog,
             "virtual_mailbox_base": self.boxes,
-            "virtual_mailbox_maps": f"regexp:{self.etc}/boxes",
+            "virtual_mailbox_maps": f"texthash:{self.etc}/boxes",
             "virtual_uid_maps": f"static:{os.geteuid() or 65534}",
             "virtual_gid_maps": f"static:{os.getegid() or 65534}",
             "virtual_minimum_uid": "1",
@@ -134,7 +136,7 @@ class Instance:
         if os.geteuid() == 0:
             os.chown(self.boxes, 65534, 65534)
             shutil.chown(self.data, self.user())
-        self.write("boxes", "/^([a-z0-9.-]+)(\\+.*)?@example\\.test$/ $1/\n")
+        self.write("boxes", "".join(f"{name}@example.test {name}/\n" for name in BOXES))
         for name, text in (files or {}).items():
             self.write(name, text)
         self.write_main()
