@@ -186,6 +186,7 @@ static int append_mailbox(struct job *job, struct slice address, const struct pa
     if (slice_ends_with(slice_from(path), "/"))
         return append_maildir(job, path, address, &user, "file", dsn);
     struct mbox mbox = make_mbox(path, &user);
+    mbox.must_own = params.strict_mailbox_ownership;
     if (!is_home)
         use_spool_rights(&mbox, params.mail_spool_directory);
     if (mbox_append(&mbox, &copy, status, &error) == 0) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "aliases.h"
 #include "base/log.h"
@@ -271,6 +272,12 @@ static void deliver_to_user(struct job *job, const struct local_name *name,
         return;
     case USER_FOUND:
         break;
+    }
+    struct stat home;
+    if (params.require_home_directory && stat(user->pw_dir, &home) < 0 && errno == ENOENT) {
+        /* Not mounted now, most likely. */
+        fail(job, name->address, "4.3.0", "cannot find alias or home directory of the user");
+        return;
     }
     if (!name->is_literal && dotforward_expand(job, name->address, user, origin))
         return;

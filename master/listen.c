@@ -110,13 +110,7 @@ int listen_endpoints(const struct master_service *conf, struct endpoint **endpoi
 
 int listen_open_inet(const struct endpoint *endpoint, struct error *error)
 {
-    char text[ENDPOINT_TEXT_BYTES];
-    int fd = socket_listen_inet(endpoint, BACKLOG, error);
-
-    if (fd < 0)
-        return error_context(error, "bind %s port %u", endpoint_text(endpoint, text),
-                             endpoint_port(endpoint));
-    return fd;
+    return socket_listen_inet(endpoint, BACKLOG, error);
 }
 
 static int open_path(enum master_type type, const char *path, struct error *error)

@@ -151,12 +151,15 @@ static int take_file_lock(const struct mbox *mbox, struct mbox_lock_held *held,
         status.st_uid != mbox->file_owner.uid && user_can_change() &&
         fchown(held->fd, mbox->file_owner.uid, (gid_t)-1) < 0)
         log_warning("fchown %s: %m", mbox->path);
-    if (S_ISREG(status.st_mode) && lock_file(mbox, held->fd, error) < 0) {
-        fd_close(&held->fd);
-        errno = EAGAIN;
-        return -1;
-    }
-    return 0;
+    if (mbox->must_own && S_ISREG(status.st_mode) && user_can_change() && status.st_size > 0 &&
+        status.st_uid != mbox->file_owner.uid)
+        error_set(error, ERROR_TEMPORARY, "destination %s is not owned by recipient",
+                  mbox->path);
+    else if (!S_ISREG(status.st_mode) || lock_file(mbox, held->fd, error) == 0)
+        return 0;
+    fd_close(&held->fd);
+    errno = EAGAIN;
+    return -1;
 }
 
 /* A device needs no lock file, and its directory would take none. */

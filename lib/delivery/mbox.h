@@ -20,6 +20,7 @@ struct mbox {
     int64_t limit_bytes;     /* of the file afterwards; 0: none */
     struct user user;        /* whose rights open, create and lock */
     struct user file_owner;  /* of a file that is created; uid -1: as it comes */
+    bool must_own;           /* a file of somebody else is refused (strict_mailbox_ownership) */
     bool may_be_special;     /* /dev/null and the like, too */
 };
 
