@@ -271,7 +271,7 @@ static void add_network(struct buf *out, const struct own_address *own, int bits
 
         masked[i] = left >= 8   ? bytes[i]
                     : left <= 0 ? 0
-                                : bytes[i] & (unsigned char)(0xff << (8 - left));
+                                : (unsigned char)(bytes[i] & (0xff << (8 - left)));
     }
     if (!inet_ntop(own->address.any.sa_family, masked, text, sizeof text))
         return;
