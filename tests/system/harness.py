@@ -62,6 +62,9 @@ MAIN = {
 
 BOXES = ("alice", "bob", "carol", "dave", "postmaster")
 
+if "ASAN_OPTIONS" in os.environ:  # where a sanitized daemon reports to
+    MAIN["import_environment"] = "MAIL_CONFIG MAIL_LOGTAG TZ LANG=C ASAN_OPTIONS UBSAN_OPTIONS"
+
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 pickup     unix  n  -  n  60 1  pickup
