@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 #include "base/test.h"
 #include "conf/conf.h"
 #include "net/socket.h"
@@ -102,10 +101,12 @@ static void put(int fd, int place)
 static NORETURN void run_worker(const struct worker *worker, const char *limit, const int *fds,
                                 int n_fds)
 {
-    char *words[] = {(char[]){"test"}, (char[]){"-n"}, (char[]){"test"},    (char[]){"-t"},
-                     (char[]){"unix"}, (char[]){"-s"}, (char[]){"1"},       (char[]){"-i"},
-                     (char[]){"0"},    (char[]){"-l"}, mem_dup_text(limit), NULL};
+    static char limit_text[16];
+    char *words[] = {(char[]){"test"}, (char[]){"-n"}, (char[]){"test"}, (char[]){"-t"},
+                     (char[]){"unix"}, (char[]){"-s"}, (char[]){"1"},    (char[]){"-i"},
+                     (char[]){"0"},    (char[]){"-l"}, limit_text,       NULL};
 
+    (void)snprintf(limit_text, sizeof(limit_text), "%s", limit);
     for (int i = 0; i < n_fds; i++)
         put(fds[i], FD_SPARE + i);
     for (int i = 0; i < n_fds; i++)
