@@ -45,16 +45,8 @@ void finish_put_back(struct slice id, const char *queue, int64_t delay_ms)
     queue_path(&path, mail_layout(), "active", id);
     if (utimensat(AT_FDCWD, path.data, times, 0) < 0 && errno != ENOENT)
         log_warning("%s: update time stamps: %m", path.data);
-    if (queue_rename(mail_layout(), id, "active", queue) < 0)
+    if (queue_rename(mail_layout(), id, "active", queue) < 0 && errno != ENOENT)
         log_warning("%.*s: rename from active to %s: %m", SLICE_ARG(id), queue);
-}
-
-static bool log_exists(const struct mail *mail, const char *log)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-
-    queue_path(&path, mail_layout(), log, mail_id(mail));
-    return access(path.data, F_OK) == 0;
 }
 
 static unsigned notification_flags(const struct mail *mail)
@@ -142,7 +134,7 @@ static void report_trace(struct mail *mail)
           (DELIVERY_FLAG_RECORD | DELIVERY_FLAG_EXPAND | DELIVERY_FLAG_DELAY_CLEARED)) &&
         !(envelope->qmgr_flags & SOME_NOTIFY_SUCCESS))
         return;
-    if (!log_exists(mail, "trace"))
+    if (!queue_file_exists("trace", mail_id(mail)))
         return;
     if (!notify(mail, BOUNCE_FLUSH_TRACE, params.trace_service_name))
         mail->deferred = true;
@@ -183,7 +175,7 @@ static void finish(struct mail *mail)
     if (mail->deferred && was_found_corrupt(mail)) {
         finish_corrupt(mail_id(mail));
     } else {
-        if (log_exists(mail, "bounce") &&
+        if (queue_file_exists("bounce", mail_id(mail)) &&
             !notify(mail, BOUNCE_FLUSH_BOUNCE, params.bounce_service_name))
             mail->deferred = true;
         if (mail->deferred)

@@ -61,13 +61,19 @@ static int open_due(const struct intake *intake, struct slice id, struct stat *s
     return -1;
 }
 
-/* The logs of attempts before this one. */
-static void remove_old_logs(const struct intake *intake, struct slice id)
+/*
+ * The log of the attempt before this one: it goes, but for a message that is to be returned
+ * without another attempt, whose log tells why. True when it is there still.
+ */
+static bool keeps_defer_log(const struct intake *intake, struct slice id, bool is_expired)
 {
-    if (!intake->path)
-        return;
+    if (!intake->path) /* a new message has none */
+        return false;
+    if (is_expired)
+        return queue_file_exists("defer", id);
     if (queue_remove(mail_layout(), "defer", id) < 0 && errno != ENOENT)
         log_warning("%.*s: remove defer log: %m", SLICE_ARG(id));
+    return false;
 }
 
 static int delivery_flags(const struct envelope *envelope)
@@ -143,8 +149,9 @@ bool intake_take(const struct intake *intake, struct slice id)
         fd_close(&fd);
         return false;
     }
-    remove_old_logs(intake, id);
     mail = mail_new(id);
+    mail->force_expired = status.st_mode & MODE_FORCE_EXPIRED;
+    mail->deferred = keeps_defer_log(intake, id, mail->force_expired);
     if (message_read_envelope(&mail->message, fd, &error) < 0) {
         mail->message.fd = fd;
         turn_away(mail, &error);
@@ -153,9 +160,10 @@ bool intake_take(const struct intake *intake, struct slice id)
     mail->active_since = time_wall();
     mail_set_flags(mail, delivery_flags(&mail->message.envelope));
     mail->n_unread = mail->message.envelope.n_recipients;
-    mail->force_expired = status.st_mode & MODE_FORCE_EXPIRED;
     mail->ignores_trouble = intake->ignores_trouble || (status.st_mode & MODE_IGNORES_TROUBLE);
     log_active(mail);
+    if (mail->deferred) /* returned as it is */
+        mail->message.next_recipient = 0;
     queue_recipients(mail);
     return true;
 }

@@ -3,6 +3,8 @@
  */
 #include "mail.h"
 
+#include <unistd.h>
+
 #include "base/bug.h"
 #include "base/mem.h"
 #include "conf/params.h"
@@ -19,6 +21,14 @@ const struct queue_layout *mail_layout(void)
 
     layout = (struct queue_layout){params.hash_queue_names, params.hash_queue_depth};
     return &layout;
+}
+
+bool queue_file_exists(const char *queue, struct slice id)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    queue_path(&path, mail_layout(), queue, id);
+    return access(path.data, F_OK) == 0;
 }
 
 struct mail *mail_new(struct slice id)

@@ -32,6 +32,9 @@ struct mail {
 /* Where queue files lie. */
 const struct queue_layout *mail_layout(void);
 
+/* Is there a file of that ID in the queue or log directory? */
+bool queue_file_exists(const char *queue, struct slice id);
+
 /* Counted in the active queue until mail_free. id is copied. */
 struct mail *mail_new(struct slice id);
 /* Nothing of it may be left to deliver. */

@@ -137,6 +137,8 @@ static struct destination *find_destination(const struct mail *mail, const struc
     struct transport *transport = transport_get(route->transport);
     struct destination *destination;
 
+    if (mail->force_expired)
+        return place_retry("4.7.0 message is administratively expired");
     if ((mail->flags & DELIVERY_FLAG_VERIFY) &&
         mail_probe_count() > params.address_verify_pending_request_limit)
         return place_retry("4.3.3 Too many address verification requests");

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "co/co.h"
 #include "conf/params.h"
@@ -28,8 +29,24 @@
 
 static struct co *timers;
 
+/* Limits that make no sense together. */
+static void adjust_limits(void)
+{
+    if (params.qmgr_message_recipient_limit < params.qmgr_message_active_limit) {
+        log_warning("qmgr_message_recipient_limit is smaller than qmgr_message_active_limit - "
+                    "adjusting qmgr_message_recipient_limit");
+        params.qmgr_message_recipient_limit = params.qmgr_message_active_limit;
+    }
+    if (params.bounce_queue_lifetime > params.maximal_queue_lifetime) {
+        log_warning("bounce_queue_lifetime is larger than maximal_queue_lifetime - "
+                    "adjusting bounce_queue_lifetime");
+        params.bounce_queue_lifetime = params.maximal_queue_lifetime;
+    }
+}
+
 static void open_tables(void)
 {
+    adjust_limits();
     place_open();
     transport_read_process_limits();
 }

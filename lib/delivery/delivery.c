@@ -162,9 +162,11 @@ int delivery_serve(struct channel *channel, struct slice body,
         .dsn = slice_from(delivery.result_dsn.status),
         .reason = buf_slice(&delivery.result_reason),
     };
-    if (channel_send(channel, MESSAGE_delivery_result, &result, error) < 0)
-        return -1;
-    return channel_flush(channel, error);
+    if (channel_send(channel, MESSAGE_delivery_result, &result, error) < 0 ||
+        channel_flush(channel, error) < 0)
+        return error_context(error, "%s: send the result to the queue manager",
+                             delivery.request.queue_id.ptr);
+    return 0;
 }
 
 int delivery_answer(struct channel *channel, enum message_number number, struct slice body,
