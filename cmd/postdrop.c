@@ -314,15 +314,16 @@ static void put_attribute(struct drop *drop, struct slice data)
     struct slice name = slice_trim(slice_sub(data, 0, equals));
     struct slice value = slice_trim(slice_from_offset(data, equals + 1));
 
-    if (equals == data.len)
+    if (equals == data.len) {
         log_warning(
             "uid=%ld: ignoring malformed record: missing '=' after attribute name: %.*s",
             drop->uid, SLICE_ARG(slice_sub(data, 0, 200)));
-    else if (attribute_is_allowed(name, value))
+    } else if (attribute_is_allowed(name, value)) {
         put(drop, RECORD_ATTRIBUTE, data);
-    else
+    } else {
         log_warning("uid=%ld: ignoring attribute record: %.*s", drop->uid,
                     SLICE_ARG(slice_sub(data, 0, 200)));
+    }
 }
 
 static void take_record(struct drop *drop, char type, struct slice data)

@@ -149,11 +149,12 @@ void submit(const struct options *options)
     const char *trouble;
     struct drop drop;
 
-    if (!*options->recipients && !options->extracts_recipients)
+    if (!*options->recipients && !options->extracts_recipients) {
         fatal(EX_TEMPFAIL,
               "%.*s(%ld): Recipient addresses must be specified on the command line or via the "
               "-t option",
               SLICE_ARG(sender), uid);
+    }
     if (options->verp_delimiters && !sender.len)
         fatal(EX_TEMPFAIL, "%.*s(%ld): -V option requires non-null sender address",
               SLICE_ARG(sender), uid);
