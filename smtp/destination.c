@@ -1,6 +1,5 @@
 #include "destination.h"
 
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -8,6 +7,7 @@
 #include "base/mem.h"
 #include "conf/params.h"
 #include "dns/dns.h"
+#include "net/hostport.h"
 #include "options.h"
 
 /* How the next hop is written. */
@@ -32,21 +32,6 @@ static int fail(struct arena *arena, struct dsn *dsn, const char *status, const 
     memcpy(dsn->status, status, strlen(status) + 1);
     dsn->action = *status == '4' ? "delayed" : "failed";
     return -1;
-}
-
-static bool parse_port(struct slice text, uint16_t *port)
-{
-    CLEANUP(mem_free_text) char *name = slice_dup(text);
-    int64_t number;
-
-    if (slice_to_int(text, 1, 65535, &number)) {
-        *port = (uint16_t)number;
-        return true;
-    }
-    const struct servent *entry = getservbyname(name, "tcp");
-    if (entry)
-        *port = ntohs((uint16_t)entry->s_port);
-    return entry != NULL;
 }
 
 /* "[host]:port", "[host]", "host:port", "host"; an IPv6 address stands in brackets. */
@@ -78,7 +63,7 @@ static bool parse_target(struct slice nexthop, struct target *target)
         rest = slice_from_offset(rest, colon);
     }
     target->has_port = rest.len > 1;
-    if (target->has_port && !parse_port(slice_from_offset(rest, 1), &target->port))
+    if (target->has_port && service_port(slice_from_offset(rest, 1), &target->port, NULL) < 0)
         return false;
     return target->host.len > 0;
 }

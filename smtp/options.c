@@ -1,6 +1,5 @@
 #include "options.h"
 
-#include <netdb.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "net/hostport.h"
 
 struct options options;
 
@@ -17,15 +17,12 @@ struct options options;
 
 static uint16_t port_of(const char *service)
 {
-    int64_t port;
+    uint16_t port;
+    struct error error;
 
-    if (slice_to_int(slice_from(service), 1, 65535, &port))
-        return (uint16_t)port;
-    const struct servent *entry = getservbyname(service, "tcp");
-    if (!entry)
-        fatal(EX_CONFIG, "%s_tcp_port: unknown service: %s", options.is_lmtp ? "lmtp" : "smtp",
-              service);
-    return ntohs((uint16_t)entry->s_port);
+    if (service_port(slice_from(service), &port, &error) < 0)
+        fatal(EX_CONFIG, "%s_tcp_port: %s", options.is_lmtp ? "lmtp" : "smtp", error.text);
+    return port;
 }
 
 static void load_timeouts(void)

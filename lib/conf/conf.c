@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "conf/params_computed.h"
 #include "conf/words.h"
+#include "net/hostport.h"
 
 /* One load; kept for ever, since its strings are. */
 struct conf {
@@ -179,6 +180,7 @@ static int finish_load(struct conf *conf, const char *program, struct error *err
     conf->previous = current;
     current = conf;
     params = conf->normal;
+    service_ports_known(params.known_tcp_ports);
     return 0;
 }
 

@@ -14,6 +14,34 @@ static int bad(struct slice text, const char *why, struct error *error)
                      why);
 }
 
+static const char *known_ports = "lmtp=24, smtp=25, smtps=submissions=465, submission=587";
+
+void service_ports_known(const char *known_tcp_ports)
+{
+    known_ports = known_tcp_ports;
+}
+
+/* "smtps=submissions=465": several names may share the number that stands last. */
+static bool find_known(struct slice service, uint16_t *port)
+{
+    struct slice rest = slice_from(known_ports), entry;
+    uint64_t number;
+
+    while ((entry = slice_word(&rest, ", \t\r\n")).ptr) {
+        size_t last = slice_find_last(entry, '=');
+        struct slice names = slice_sub(entry, 0, last), name;
+        if (!slice_to_uint(slice_from_offset(entry, last + 1), 10, UINT16_MAX, &number))
+            continue;
+        while ((name = slice_word(&names, "=")).ptr) {
+            if (!slice_same_nocase(name, service))
+                continue;
+            *port = (uint16_t)number;
+            return true;
+        }
+    }
+    return false;
+}
+
 int service_port(struct slice service, uint16_t *port, struct error *error)
 {
     char name[SERVICE_NAME_BYTES];
@@ -26,6 +54,8 @@ int service_port(struct slice service, uint16_t *port, struct error *error)
         *port = (uint16_t)number;
         return 0;
     }
+    if (find_known(service, port))
+        return 0;
     if (service.len == 0 || service.len >= sizeof(name))
         return error_set(error, ERROR_PERMANENT, "bad service name: \"%.*s\"",
                          SLICE_ARG(service));

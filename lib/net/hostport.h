@@ -33,8 +33,15 @@ MUST_USE int hostport_parse(struct hostport *hostport, struct slice text,
                             enum hostport_alone alone, uint16_t default_port,
                             struct error *error);
 
-/* "25" or "smtp". 0, or -1 with a permanent error. */
+/*
+ * "25" or "smtp". Names that service_ports_known lists need no services file. 0, or -1 with a
+ * permanent error.
+ */
 MUST_USE int service_port(struct slice service, uint16_t *port, struct error *error);
+
+/* "lmtp=24, smtp=25": known_tcp_ports. The text must stay; before, the usual mail ports hold.
+ */
+void service_ports_known(const char *known_tcp_ports);
 
 enum socket_kind { SOCKET_INET, SOCKET_UNIX };
 

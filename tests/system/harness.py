@@ -376,9 +376,10 @@ def start_one(path, name, needs_root, seconds, prefix):
         if os.geteuid():
             if not os.environ.get("TASSIS_SUDO") or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
                 return "skip", "needs root"
-            command = ["sudo", "-n", *command]
         command = ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
                    "--mount-proc", "--propagation", "private", *command, "--as-root"]
+        if os.geteuid():
+            command = ["sudo", "-n", *command]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                text=True, errors="replace", start_new_session=True)
     try:
