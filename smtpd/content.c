@@ -34,11 +34,13 @@ static void emit(struct content *content, char type, struct slice data)
 
 /*
  * Mailbox separators must not be taken for headers, and a message that starts with a blank has
- * no header at all: as Postfix does.
+ * no header at all: as Postfix does. Only the first record counts: of a longer line no more
+ * need have come yet.
  */
 static void begin(struct content *content, struct slice line)
 {
-    struct slice unquoted = slice_from_offset(line, slice_skip_any(line, ">"));
+    struct slice record = slice_sub(line, 0, content->line_limit);
+    struct slice unquoted = slice_from_offset(record, slice_skip_any(record, ">"));
 
     if (slice_starts_with(unquoted, "From ")) {
         emit(content, RECORD_PART, SLICE("X-Mailbox-Line: "));

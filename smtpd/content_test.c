@@ -42,6 +42,8 @@ static const struct {
      0},
     {"mailbox line", DATA_STANDARD, SLICE("From x\r\n>From y\r\na: b\r\n.\r\n"),
      "X-Mailbox-Line: ~From x$X-Mailbox-Line: ~>From y$a: b$", 0},
+    {"mailbox line longer than a record", DATA_STANDARD, SLICE(">>>>>>From x\r\n.\r\n"),
+     ">>>>>>Fr~om x$", 0},
     {"no header at all", DATA_STANDARD, SLICE(" x\r\nFrom y\r\n.\r\n"), "$ x$From y$", 0},
     {"NUL passes", DATA_STANDARD, SLICE("a\0b\r\n.\r\n"), "a\0b$", 0},
     {"BDAT keeps dots", BDAT, SLICE(".\r\n..\r\n"), ".$..$", 0},

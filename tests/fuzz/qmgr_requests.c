@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 #include "../../qmgr/feeder.h"
+#include "conf/params.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    /* There is always room: waiting for it is for coroutines. */
+    params.qmgr_message_active_limit = params.qmgr_message_recipient_limit = 1;
     feeder_take_requests(slice_of(data, size));
     return 0;
 }
