@@ -268,10 +268,9 @@ static void add_network(struct buf *out, const struct own_address *own, int bits
 
     for (size_t i = 0; i < n; i++) {
         int left = bits - (int)i * 8;
+        unsigned mask = left >= 8 ? 0xff : left <= 0 ? 0 : 0xffU << (8 - left);
 
-        masked[i] = left >= 8   ? bytes[i]
-                    : left <= 0 ? 0
-                                : (unsigned char)(bytes[i] & (0xff << (8 - left)));
+        masked[i] = (unsigned char)(bytes[i] & mask);
     }
     if (!inet_ntop(own->address.any.sa_family, masked, text, sizeof text))
         return;
