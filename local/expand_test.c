@@ -139,6 +139,10 @@ static void test_include(void **state)
     assert_false(scene.job.is_handled);
     assert_false(list_is_empty(&scene.job.targets));
     struct target *first = CONTAINER_OF(scene.job.targets.head.next, struct target, link);
+    if (!first->origin) {
+        fail();
+        return;
+    }
     assert_int_equal(first->origin->kind, ORIGIN_INCLUDE);
     assert_ptr_equal(first->origin->parent, &scene.origin);
     assert_slice_equal(first->origin->address, "list@x.test");

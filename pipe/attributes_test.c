@@ -99,8 +99,10 @@ static void test_group_by_name(void **state)
 
     (void)state;
     const struct group *group = getgrnam("daemon");
-    if (!group)
+    if (!group) {
         skip();
+        return;
+    }
     gid_t gid = group->gr_gid;
     parse(&attributes, &words, list);
     assert_int_equal(attributes.user.gid, gid);

@@ -64,17 +64,18 @@ static void expand(const struct attributes *attributes, struct test_message *mes
         buf_printf(joined, "%s%s", i > 1 ? "|" : "", argv[i]);
 }
 
-static void check(struct attributes *attributes, const char *argument, const char *expanded)
+static void check(const struct attributes *flags, const char *argument, const char *expanded)
 {
     const char *const argv[] = {"command", argument, NULL};
+    struct attributes attributes = *flags;
     CLEANUP(test_message_release) struct test_message message;
     CLEANUP(buf_release) struct buf joined = BUF_INIT;
     struct recipient recipients[2];
 
     scene_init(&message, recipients);
-    attributes->argv = argv;
-    attributes->argc = 2;
-    expand(attributes, &message, &joined);
+    attributes.argv = argv;
+    attributes.argc = 2;
+    expand(&attributes, &message, &joined);
     assert_slice_equal(buf_slice(&joined), expanded);
 }
 

@@ -70,8 +70,9 @@ static void run(const char *const *replies)
     test_server_run(&server, replies, run_client, NULL);
 }
 
-#define HELLO                "220 mx.test\r\n", "250 mx.test\r\n"
-#define HELLO_WITH(keywords) "220 mx.test\r\n", "250-mx.test\r\n" keywords
+#define HELLO      "220 mx.test\r\n", "250 mx.test\r\n"
+#define GREETING   "220 mx.test\r\n"
+#define PIPELINING "250-mx.test\r\n250 PIPELINING\r\n"
 
 static void test_plain(void **state)
 {
@@ -96,7 +97,8 @@ static void test_plain(void **state)
 static void test_extensions(void **state)
 {
     static const char *const replies[] = {
-        HELLO_WITH("250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 DSN\r\n"),
+        GREETING,
+        "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 DSN\r\n",
         "250 ok\r\n",
         "250 ok\r\n",
         "354 go\r\n",
@@ -124,14 +126,9 @@ static void test_extensions(void **state)
 /* Behind a refused recipient the others go on; it stays, for another host. */
 static void test_one_is_refused_for_now(void **state)
 {
-    static const char *const replies[] = {HELLO_WITH("250 PIPELINING\r\n"),
-                                          "250 ok\r\n",
-                                          "250 ok\r\n",
-                                          "450 4.2.1 not now\r\n",
-                                          "250 ok\r\n",
-                                          "354 go\r\n",
-                                          "250 taken\r\n",
-                                          NULL};
+    static const char *const replies[] = {
+        GREETING,     PIPELINING,   "250 ok\r\n",    "250 ok\r\n", "450 4.2.1 not now\r\n",
+        "250 ok\r\n", "354 go\r\n", "250 taken\r\n", NULL};
 
     (void)state;
     set_scene("A: b\n", 3);
@@ -146,9 +143,13 @@ static void test_one_is_refused_for_now(void **state)
 
 static void test_all_are_refused_for_now(void **state)
 {
-    static const char *const replies[] = {
-        HELLO_WITH("250 PIPELINING\r\n"), "250 ok\r\n", "450 not now\r\n", "450 not now\r\n",
-        "554 no recipients\r\n",          NULL};
+    static const char *const replies[] = {GREETING,
+                                          PIPELINING,
+                                          "250 ok\r\n",
+                                          "450 not now\r\n",
+                                          "450 not now\r\n",
+                                          "554 no recipients\r\n",
+                                          NULL};
 
     (void)state;
     set_scene("A: b\n", 2);
@@ -161,12 +162,9 @@ static void test_all_are_refused_for_now(void **state)
 /* RFC 2920 section 3.1: then it gets an empty message. */
 static void test_takes_data_without_recipients(void **state)
 {
-    static const char *const replies[] = {HELLO_WITH("250 PIPELINING\r\n"),
-                                          "250 ok\r\n",
-                                          "450 not now\r\n",
-                                          "354 go\r\n",
-                                          "554 nothing\r\n",
-                                          NULL};
+    static const char *const replies[] = {
+        GREETING,     PIPELINING,        "250 ok\r\n", "450 not now\r\n",
+        "354 go\r\n", "554 nothing\r\n", NULL};
 
     (void)state;
     set_scene("A: b\n", 1);
@@ -207,7 +205,7 @@ static void test_connection_breaks(void **state)
 
 static void test_too_big(void **state)
 {
-    static const char *const replies[] = {HELLO_WITH("250 SIZE 4\r\n"), NULL};
+    static const char *const replies[] = {GREETING, "250-mx.test\r\n250 SIZE 4\r\n", NULL};
 
     (void)state;
     set_scene("A: b\n", 1);
