@@ -1,7 +1,6 @@
-/* Reading the envelope and the recipients of a queue file, and its updates in place. */
+/* Reading the envelope and the recipients of a queue file. */
 #include "mail/message.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -482,34 +481,4 @@ int message_read_recipients(struct message *message, struct arena *arena, size_t
     if (result == 0)
         message->next_recipient = 0;
     return result;
-}
-
-/* Write the bytes over others of the same number. */
-static int overwrite(int fd, off_t offset, struct slice bytes)
-{
-    ssize_t n;
-
-    do {
-        n = pwrite(fd, bytes.ptr, bytes.len, offset);
-    } while (n < 0 && errno == EINTR);
-    if (n >= 0 && (size_t)n < bytes.len) {
-        errno = EIO;
-        return -1;
-    }
-    return n < 0 ? -1 : 0;
-}
-
-int message_mark_done(int fd, off_t recipient_offset)
-{
-    return overwrite(fd, recipient_offset, SLICE("D"));
-}
-
-int message_clear_warning(int fd, off_t warn_offset)
-{
-    return overwrite(fd, warn_offset, SLICE("             -1"));
-}
-
-int message_kill_record(int fd, off_t type_offset)
-{
-    return overwrite(fd, type_offset, SLICE("K"));
 }
