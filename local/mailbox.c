@@ -52,6 +52,11 @@ static int run_command(struct job *job, struct command *command, struct slice ad
                                       "command");
     struct slice sender = job->delivery->request.sender, output;
 
+    if (delivery_is_trial(job->delivery)) {
+        delivery_dsn(job->delivery, dsn, "2.0.0", "delivers to command: %s",
+                     command->shell_line);
+        return 0;
+    }
     command->environment = job_environment(job, origin, address, user);
     command->shell = params.local_command_shell;
     command->time_limit = params.command_time_limit;
@@ -132,6 +137,11 @@ void mailbox_append_file(struct job *job, struct slice path, const struct origin
     struct error error;
     struct dsn dsn;
 
+    if (delivery_is_trial(job->delivery)) {
+        delivery_dsn(job->delivery, &dsn, "2.0.0", "delivers to file: %s", name);
+        job_ended(job, origin->address, &dsn);
+        return;
+    }
     job->delivery->request.sender = origin->sender;
     if (slice_ends_with(path, "/")) {
         (void)append_maildir(job, name, origin->address, user, "file", &dsn);
@@ -183,7 +193,13 @@ static int append_mailbox(struct job *job, struct slice address, const struct pa
     if (!is_home && slice_ends_with(slice_from(params.mail_spool_directory), "/"))
         path = arena_printf(arena, "%s%s/", params.mail_spool_directory, passwd->pw_name);
     copy.flags |= MAIL_COPY_DELIVERED_TO; /* a mailbox is not a /file */
-    if (slice_ends_with(slice_from(path), "/"))
+    bool is_maildir = slice_ends_with(slice_from(path), "/");
+    if (delivery_is_trial(job->delivery)) {
+        delivery_dsn(job->delivery, dsn, "2.0.0", "delivers to %s",
+                     is_maildir ? "maildir" : "mailbox");
+        return 0;
+    }
+    if (is_maildir)
         return append_maildir(job, path, address, &user, "file", dsn);
     struct mbox mbox = make_mbox(path, &user);
     mbox.must_own = params.strict_mailbox_ownership;

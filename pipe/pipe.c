@@ -58,6 +58,10 @@ static int run(struct delivery *delivery, struct dsn *dsn)
         delivery_dsn(delivery, dsn, "4.3.5", "%s", error.text);
         return -1;
     }
+    if (delivery_is_trial(delivery)) {
+        delivery_dsn(delivery, dsn, "2.0.0", "delivers to command: %s", command.argv[0]);
+        return 0;
+    }
     command.environment =
         command_environment(&delivery->arena, params.export_environment, 0, &n_environment);
     if (command_run(&command, &copy, delivery, &output, dsn) < 0)

@@ -231,7 +231,12 @@ static enum step read_rcpt_replies(struct transaction_state *state, size_t from,
         case STEP_BROKEN:
             return STEP_BROKEN;
         case STEP_OK:
-            i++;
+            if (delivery_is_trial(attempt->delivery)) { /* RCPT was the question */
+                accept_recipient(attempt, i, state->session);
+                (*to)--;
+            } else {
+                i++;
+            }
             continue;
         case STEP_REFUSED:
             break;
@@ -387,7 +392,8 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
 {
     struct transaction_state state = {.session = session, .attempt = attempt};
     size_t n_rcpt = attempt->n_pending;
-    bool together = is_pipelined(session) && n_rcpt <= RCPT_WINDOW;
+    bool together =
+        is_pipelined(session) && n_rcpt <= RCPT_WINDOW && !delivery_is_trial(attempt->delivery);
     bool is_reused = session->n_transactions++ > 0;
 
     if (is_refused_beforehand(&state))

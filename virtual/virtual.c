@@ -136,7 +136,13 @@ static int deliver_to_mailbox(const struct mailbox *mailbox, struct mail_copy *c
                               .limit_bytes = params.virtual_mailbox_limit,
                               .user = mailbox->user};
 
-    if (!slice_ends_with(slice_from(mailbox->path), "/"))
+    bool is_maildir = slice_ends_with(slice_from(mailbox->path), "/");
+    if (delivery_is_trial(delivery)) {
+        delivery_dsn(delivery, dsn, "2.0.0", "delivers to %s",
+                     is_maildir ? "maildir" : "mailbox");
+        return 0;
+    }
+    if (!is_maildir)
         return deliver_to_file(mailbox, copy, delivery, dsn);
     copy->flags = MAIL_COPY_MAILDIR;
     return maildir_deliver(&maildir, copy, delivery, dsn);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "conf/params.h"
+#include "ipc/delivery_client.h"
 #include "mail/queue_id.h"
 
 /* More recipients than any queue manager keeps in memory: not a request of ours. */
@@ -167,6 +168,11 @@ int delivery_serve(struct channel *channel, struct slice body,
         return error_context(error, "%s: send the result to the queue manager",
                              delivery.request.queue_id.ptr);
     return 0;
+}
+
+bool delivery_is_trial(const struct delivery *delivery)
+{
+    return delivery->request.flags & (DELIVERY_FLAG_VERIFY | DELIVERY_FLAG_EXPAND);
 }
 
 int delivery_answer(struct channel *channel, enum message_number number, struct slice body,

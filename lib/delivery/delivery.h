@@ -49,6 +49,12 @@ MUST_USE MAY_WAIT int delivery_answer(struct channel *channel, enum message_numb
                                       void (*deliver)(struct delivery *delivery));
 
 /*
+ * True when nothing may be delivered: an address probe or sendmail -bv. The agent then reports
+ * what it would do ("delivers to mailbox") as if it had.
+ */
+bool delivery_is_trial(const struct delivery *delivery);
+
+/*
  * Open the agent's delivery status filter (smtp_delivery_status_filter, ...): title is the
  * parameter's name, list its value. Before the jail; without it nothing is filtered.
  */

@@ -29,3 +29,14 @@ def test_relay():
         assert recipients == ["RCPT TO:<x@far.test>", "RCPT TO:<y@far.test>"], recipients
         assert b"\r\nSubject: out\r\n" in text and text.endswith(b"\r\n\r\nbody\r\n")
         wait_for(lambda: not mta.queued(), what="an empty queue")
+
+
+def test_trial_delivers_nothing():
+    """sendmail -bv asks what would happen; nobody but the one who asks gets mail."""
+    sink = Sink()
+    with Instance(main={"relayhost": f"[127.0.0.1]:{sink.port}"}) as mta:
+        mta.run("sendmail", "-f", "alice@example.test", "-bv", "bob@example.test", "x@far.test", check=True)
+        report = mta.mail("alice")
+        assert "Mail Delivery Status Report" in report and "delivers to maildir" in report, report
+        mta.wait_log(r"to=<x@far\.test>.*status=deliverable \(250 ok\)")
+        assert not mta.inbox("bob") and not sink.messages
