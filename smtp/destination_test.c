@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/test.h"
 #include "conf/conf.h"
 #include "conf/params.h"
@@ -307,6 +308,7 @@ static int start(void **state)
         return -1;
     params.myhostname = "host.test";
     options_load(false);
+    mem_free(options.own);
     options.own = NULL; /* nothing here depends on this machine's addresses */
     options.n_own = 0;
     options.randomize_addresses = false;

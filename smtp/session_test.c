@@ -191,8 +191,6 @@ static void test_refusal(void **state)
 
 static void test_not_connected(void **state)
 {
-    CLEANUP(buf_release) struct buf reason = BUF_INIT;
-
     (void)state;
     struct slice path = server.host.unix_path;
     server.host.unix_path = SLICE("/does/not/exist");
