@@ -208,7 +208,7 @@ static bool next_word(struct parser *parser, struct slice *word)
 
 static void parse_table_argument(struct parser *parser, struct restriction *item)
 {
-    struct slice word;
+    struct slice word = SLICE_EMPTY; /* an argument may be missing */
 
     if (parser->table_name) {
         item->argument = parser->table_name;
