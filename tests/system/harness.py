@@ -352,11 +352,28 @@ def tests_of(path):
     return names, getattr(module, "NEEDS_ROOT", False), getattr(module, "TIMEOUT", 120), getattr(module, "NEEDS_PROGRAM", None)
 
 
+def add_mail_users():
+    """In our own mount namespace: the mail owner and the group, where the machine has none."""
+    known = {entry.pw_name for entry in pwd.getpwall()} | {entry.gr_name for entry in grp.getgrall()}
+    if {"postfix", "postdrop"} <= known:
+        return
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tassis-test-"))
+    for name, lines in (("passwd", "postfix:x:7100:7100::/nonexistent:/usr/sbin/nologin\n"),
+                        ("group", "postfix:x:7100:\npostdrop:x:7101:\n")):
+        copy = folder / name
+        copy.write_text(pathlib.Path("/etc", name).read_text() + lines)
+        copy.chmod(0o644)
+        subprocess.run(["mount", "--bind", str(copy), f"/etc/{name}"], check=True)
+        copy.unlink()
+    folder.rmdir()
+
+
 def run_one(path, name, needs_root):
     """In a process of its own: become the user, call the function."""
     module = load(path)
     if needs_root:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        add_mail_users()
     elif os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(65534, 65534, 65534)
