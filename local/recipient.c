@@ -238,8 +238,9 @@ static enum user_result find_user(struct job *job, struct slice name, struct pas
 
     if (*user)
         return USER_FOUND;
-    /* Some systems say "no such user" with these. */
-    if (result == 0 || result == ENOENT || result == ESRCH)
+    /* Any error number means that a source of names could not be asked: not that nobody has
+     * this one. */
+    if (result == 0)
         return USER_UNKNOWN;
     errno = result;
     return USER_ERROR;

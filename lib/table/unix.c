@@ -40,10 +40,14 @@ static void unix_close(struct table *table)
     mem_free(CONTAINER_OF(table, struct unix_table, table));
 }
 
-/* These errors mean "no such name" in one system or another (getpwnam(3), NOTES). */
+/*
+ * "No such name" is 0 with no record. Every error number means that a source of names could not
+ * be asked (a directory service that is down gives ENOENT for its socket), and a user who is
+ * merely out of sight must not be refused for good.
+ */
 static bool means_unknown(int error)
 {
-    return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+    return error == 0;
 }
 
 static int find_user(const char *name, struct buf *storage, struct buf *value, bool *is_found)
