@@ -12,6 +12,8 @@ VERSION := 0.1.0
 DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev libseccomp-dev libicu-dev
 TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
 	swaks iproute2 util-linux lmdb-utils
+# The real servers that system tests talk to; a test whose server is missing is skipped.
+PEER_DEBS := postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 
 help: ## this list
@@ -130,7 +132,10 @@ deps: ## install the Debian packages that building and testing need
 	@echo "Installing with apt-get: $(DEBS) $(TEST_DEBS)"
 	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo apt-get update -q && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DEBS) $(TEST_DEBS)
+deps-peers: ## install the servers that the system tests talk to, where they are wanted
+	@echo "Installing with apt-get: $(PEER_DEBS)"
+	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PEER_DEBS)
 
-.PHONY: help all deps run stage test unit sanitize tests-built fuzzers fuzz format lint docs install clean
+.PHONY: help all deps deps-peers run stage test unit sanitize tests-built fuzzers fuzz format lint docs install clean
 .SECONDARY:
 .DEFAULT_GOAL := all
