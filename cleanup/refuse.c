@@ -64,9 +64,10 @@ static int bounce_all(struct transaction *transaction, struct slice status, stru
             return -1;
     }
     message.envelope.ret = RET_HEADERS; /* what was refused goes nowhere */
-    return bounce_flush_log(BOUNCE_FLUSH_BOUNCE, transaction->file.queue,
-                            slice_from(transaction->file.id), &message.envelope, 0,
-                            deadline_in(params.ipc_timeout), error);
+    struct bounce_notice notice = {.kind = BOUNCE_FLUSH_BOUNCE,
+                                   .queue_name = transaction->file.queue,
+                                   .queue_id = slice_from(transaction->file.id)};
+    return bounce_flush_log(&notice, &message.envelope, deadline_in(params.ipc_timeout), error);
 }
 
 void transaction_bounce(struct transaction *transaction)

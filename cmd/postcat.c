@@ -78,7 +78,8 @@ static void print_heading(const struct file *file, const struct record *record,
 
 static void print_text(struct slice text)
 {
-    fwrite(text.ptr, 1, text.len, stdout);
+    if (fwrite(text.ptr, 1, text.len, stdout) < text.len)
+        fatal(1, "write error: %m");
 }
 
 static void print_time(const char *label, struct slice seconds)
@@ -246,7 +247,7 @@ static void show(const struct options *options, const char *name, int fd)
             file.printed = file.records.position;
     }
     if (result < 0) {
-        fflush(stdout);
+        (void)fflush(stdout); /* what could be read comes before the reason */
         log_warning("%s: %s", name, error.text);
         fatal(1, "record read error");
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -33,11 +34,12 @@ static const char *look_up_name(void *context, struct slice name)
         names->used_extension = true;
         return names->extension.len ? arena_text(names->arena, names->extension) : NULL;
     }
-    if (slice_equals(name, "recipient_delimiter"))
+    if (slice_equals(name, "recipient_delimiter")) {
         /* The one that was used, where there are several. */
         return names->extension.len
                    ? arena_text(names->arena, slice_sub(names->local, names->user.len, 1))
                    : NULL;
+    }
     if (slice_equals(name, "user"))
         return arena_text(names->arena, names->user);
     if (slice_equals(name, "local"))
@@ -179,6 +181,7 @@ bool dotforward_luser_relay(struct job *job, struct slice address, const struct 
     struct error error;
     struct dsn dsn;
 
+    bug_if(!parent);
     if (!*params.luser_relay)
         return false;
     if (expand_text(&text, slice_from(params.luser_relay), &expansion, &error) < 0) {

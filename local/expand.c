@@ -70,13 +70,14 @@ static void add_entry(struct job *job, struct slice entry, const struct origin *
         job_add(job, TARGET_COMMAND, slice_trim(slice_from_offset(text, 1)), origin);
     else if (slice_starts_with(text, "/"))
         job_add(job, TARGET_FILE, text, origin);
-    else if (slice_starts_with_nocase(text, ":include:"))
+    else if (slice_starts_with_nocase(text, ":include:")) {
         job_add(job, TARGET_INCLUDE,
                 slice_trim(unquote(&job->delivery->arena,
                                    slice_trim(slice_from_offset(text, strlen(":include:"))))),
                 origin);
-    else
+    } else {
         add_addresses(job, entry, origin);
+    }
 }
 
 size_t expand_list(struct job *job, struct slice text, const struct origin *origin)
@@ -152,7 +153,7 @@ void expand_include(struct job *job, struct slice path, const struct origin *ori
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     const char *name = arena_text(&job->delivery->arena, path);
     struct error error = ERROR_INIT;
-    struct stat file;
+    struct stat file = {0};
     struct dsn dsn;
 
     if (*name != '/')

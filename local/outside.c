@@ -118,14 +118,15 @@ void outside_forward_all(struct job *job)
         const char *queue_id;
         struct error error;
         struct dsn dsn;
-        if (delivery_is_trial(job->delivery))
+        if (delivery_is_trial(job->delivery)) {
             delivery_dsn(job->delivery, &dsn, "2.0.0", "forwards to \"%.*s\"%s",
                          SLICE_ARG(forward->addresses[0]),
                          forward->n_addresses > 1 ? " and others" : "");
-        else if (send_forward(job, forward, &queue_id, &error) < 0)
+        } else if (send_forward(job, forward, &queue_id, &error) < 0) {
             delivery_dsn(job->delivery, &dsn, "4.3.0", "%s", error.text);
-        else
+        } else {
             delivery_dsn(job->delivery, &dsn, "2.0.0", "forwarded as %s", queue_id);
+        }
         job_ended(job, forward->origin->address, &dsn);
     }
 }

@@ -65,10 +65,13 @@ static unsigned notification_flags(const struct mail *mail)
 /* Ask for a notification; false (said in the log) when that must be done again later. */
 static bool notify(const struct mail *mail, enum bounce_flush_kind kind, const char *service)
 {
+    struct bounce_notice notice = {.kind = kind,
+                                   .flags = notification_flags(mail),
+                                   .queue_name = "active",
+                                   .queue_id = mail_id(mail)};
     struct error error = ERROR_INIT;
 
-    if (bounce_flush_log(kind, "active", mail_id(mail), &mail->message.envelope,
-                         notification_flags(mail), deadline_in(params.ipc_timeout),
+    if (bounce_flush_log(&notice, &mail->message.envelope, deadline_in(params.ipc_timeout),
                          &error) == 0)
         return true;
     log_warning("%s: %s service failure: %s", mail->id, service, error.text);

@@ -313,8 +313,8 @@ static void prefer_smaller(struct job *current)
         return;
     needed = deliveries_left(candidate);
     /* The loan and the discount let it go earlier; the price is the same. */
-    if ((double)(current->slots / limits->slot_cost + limits->slot_loan) <
-        (double)needed * (double)limits->slot_discount / 100)
+    if ((current->slots / limits->slot_cost + limits->slot_loan) * 100 <
+        needed * limits->slot_discount)
         return;
     current->slots -= needed * limits->slot_cost;
     job_set_rank(candidate, current->rank - 1);

@@ -333,7 +333,7 @@ static void test_equal_mails_keep_their_order(void **state)
 static void test_slow_destination_does_not_block_others(void **state)
 {
     struct transport *transport = fresh_transport();
-    struct entry *entries[5], *entry;
+    struct entry *entries[5] = {NULL}, *entry;
     struct mail *first, *second;
 
     (void)state;

@@ -153,11 +153,12 @@ static int show_message(struct listing *listing, const char *queue, struct slice
         return 0;
     }
     put_message(listing, queue, queue_id, &file, &message.envelope);
-    if (!slice_equals(slice_from(queue), "maildrop"))
+    if (!slice_equals(slice_from(queue), "maildrop")) {
         result = put_logged_recipients(listing, "defer", queue_id) < 0 ||
                          put_logged_recipients(listing, "bounce", queue_id) < 0
                      ? -1
                      : 0;
+    }
     if (result == 0)
         result = put_other_recipients(listing, &message);
     attribute_end(&listing->text);

@@ -115,12 +115,54 @@ static void append_host(struct search *search, struct slice name,
     endpoint_set_port(&host->address, search->port);
 }
 
+/* What one question brought is worth more than what is known so far. */
+static bool is_better(enum dns_result one, enum dns_result known, const struct error *error)
+{
+    return known != DNS_OK && (one == DNS_OK || error->kind != ERROR_TEMPORARY);
+}
+
+/* The name server's addresses of both families. */
+static enum dns_result append_asked(struct search *search, struct slice name,
+                                    unsigned preference, struct error *error)
+{
+    static const enum dns_type types[] = {DNS_A, DNS_AAAA};
+    enum dns_result result = DNS_PERMANENT;
+    struct dns_answer answer;
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct error why;
+        if (!(types[i] == DNS_A ? options.protocols.v4 : options.protocols.v6))
+            continue;
+        enum dns_result one =
+            dns_lookup(name, types[i], search->until, search->arena, &answer, &why);
+        for (size_t k = 0; one == DNS_OK && k < answer.n_records; k++)
+            append_host(search, name, &answer.records[k].address, preference);
+        if (is_better(one, result, error)) {
+            result = one;
+            *error = why;
+        }
+    }
+    return result;
+}
+
+/* The addresses that the system's own look-up knows. */
+static enum dns_result append_native(struct search *search, struct slice name,
+                                     unsigned preference, struct error *error)
+{
+    struct dns_answer answer;
+    enum dns_result result =
+        dns_host_addresses(name, family_to_ask(), search->until, search->arena, &answer, error);
+
+    for (size_t i = 0; result == DNS_OK && i < answer.n_records; i++)
+        append_host(search, name, &answer.records[i].address, preference);
+    return result;
+}
+
 /* The addresses of one host name; -1 with the reason when there is none. */
 static int append_addresses(struct search *search, struct slice name, unsigned preference)
 {
-    struct dns_answer answer;
     struct error error = ERROR_INIT;
-    enum dns_result result = DNS_PERMANENT;
+    enum dns_result result;
     struct endpoint literal;
 
     if (endpoint_parse(&literal, name, 0) == 0) {
@@ -128,32 +170,11 @@ static int append_addresses(struct search *search, struct slice name, unsigned p
         return 0;
     }
     /* "localhost" is the system's own business, whatever a name server says. */
-    if ((options.host_lookup & HOST_LOOKUP_NATIVE) || slice_equals_nocase(name, "localhost")) {
-        result = dns_host_addresses(name, family_to_ask(), search->until, search->arena,
-                                    &answer, &error);
-    } else {
-        static const enum dns_type types[] = {DNS_A, DNS_AAAA};
-
-        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-            struct error why;
-            if (!(types[i] == DNS_A ? options.protocols.v4 : options.protocols.v6))
-                continue;
-            enum dns_result one =
-                dns_lookup(name, types[i], search->until, search->arena, &answer, &why);
-            for (size_t k = 0; one == DNS_OK && k < answer.n_records; k++)
-                append_host(search, name, &answer.records[k].address, preference);
-            if (result != DNS_OK && (one == DNS_OK || error.kind != ERROR_TEMPORARY)) {
-                result = one;
-                error = why;
-            }
-        }
-        return result == DNS_OK ? 0 : failed_lookup(search, result, &error);
-    }
-    if (result != DNS_OK)
-        return failed_lookup(search, result, &error);
-    for (size_t i = 0; i < answer.n_records; i++)
-        append_host(search, name, &answer.records[i].address, preference);
-    return 0;
+    if ((options.host_lookup & HOST_LOOKUP_NATIVE) || slice_equals_nocase(name, "localhost"))
+        result = append_native(search, name, preference, &error);
+    else
+        result = append_asked(search, name, preference, &error);
+    return result == DNS_OK ? 0 : failed_lookup(search, result, &error);
 }
 
 /* -- order and limits

@@ -108,21 +108,30 @@ static struct maps *open_maps(const char *title, const char *list)
     return maps;
 }
 
-void options_load(bool is_lmtp)
+static void load_dialogue(bool is_lmtp)
 {
-    struct error error;
-
-    options.is_lmtp = is_lmtp;
-    load_timeouts();
     options.helo_name = is_lmtp ? params.lmtp_lhlo_name : params.smtp_helo_name;
-    options.default_port = port_of(OPTION(tcp_port));
-    options.mx_address_limit = OPTION(mx_address_limit);
-    options.mx_session_limit = OPTION(mx_session_limit);
     options.line_length_limit = OPTION(line_length_limit);
     options.skip_5xx_greeting = OPTION(skip_5xx_greeting);
     options.skip_quit_response = OPTION(skip_quit_response);
     options.always_send_ehlo = is_lmtp || params.smtp_always_send_ehlo;
     options.never_send_ehlo = !is_lmtp && params.smtp_never_send_ehlo;
+    options.discard_ehlo_keywords =
+        is_lmtp ? params.lmtp_discard_lhlo_keywords : params.smtp_discard_ehlo_keywords;
+    options.discard_ehlo_maps = is_lmtp
+                                    ? open_maps("lmtp_discard_lhlo_keyword_address_maps",
+                                                params.lmtp_discard_lhlo_keyword_address_maps)
+                                    : open_maps("smtp_discard_ehlo_keyword_address_maps",
+                                                params.smtp_discard_ehlo_keyword_address_maps);
+    options.reply_filter =
+        open_maps(is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
+}
+
+static void load_connections(void)
+{
+    options.default_port = port_of(OPTION(tcp_port));
+    options.mx_address_limit = OPTION(mx_address_limit);
+    options.mx_session_limit = OPTION(mx_session_limit);
     options.randomize_addresses = OPTION(randomize_addresses);
     options.balance_protocols = OPTION(balance_inet_protocols);
     options.defer_if_no_mx_address = OPTION(defer_if_no_mx_address_found);
@@ -131,22 +140,28 @@ void options_load(bool is_lmtp)
     options.address_preference = OPTION(address_preference);
     options.fallback_relay = OPTION(fallback_relay);
     options.cache_destinations = OPTION(connection_cache_destinations);
-    options.discard_ehlo_keywords =
-        is_lmtp ? params.lmtp_discard_lhlo_keywords : params.smtp_discard_ehlo_keywords;
-    options.discard_ehlo_maps = is_lmtp
-                                    ? open_maps("lmtp_discard_lhlo_keyword_address_maps",
-                                                params.lmtp_discard_lhlo_keyword_address_maps)
-                                    : open_maps("smtp_discard_ehlo_keyword_address_maps",
-                                                params.smtp_discard_ehlo_keyword_address_maps);
     options.host_lookup = parse_host_lookup(OPTION(host_lookup));
+}
+
+static void load_own_addresses(void)
+{
+    struct error error;
+
     options.bind_enforce = OPTION(bind_address_enforce);
-    parse_bind(&options.bind_v4, is_lmtp ? "lmtp_bind_address" : "smtp_bind_address",
+    parse_bind(&options.bind_v4, options.is_lmtp ? "lmtp_bind_address" : "smtp_bind_address",
                OPTION(bind_address), AF_INET);
-    parse_bind(&options.bind_v6, is_lmtp ? "lmtp_bind_address6" : "smtp_bind_address6",
+    parse_bind(&options.bind_v6, options.is_lmtp ? "lmtp_bind_address6" : "smtp_bind_address6",
                OPTION(bind_address6), AF_INET6);
-    options.reply_filter =
-        open_maps(is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
     if (protocols_parse(&options.protocols, params.inet_protocols, &error) < 0)
         fatal(EX_CONFIG, "%s", error.text);
     find_own_addresses();
+}
+
+void options_load(bool is_lmtp)
+{
+    options.is_lmtp = is_lmtp;
+    load_timeouts();
+    load_dialogue(is_lmtp);
+    load_connections();
+    load_own_addresses();
 }

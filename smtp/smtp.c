@@ -158,7 +158,7 @@ static void deliver(struct delivery *delivery)
     struct slice hops =
         slice_from(arena_printf(&delivery->arena, "%.*s %s",
                                 SLICE_ARG(delivery->request.nexthop), options.fallback_relay));
-    struct slice hop, next = destination_next(&hops);
+    struct slice next;
 
     journey.attempt.pending =
         arena_array(&delivery->arena, struct recipient *, delivery->n_recipients + 1);
@@ -166,7 +166,8 @@ static void deliver(struct delivery *delivery)
         journey.attempt.pending[journey.attempt.n_pending++] = &delivery->recipients[i];
 
     try_kept_session(&journey);
-    while ((hop = next).ptr && journey.attempt.n_pending > 0) {
+    for (struct slice hop = destination_next(&hops); hop.ptr && journey.attempt.n_pending > 0;
+         hop = next) {
         next = destination_next(&hops);
         journey.is_last_hop = next.ptr == NULL;
         try_hop(&journey, hop);

@@ -17,13 +17,21 @@ enum { RCPT_WINDOW = 100 };
 /* -- accounting
  * --------------------------------------------------------------------------------------- */
 
-/* Account for pending[i] and close the gap. */
-static void settle(struct attempt *attempt, size_t i, const char *relay, const struct dsn *dsn)
+/* Take pending[i] out and close the gap. */
+static struct recipient *take_pending(struct attempt *attempt, size_t i)
 {
-    delivery_ended(attempt->delivery, attempt->pending[i], slice_from(relay), dsn);
+    struct recipient *taken = attempt->pending[i];
+
     attempt->n_pending--;
     memmove(&attempt->pending[i], &attempt->pending[i + 1],
             (attempt->n_pending - i) * sizeof(struct recipient *));
+    return taken;
+}
+
+/* Account for pending[i]. */
+static void settle(struct attempt *attempt, size_t i, const char *relay, const struct dsn *dsn)
+{
+    delivery_ended(attempt->delivery, take_pending(attempt, i), slice_from(relay), dsn);
 }
 
 /* Refused: for good, or for now with no other host left; else it stays pending. */
@@ -244,10 +252,8 @@ static enum step read_rcpt_replies(struct transaction_state *state, size_t from,
         session_refused(state->session, "RCPT TO", &attempt->delivery->arena, &dsn);
         if (!refuse_recipient(attempt, i, state->session->relay.data, &dsn)) {
             /* Stays pending for another host: behind those of this transaction. */
-            struct recipient *moved = attempt->pending[i];
-            memmove(&attempt->pending[i], &attempt->pending[i + 1],
-                    (attempt->n_pending - i - 1) * sizeof(moved));
-            attempt->pending[attempt->n_pending - 1] = moved;
+            struct recipient *moved = take_pending(attempt, i);
+            attempt->pending[attempt->n_pending++] = moved;
         }
         (*to)--;
         state->n_accepted = i;
@@ -315,7 +321,7 @@ static enum step read_verdicts(struct transaction_state *state)
     size_t n_each = options.is_lmtp ? 1 : state->n_accepted, at = 0;
 
     for (; n_replies > 0; n_replies--) {
-        struct dsn dsn;
+        struct dsn dsn = {0};
         enum step step = session_reply(state->session, options.data_done_timeout);
         if (step == STEP_BROKEN)
             return STEP_BROKEN;

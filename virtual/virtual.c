@@ -162,13 +162,13 @@ static void deliver_recipient(struct delivery *delivery, struct recipient *recip
     if (mail_copy_is_loop(delivery, recipient->address))
         delivery_dsn(delivery, &dsn, "5.4.6", "mail forwarding loop for %.*s",
                      SLICE_ARG(recipient->address));
-    else if (find_mailbox(delivery, recipient->address, &mailbox, &is_known, &error) < 0)
+    else if (find_mailbox(delivery, recipient->address, &mailbox, &is_known, &error) < 0) {
         delivery_dsn(delivery, &dsn,
                      error.kind == ERROR_TEMPORARY ? "4.3.5"
                      : is_known                    ? "4.3.5" /* a gap in our own tables */
                                                    : "5.1.1",
                      "%s", error.text);
-    else if (deliver_to_mailbox(&mailbox, &copy, delivery, &dsn) == 0) {
+    } else if (deliver_to_mailbox(&mailbox, &copy, delivery, &dsn) == 0) {
         delivery_sent(delivery, recipient, RELAY, &dsn);
         return;
     }

@@ -237,7 +237,7 @@ void listing_show(struct stream *stream, enum listing_form form)
         if (form == LISTING_JSON)
             printf("]}\n");
         if (stream_pending(stream) == 0)
-            fflush(stdout); /* nothing more for now: let it be seen */
+            (void)fflush(stdout); /* let it be seen; an error is reported at the end */
         in_message = entry.is_started = false;
     }
     if (form == LISTING_CLASSIC)

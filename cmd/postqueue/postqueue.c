@@ -66,11 +66,12 @@ static void list_queue(enum request request)
     buf_printf(&path, "public/%s", params.showq_service_name);
     int fd = socket_connect_unix(path.data, deadline_in(SECONDS(10)), &error);
     if (fd < 0) {
-        if (geteuid() != 0 && access("active", R_OK) < 0)
+        if (geteuid() != 0 && access("active", R_OK) < 0) {
             fatal(EX_UNAVAILABLE,
                   "Queue report unavailable - mail system is down"
                   " (Connect to the %s %s service: %s)",
                   params.mail_name, params.showq_service_name, error.text);
+        }
         log_warning(
             "Mail system is down -- accessing queue directly (Connect to the %s %s service: %s)",
             params.mail_name, params.showq_service_name, error.text);

@@ -52,8 +52,8 @@ extern const char *const log_queues[];
 void request_one(struct superintendent *superintendent, enum verb verb, struct slice id);
 /* The same for each ID, one a line, on standard input. */
 void request_from_stdin(struct superintendent *superintendent, enum verb verb);
-/* Do it to all messages in the queues. `verbs` are those of the options with ALL. */
-void request_all(struct superintendent *superintendent, const bool verbs[VERBS + 1]);
+/* Do it to all messages in the queues. `wanted` are the verbs of the options with ALL. */
+void request_all(struct superintendent *superintendent, const bool wanted[VERBS + 1]);
 /* Log how many messages each of the wanted verbs was done to. */
 void report_totals(const struct totals *totals);
 

@@ -16,7 +16,7 @@
 #include "mail/queue_id.h"
 #include "postsuper.h"
 
-#define TEMPORARY_SECONDS (7 * 86400) /* older ones belong to nobody */
+#define TEMPORARY_SECONDS ((time_t)7 * 86400) /* older ones belong to nobody */
 #define MODE_READY        0700
 #define MODE_WRITING      0600 /* of the owner's bits: not complete yet */
 #define DIRECTORY_MODE    0700

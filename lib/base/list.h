@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bug.h"
 #include "base/compiler.h"
 
 struct list_link {
@@ -29,6 +30,7 @@ static inline bool list_is_empty(const struct list *list)
 
 static inline void list_insert_before(struct list_link *where, struct list_link *link)
 {
+    bug_if(!where->previous); /* a list that nobody initialised */
     link->next = where;
     link->previous = where->previous;
     where->previous->next = link;
@@ -64,7 +66,9 @@ static inline bool list_is_linked(const struct list_link *link)
 #define LIST_FIRST(list, type, member) \
     (list_is_empty(list) ? NULL : CONTAINER_OF((list)->head.next, type, member))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `link` becomes the name of a variable. */
 /* Walk over all; the current element may be removed or freed in the body. */
 #define LIST_FOREACH(list, link)                                                \
     for (struct list_link *link = (list)->head.next, *link##_next = link->next; \
          link != &(list)->head; link = link##_next, link##_next = link->next)
+/* NOLINTEND(bugprone-macro-parentheses) */

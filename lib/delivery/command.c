@@ -114,10 +114,18 @@ static void exec_shell_line(const struct command *command, char *const *environm
     }
 }
 
+/* execve(2) wants words that it could write to, and writes to none. */
+static char *const *as_arguments(const char *const *words)
+{
+    char *const *arguments;
+
+    memcpy(&arguments, &words, sizeof(arguments));
+    return arguments;
+}
+
 static NORETURN void run_child(const struct command *command, int input, int output)
 {
-    /* execve(2) wants it writable, and changes nothing. */
-    char *const *environment = (char *const *)(uintptr_t)command->environment;
+    char *const *environment = as_arguments(command->environment);
     struct error error;
 
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
@@ -140,7 +148,7 @@ static NORETURN void run_child(const struct command *command, int input, int out
     if (command->prepare_child)
         command->prepare_child();
     if (command->argv)
-        execvpe(command->argv[0], (char *const *)(uintptr_t)command->argv, environment);
+        execvpe(command->argv[0], as_arguments(command->argv), environment);
     else
         exec_shell_line(command, environment);
     child_fails(command->argv ? command->argv[0] : command->shell_line);
@@ -239,11 +247,12 @@ static void judge(const struct command *command, int status, struct slice output
         buf_printf(&text, "Command died with signal %d: \"%s\"", WTERMSIG(status),
                    command_name(command));
     } else {
-        for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
+        for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
             if (meanings[i].exit_status == WEXITSTATUS(status)) {
                 code = meanings[i].dsn;
                 buf_set_text(&text, meanings[i].text);
             }
+        }
         if (text.len == 0)
             buf_printf(&text, "Command died with status %d: \"%s\"", WEXITSTATUS(status),
                        command_name(command));

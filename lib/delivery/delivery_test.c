@@ -172,11 +172,11 @@ static char type_at(const char *id, off_t offset)
 
 struct row {
     const char *name, *status;
-    int flags, notify;
-    bool soft_bounce, bounce_fails, defer_fails, trace_fails;
     const char *services; /* appended to */
     const char *log;      /* stands in the delivery's line */
-    char mark;            /* of the recipient afterwards */
+    int flags, notify;
+    bool soft_bounce, bounce_fails, defer_fails, trace_fails;
+    char mark; /* of the recipient afterwards */
 };
 
 static const struct row rows[] = {

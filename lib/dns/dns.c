@@ -39,13 +39,14 @@ bool dns_files_changed(void)
     if (changed || time_now_ms() < last_ms + SECONDS(1))
         return changed;
     last_ms = time_now_ms();
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         /* Inside a jail the path may not be there: nothing is known then. */
         if (files[i].read.st_ino && stat(files[i].path, &now) == 0 &&
             (now.st_ino != files[i].read.st_ino || now.st_size != files[i].read.st_size ||
              now.st_mtim.tv_sec != files[i].read.st_mtim.tv_sec ||
              now.st_mtim.tv_nsec != files[i].read.st_mtim.tv_nsec))
             changed = true;
+    }
     return changed;
 }
 

@@ -15,7 +15,7 @@ struct line {
     struct slice names; /* as written, separated by blanks */
 };
 
-static struct arena arena = ARENA_INIT;
+static struct arena names_of_lines = ARENA_INIT;
 static struct line *lines;
 static size_t n_lines;
 
@@ -30,7 +30,7 @@ static void parse_line(struct slice text, size_t *capacity)
     /* A scope such as fe80::1%lo0 means nothing to us. */
     if (endpoint_parse(&line.address, slice_sub(address, 0, slice_find(address, '%')), 0) < 0)
         return;
-    line.names = arena_lower(&arena, slice_trim(rest));
+    line.names = arena_lower(&names_of_lines, slice_trim(rest));
     if (n_lines == *capacity) {
         *capacity = *capacity ? *capacity * 2 : 16;
         lines = mem_resize(lines, *capacity, sizeof(*lines));
@@ -45,7 +45,7 @@ int hosts_read(const char *path, struct error *error)
 
     if (access(path, F_OK) == 0 && file_read_all(path, &text, HOSTS_MAX_BYTES, error) < 0)
         return -1;
-    arena_release(&arena);
+    arena_release(&names_of_lines);
     mem_free(lines);
     lines = NULL;
     n_lines = 0;
@@ -80,7 +80,7 @@ static bool line_has_name(const struct line *line, struct slice name)
     return false;
 }
 
-size_t hosts_addresses(struct slice name, int family, struct arena *to,
+size_t hosts_addresses(struct slice name, int family, struct arena *arena,
                        struct dns_answer *answer)
 {
     size_t found = 0;
@@ -90,20 +90,21 @@ size_t hosts_addresses(struct slice name, int family, struct arena *to,
         int line_family = endpoint_family(&lines[i].address);
         if ((family != AF_UNSPEC && family != line_family) || !line_has_name(&lines[i], name))
             continue;
-        struct dns_record *record = append(answer, to);
+        struct dns_record *record = append(answer, arena);
         if (!record)
             break;
         *record = (struct dns_record){.type = line_family == AF_INET ? DNS_A : DNS_AAAA,
-                                      .name = arena_lower(to, name),
+                                      .name = arena_lower(arena, name),
                                       .address = lines[i].address};
         found++;
     }
     if (found)
-        answer->name = arena_lower(to, name);
+        answer->name = arena_lower(arena, name);
     return found;
 }
 
-size_t hosts_names(const struct endpoint *endpoint, struct arena *to, struct dns_answer *answer)
+size_t hosts_names(const struct endpoint *endpoint, struct arena *arena,
+                   struct dns_answer *answer)
 {
     size_t found = 0;
 
@@ -113,10 +114,10 @@ size_t hosts_names(const struct endpoint *endpoint, struct arena *to, struct dns
         if (!endpoint_same_address(&lines[i].address, endpoint))
             continue;
         while ((word = slice_word(&rest, blanks)).ptr) {
-            struct dns_record *record = append(answer, to);
+            struct dns_record *record = append(answer, arena);
             if (!record)
                 return found;
-            *record = (struct dns_record){.type = DNS_PTR, .target = arena_slice(to, word)};
+            *record = (struct dns_record){.type = DNS_PTR, .target = arena_slice(arena, word)};
             found++;
         }
     }

@@ -48,6 +48,25 @@ static bool is_plain_label(struct slice label)
     return true;
 }
 
+/* Go where the pointer points whose first byte, just before *at, is `high`. */
+static bool follow_pointer(const struct reader *reader, unsigned high, size_t *at)
+{
+    if (*at >= reader->packet.len)
+        return false;
+    *at = (high - 0xc0) << 8 | (unsigned char)reader->packet.ptr[*at];
+    return true;
+}
+
+/* Append it, with a dot before all but the first; false for one that is no plain text. */
+static bool add_label(struct slice label, char *text, size_t *len)
+{
+    if (*len)
+        text[(*len)++] = '.';
+    memcpy(text + *len, label.ptr, label.len);
+    *len += label.len;
+    return is_plain_label(label);
+}
+
 /*
  * Read a compressed name (RFC 1035 section 4.1.4) as lower-case text without final dot. A name
  * with bytes that are no plain text is read over, with *usable false.
@@ -64,24 +83,18 @@ static bool read_name(struct reader *reader, struct slice *name, bool *usable)
             return false;
         unsigned size = (unsigned char)reader->packet.ptr[at++];
         if (size >= 0xc0) {
-            if (at >= reader->packet.len || ++pointers > MAX_POINTERS)
+            if (++pointers == 1)
+                after = at + 1;
+            if (pointers > MAX_POINTERS || !follow_pointer(reader, size, &at))
                 return false;
-            size_t target = (size - 0xc0) << 8 | (unsigned char)reader->packet.ptr[at++];
-            if (!after)
-                after = at;
-            at = target;
             continue;
         }
         if (size == 0)
             break;
         if (size > 63 || reader->packet.len - at < size || len + size + 1 > DNS_NAME_MAX_BYTES)
             return false;
-        struct slice label = slice_sub(reader->packet, at, size);
-        *usable = *usable && is_plain_label(label);
-        if (len)
-            text[len++] = '.';
-        memcpy(text + len, label.ptr, size);
-        len += size;
+        if (!add_label(slice_sub(reader->packet, at, size), text, &len))
+            *usable = false;
         at += size;
     }
     reader->offset = after ? after : at;

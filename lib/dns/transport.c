@@ -269,11 +269,12 @@ static bool poll_sockets(int64_t timeout_ms)
     int ready = poll(polled, n, (int)timeout_ms);
     if (ready < 0 && errno != EINTR)
         return false;
-    for (nfds_t i = 0; i < n && ready > 0; i++)
+    for (nfds_t i = 0; i < n && ready > 0; i++) {
         ares_process_fd(channel,
                         polled[i].revents & (POLLIN | POLLERR | POLLHUP) ? polled[i].fd
                                                                          : ARES_SOCKET_BAD,
                         polled[i].revents & POLLOUT ? polled[i].fd : ARES_SOCKET_BAD);
+    }
     return true;
 }
 

@@ -78,15 +78,14 @@ static enum bounce_log log_of_flush(enum bounce_flush_kind kind)
     return BOUNCE_LOG_BOUNCE;
 }
 
-int bounce_flush_log(enum bounce_flush_kind kind, const char *queue_name, struct slice queue_id,
-                     const struct envelope *envelope, unsigned flags, deadline_t until,
-                     struct error *error)
+int bounce_flush_log(const struct bounce_notice *notice, const struct envelope *envelope,
+                     deadline_t until, struct error *error)
 {
     struct bounce_flush flush = {
-        .kind = kind,
-        .flags = flags,
-        .queue_name = slice_from(queue_name),
-        .queue_id = queue_id,
+        .kind = notice->kind,
+        .flags = notice->flags,
+        .queue_name = slice_from(notice->queue_name),
+        .queue_id = notice->queue_id,
         .encoding = envelope->encoding,
         .send_options = envelope->send_options,
         .sender = envelope->sender,
@@ -95,7 +94,7 @@ int bounce_flush_log(enum bounce_flush_kind kind, const char *queue_name, struct
         .verp_delimiters = envelope->verp_delimiters,
     };
 
-    return ask(log_of_flush(kind), MESSAGE_bounce_flush, &flush, until, error);
+    return ask(log_of_flush(notice->kind), MESSAGE_bounce_flush, &flush, until, error);
 }
 
 int bounce_single(const char *queue_name, struct slice queue_id,

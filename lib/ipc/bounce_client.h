@@ -32,10 +32,18 @@ MUST_USE MAY_WAIT int bounce_append_entry(enum bounce_log log, struct slice queu
                                           const struct status_entry *entry, unsigned flags,
                                           deadline_t until, struct error *error);
 
+/* A notification wanted of the log of a message. */
+struct bounce_notice {
+    enum bounce_flush_kind kind;
+    unsigned flags; /* enum bounce_flag */
+    const char *queue_name;
+    struct slice queue_id;
+};
+
 /* Ask for the notification. Temporary error: the log stays, ask again later. */
-MUST_USE MAY_WAIT int bounce_flush_log(enum bounce_flush_kind kind, const char *queue_name,
-                                       struct slice queue_id, const struct envelope *envelope,
-                                       unsigned flags, deadline_t until, struct error *error);
+MUST_USE MAY_WAIT int bounce_flush_log(const struct bounce_notice *notice,
+                                       const struct envelope *envelope, deadline_t until,
+                                       struct error *error);
 
 /* A notification for one recipient, past the log. */
 MUST_USE MAY_WAIT int bounce_single(const char *queue_name, struct slice queue_id,

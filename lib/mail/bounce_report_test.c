@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "base/time.h"
 #include "mail/bounce_template.h"
 
 static const char *lookup(const char *name)
@@ -11,9 +12,8 @@ static const char *lookup(const char *name)
     return strcmp(name, "myhostname") == 0 ? "mx.example.test" : NULL;
 }
 
-static const struct bounce_expansion expansion = {.lookup = lookup,
-                                                  .delay_warning_time = 4 * 3600 * 1000,
-                                                  .maximal_queue_lifetime = 86400000};
+static const struct bounce_expansion expansion = {
+    .lookup = lookup, .delay_warning_time = HOURS(4), .maximal_queue_lifetime = 86400000};
 
 /* What Postfix 3.7 made of the same events, from "From:" on. */
 static const char failure_expected[] =

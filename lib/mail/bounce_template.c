@@ -268,13 +268,14 @@ static const char *lookup_time(struct lookup *lookup, struct slice name, const c
 
         if (!slice_equals(suffix, units[i].suffix))
             continue;
-        if (value == 0 && milliseconds != 0 && lookup->expansion->path)
+        if (value == 0 && milliseconds != 0 && lookup->expansion->path) {
             buf_printf(lookup->warnings,
                        "%s: zero result in %s template conversion of parameter \"%.*s\"\n"
                        "please reduce time unit \"%s\" of \"%.*s\" in %s template\n"
                        "for instructions see the bounce(5) manual\n",
                        lookup->expansion->path, lookup->template->name, SLICE_ARG(name),
                        units[i].unit, SLICE_ARG(name), lookup->template->name);
+        }
         return arena_printf(&lookup->arena, "%jd", (intmax_t)value);
     }
     return NULL;

@@ -6,7 +6,7 @@
 #include "base/time.h"
 #include "mail/address.h"
 
-#define MICROSECONDS   1000000
+#define MICROSECONDS   INT64_C(1000000)
 #define RESOLUTION_MAX 6
 
 void delivery_delay_format(struct buf *buf, double seconds, int resolution_digits)

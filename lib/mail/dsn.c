@@ -23,10 +23,12 @@ bool dsn_status_parse(struct slice text, char status[DSN_STATUS_BYTES], struct s
 {
     size_t len = 1;
 
-    if (text.len == 0 || !memchr("245", text.ptr[0], 3))
+    if (text.len == 0 || (text.ptr[0] != '2' && text.ptr[0] != '4' && text.ptr[0] != '5'))
         return false;
-    if (!skip_part(text, &len) || !skip_part(text, &len))
-        return false;
+    for (int part = 0; part < 2; part++) {
+        if (!skip_part(text, &len))
+            return false;
+    }
     if (len < text.len && !ascii_is_space(text.ptr[len]))
         return false;
     memcpy(status, text.ptr, len);

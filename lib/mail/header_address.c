@@ -251,12 +251,13 @@ static void take_item(struct parse *parse)
         keep_comments(parse);
         if (address_token_is(token, ','))
             keep(parse, COMMA, SLICE(","));
-        else
+        else {
             keep(parse,
                  address_token_is(token, ';')   ? SEMICOLON
                  : address_token_is(token, ':') ? COLON
                                                 : OPERATOR,
                  token->text);
+        }
         if (parse->last == COMMA)
             buf_add_char(&parse->text, '\n');
         parse->at++;

@@ -352,9 +352,8 @@ static int check_complete(struct envelope *envelope, struct error *error)
     return 0;
 }
 
-static int read_records(struct walk *walk, struct error *error)
+static int read_records(struct walk *walk, struct message *message, struct error *error)
 {
-    struct message *message = walk->message;
     struct envelope *envelope = &message->envelope;
     off_t group = 0; /* the first detail of the recipient that comes next */
     struct record record;
@@ -389,7 +388,8 @@ int message_read_envelope(struct message *message, int fd, struct error *error)
     *message = (struct message){.fd = fd};
     arena_init(&message->arena);
     walk_init(&walk, message, 0);
-    if (read_records(&walk, error) < 0 || check_complete(&message->envelope, error) < 0) {
+    if (read_records(&walk, message, error) < 0 ||
+        check_complete(&message->envelope, error) < 0) {
         message_release(message);
         return -1;
     }
@@ -434,6 +434,18 @@ static void read_recipient_detail(struct recipient *next, const struct record *r
         next->dsn_original = arena_slice(arena, value);
 }
 
+/* Add the recipient of the record, which `next` describes, unless it was taken back. */
+static void keep_recipient(struct recipient_list *list, struct recipient *next,
+                           const struct record *record, struct arena *arena)
+{
+    if (record->type == RECORD_CANCELLED)
+        return;
+    next->address = arena_slice(arena, record->data);
+    next->offset = record->offset;
+    next->done = record->type == RECORD_DONE;
+    recipient_list_add(list, next);
+}
+
 #define RECIPIENT_NONE   \
     ((struct recipient){ \
         .address = SLICE_EMPTY, .original = SLICE_EMPTY, .dsn_original = SLICE_EMPTY})
@@ -443,8 +455,8 @@ int message_read_recipients(struct message *message, struct arena *arena, size_t
 {
     CLEANUP(walk_release) struct walk walk = {0};
     struct recipient next = RECIPIENT_NONE;
+    const size_t before = list->count;
     off_t group = 0;
-    size_t n = 0;
     struct record record;
     int result;
 
@@ -454,23 +466,17 @@ int message_read_recipients(struct message *message, struct arena *arena, size_t
     while ((result = walk_next(&walk, &record, error)) > 0) {
         if (is_recipient_detail(&record)) {
             group = group ? group : record.offset;
-            if (n < max)
+            if (list->count - before < max)
                 read_recipient_detail(&next, &record, arena);
             continue;
         }
         if (!is_recipient(&record))
             continue;
-        if (n == max) {
+        if (list->count - before == max) {
             message->next_recipient = group ? group : record.offset;
             return 0;
         }
-        if (record.type != RECORD_CANCELLED) {
-            next.address = arena_slice(arena, record.data);
-            next.offset = record.offset;
-            next.done = record.type == RECORD_DONE;
-            recipient_list_add(list, &next);
-            n++;
-        }
+        keep_recipient(list, &next, &record, arena);
         if (record.offset == message->last_recipient) {
             result = 0;
             break;

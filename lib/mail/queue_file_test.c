@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/fd.h"
 #include "base/test.h"
 
@@ -102,6 +103,7 @@ static void check_recipients(struct message *message, size_t at_once)
     }
     assert_int_equal(reads, at_once >= 3 ? 1 : (3 + at_once - 1) / at_once);
     assert_int_equal(list.count, 3);
+    bug_if(!list.items);
     for (size_t i = 0; i < 3; i++)
         assert_true(slice_equals(list.items[i].address, expected[i]));
     assert_int_equal(list.items[0].notify, 5);

@@ -14,7 +14,7 @@
 /* More jumps back than any milter makes are a loop. */
 #define RECORD_BACKWARD_JUMPS_MAX 10000
 /* Longer records (line_length_limit bounds honest ones) mean a damaged file. */
-#define RECORD_BYTES_MAX (16 * 1024 * 1024)
+#define RECORD_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 enum record_pointers { RECORD_POINTERS_FOLLOW, RECORD_POINTERS_SHOW };
 

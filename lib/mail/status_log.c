@@ -100,6 +100,11 @@ struct append {
     const char *failed; /* what could not be done */
 };
 
+static void append_release(struct append *append)
+{
+    fd_close(&append->fd);
+}
+
 static int write_text(int fd, struct slice text)
 {
     while (text.len > 0) {
@@ -160,8 +165,7 @@ int status_log_append(const char *path, const struct status_entry *entry, bool o
                       struct error *error)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
-    CLEANUP(fd_close) int fd = -1;
-    struct append append = {.path = path, .fd = -1};
+    CLEANUP(append_release) struct append append = {.path = path, .fd = -1};
     int result;
 
     status_log_format(&text, entry, old_style);
@@ -170,7 +174,6 @@ int status_log_append(const char *path, const struct status_entry *entry, bool o
     if (result < 0 && append.fd < 0 && errno == ENOENT &&
         path_make_parents(path, HASH_DIR_MODE) == 0)
         result = co_offload(append_text, &append);
-    fd = append.fd;
     if (result < 0)
         return error_set(error, ERROR_TEMPORARY, "%s %s: %m", append.failed, path);
     return 0;

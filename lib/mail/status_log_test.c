@@ -134,7 +134,7 @@ static void read_log(size_t i, struct buf *recipients, struct status_entry *entr
     struct error error;
 
     assert_non_null(file);
-    fputs(logs[i].text, file);
+    assert_true(fputs(logs[i].text, file) >= 0);
     rewind(file);
     reader = status_log_open_fd(dup(fileno(file)));
     while (status_log_next(reader, arena, &defer_defaults, entry, &error) == 1) {
@@ -143,7 +143,7 @@ static void read_log(size_t i, struct buf *recipients, struct status_entry *entr
         buf_add_slice(recipients, entry->recipient.address);
     }
     status_log_close(reader);
-    fclose(file);
+    assert_int_equal(fclose(file), 0);
 }
 
 static void test_reading(void **state)

@@ -13,15 +13,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct mime_options options = {
     .header_size_limit = 300, .boundary_length_limit = 20, .nesting_limit = 3};
 
+static void check_item(const struct mime_item *item)
+{
+    bug_if(item->is_inserted && item->text.len > 0);
+    if (item->kind != MIME_HEADER)
+        return;
+    bug_if(item->text.len > options.header_size_limit);
+    bug_if(header_name_length(item->text) != item->name_length);
+}
+
 static void check_items(struct mime *mime)
 {
     struct mime_item item;
 
-    while (mime_next(mime, &item)) {
-        bug_if(item.text.len > options.header_size_limit && item.kind == MIME_HEADER);
-        bug_if(item.kind == MIME_HEADER && header_name_length(item.text) != item.name_length);
-        bug_if(item.is_inserted && item.text.len > 0);
-    }
+    while (mime_next(mime, &item))
+        check_item(&item);
     bug_if(mime->n_boundaries > options.nesting_limit + 2);
 }
 
