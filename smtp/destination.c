@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "conf/params.h"
 #include "dns/dns.h"
+#include "dnssec.h"
 #include "net/hostport.h"
 #include "options.h"
 
@@ -99,8 +100,9 @@ static int family_to_ask(void)
     return options.protocols.v6 ? AF_INET6 : AF_INET;
 }
 
-static void append_host(struct search *search, struct slice name,
-                        const struct endpoint *address, unsigned preference)
+/* One more address of the host. */
+static void append_host(struct search *search, const struct host *host,
+                        const struct endpoint *address)
 {
     struct host_list *list = search->list;
 
@@ -108,11 +110,10 @@ static void append_host(struct search *search, struct slice name,
         return;
     if (!list->hosts)
         list->hosts = arena_array(search->arena, struct host, HOSTS_MAX);
-    struct host *host = &list->hosts[list->count++];
-    *host = (struct host){.name = arena_slice(search->arena, name),
-                          .address = *address,
-                          .preference = preference};
-    endpoint_set_port(&host->address, search->port);
+    struct host *added = &list->hosts[list->count++];
+    *added = *host;
+    added->address = *address;
+    endpoint_set_port(&added->address, search->port);
 }
 
 /* What one question brought is worth more than what is known so far. */
@@ -122,8 +123,8 @@ static bool is_better(enum dns_result one, enum dns_result known, const struct e
 }
 
 /* The name server's addresses of both families. */
-static enum dns_result append_asked(struct search *search, struct slice name,
-                                    unsigned preference, struct error *error)
+static enum dns_result append_asked(struct search *search, struct host *host,
+                                    struct error *error)
 {
     static const enum dns_type types[] = {DNS_A, DNS_AAAA};
     enum dns_result result = DNS_PERMANENT;
@@ -134,9 +135,13 @@ static enum dns_result append_asked(struct search *search, struct slice name,
         if (!(types[i] == DNS_A ? options.protocols.v4 : options.protocols.v6))
             continue;
         enum dns_result one =
-            dns_lookup(name, types[i], search->until, search->arena, &answer, &why);
+            dnssec_lookup(host->name, types[i], search->until, search->arena, &answer, &why);
+        if (one == DNS_OK) {
+            host->expanded = answer.name;
+            host->is_secure = answer.is_validated;
+        }
         for (size_t k = 0; one == DNS_OK && k < answer.n_records; k++)
-            append_host(search, name, &answer.records[k].address, preference);
+            append_host(search, host, &answer.records[k].address);
         if (is_better(one, result, error)) {
             result = one;
             *error = why;
@@ -146,34 +151,36 @@ static enum dns_result append_asked(struct search *search, struct slice name,
 }
 
 /* The addresses that the system's own look-up knows. */
-static enum dns_result append_native(struct search *search, struct slice name,
-                                     unsigned preference, struct error *error)
+static enum dns_result append_native(struct search *search, const struct host *host,
+                                     struct error *error)
 {
     struct dns_answer answer;
-    enum dns_result result =
-        dns_host_addresses(name, family_to_ask(), search->until, search->arena, &answer, error);
+    enum dns_result result = dns_host_addresses(host->name, family_to_ask(), search->until,
+                                                search->arena, &answer, error);
 
     for (size_t i = 0; result == DNS_OK && i < answer.n_records; i++)
-        append_host(search, name, &answer.records[i].address, preference);
+        append_host(search, host, &answer.records[i].address);
     return result;
 }
 
 /* The addresses of one host name; -1 with the reason when there is none. */
-static int append_addresses(struct search *search, struct slice name, unsigned preference)
+static int append_addresses(struct search *search, struct host host)
 {
     struct error error = ERROR_INIT;
     enum dns_result result;
     struct endpoint literal;
 
-    if (endpoint_parse(&literal, name, 0) == 0) {
-        append_host(search, name, &literal, preference);
+    host.name = host.expanded = arena_slice(search->arena, host.name);
+    if (endpoint_parse(&literal, host.name, 0) == 0) {
+        append_host(search, &host, &literal);
         return 0;
     }
     /* "localhost" is the system's own business, whatever a name server says. */
-    if ((options.host_lookup & HOST_LOOKUP_NATIVE) || slice_equals_nocase(name, "localhost"))
-        result = append_native(search, name, preference, &error);
+    if ((options.host_lookup & HOST_LOOKUP_NATIVE) ||
+        slice_equals_nocase(host.name, "localhost"))
+        result = append_native(search, &host, &error);
     else
-        result = append_asked(search, name, preference, &error);
+        result = append_asked(search, &host, &error);
     return result == DNS_OK ? 0 : failed_lookup(search, result, &error);
 }
 
@@ -304,8 +311,11 @@ static int mx_hosts(struct search *search, struct slice domain, const struct dns
     }
     for (size_t i = 0; i < answer->n_records; i++) {
         struct dsn before = *search->dsn;
-        if (append_addresses(search, answer->records[i].target,
-                             answer->records[i].preference) == 0)
+        struct host host = {.name = answer->records[i].target,
+                            .preference = answer->records[i].preference,
+                            .has_mx = true,
+                            .mx_is_secure = answer->is_validated};
+        if (append_addresses(search, host) == 0)
             found = 0;
         else if (before.status[0] == '4')
             *search->dsn = before; /* one that may come back outweighs those that won't */
@@ -328,13 +338,13 @@ static int domain_hosts(struct search *search, struct slice domain)
     struct dns_answer answer;
     struct error error;
     enum dns_result result =
-        dns_lookup(domain, DNS_MX, search->until, search->arena, &answer, &error);
+        dnssec_lookup(domain, DNS_MX, search->until, search->arena, &answer, &error);
 
     if (result == DNS_OK)
         return mx_hosts(search, domain, &answer);
     if (result == DNS_TEMPORARY && !params.ignore_mx_lookup_error)
         return failed_lookup(search, result, &error);
-    if (append_addresses(search, domain, 0) < 0)
+    if (append_addresses(search, (struct host){.name = domain}) < 0)
         return -1;
     order_hosts(search->list);
     if (search->port == options.default_port && drop_self(search, domain) < 0)
@@ -365,7 +375,7 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
     search.port = target.port;
     if (target.use_mx && (options.host_lookup & HOST_LOOKUP_DNS))
         return domain_hosts(&search, target.host);
-    result = append_addresses(&search, target.host, 0);
+    result = append_addresses(&search, (struct host){.name = target.host});
     if (result == 0) {
         order_hosts(list);
         limit_addresses(list);

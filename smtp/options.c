@@ -57,6 +57,19 @@ static unsigned parse_host_lookup(const char *text)
     return found;
 }
 
+/* smtp_dns_support_level: it overrules the older disable_dns_lookups. */
+static void parse_dns_support(const char *level)
+{
+    struct slice text = slice_from(level);
+
+    options.use_dnssec = slice_equals_nocase(text, "dnssec");
+    if (text.len == 0 ? params.disable_dns_lookups : slice_equals_nocase(text, "disabled"))
+        options.host_lookup = HOST_LOOKUP_NATIVE;
+    else if (text.len > 0 && !options.use_dnssec && !slice_equals_nocase(text, "enabled"))
+        fatal(EX_CONFIG, "invalid %s_dns_support_level: \"%s\"",
+              options.is_lmtp ? "lmtp" : "smtp", level);
+}
+
 static void parse_bind(struct endpoint *bind, const char *title, const char *text, int family)
 {
     *bind = (struct endpoint){0};
@@ -141,6 +154,7 @@ static void load_connections(void)
     options.fallback_relay = OPTION(fallback_relay);
     options.cache_destinations = OPTION(connection_cache_destinations);
     options.host_lookup = parse_host_lookup(OPTION(host_lookup));
+    parse_dns_support(OPTION(dns_support_level));
 }
 
 static void load_own_addresses(void)

@@ -29,6 +29,7 @@ struct options {
     const char *discard_ehlo_keywords;
     const char *cache_destinations;
     unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
+    bool use_dnssec;      /* smtp_dns_support_level = dnssec */
     struct protocols protocols;
     struct endpoint bind_v4, bind_v6; /* len 0: any */
     bool bind_enforce;

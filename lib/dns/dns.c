@@ -95,9 +95,11 @@ static enum dns_result explain(enum dns_result result, struct slice name, enum d
     return result;
 }
 
-/* Anything that fits the wire: 253 bytes of labels of 1 to 63 bytes. */
+/* Anything that fits the wire: the root, or 253 bytes of labels of 1 to 63 bytes. */
 static bool name_fits(struct slice name)
 {
+    if (slice_equals(name, "."))
+        return true;
     if (slice_ends_with(name, "."))
         name.len--;
     if (name.len == 0 || name.len > 253)

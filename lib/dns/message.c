@@ -289,6 +289,8 @@ bool dns_message_parse(struct slice packet, struct slice name, enum dns_type typ
     bool usable;
 
     *message = (struct dns_message){.ttl_seconds = UINT32_MAX};
+    if (slice_ends_with(name, "."))
+        name.len--; /* owners are told without */
     if (!read_header(&reader, message, counts))
         return false;
     if (counts[0] &&
