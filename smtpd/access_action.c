@@ -326,6 +326,11 @@ enum access_result access_act(struct check *check, struct slice value,
     int code;
 
     rest = slice_trim(rest);
+    if (text.len == 0) {
+        log_warning("access table %s entry %.*s has empty value", match->table,
+                    SLICE_ARG(match->key));
+        return ACCESS_DUNNO;
+    }
     if (is_number(text))
         return ACCESS_PERMIT;
     if (parse_code(word, &code))

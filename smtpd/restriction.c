@@ -1,6 +1,8 @@
 /* The table of restrictions, and lists of them. */
 #include "restriction.h"
 
+#include <sysexits.h>
+
 #include "base/bug.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -8,11 +10,18 @@
 #include "conf/conf.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "policy_server.h"
 #include "transaction.h"
 
 #define DEPTH_MAX 20 /* classes in tables in classes ... */
 
-enum argument { ARGUMENT_NONE, ARGUMENT_TABLE, ARGUMENT_DOMAIN, ARGUMENT_NUMBER };
+enum argument {
+    ARGUMENT_NONE,
+    ARGUMENT_TABLE,
+    ARGUMENT_DOMAIN,
+    ARGUMENT_NUMBER,
+    ARGUMENT_POLICY
+};
 
 /* A further restriction is one row here and one function. */
 static const struct {
@@ -76,6 +85,7 @@ static const struct {
     {"check_recipient_a_access", restrict_recipient_a, ARGUMENT_TABLE},
     {"check_recipient_mx_access", restrict_recipient_mx, ARGUMENT_TABLE},
     {"check_recipient_ns_access", restrict_recipient_ns, ARGUMENT_TABLE},
+    {"check_policy_service", restrict_policy_service, ARGUMENT_POLICY},
     {"reject_rbl_client", restrict_rbl_client, ARGUMENT_DOMAIN},
     {"reject_rbl", restrict_rbl_client, ARGUMENT_DOMAIN},
     {"reject_rhsbl_client", restrict_rhsbl_client, ARGUMENT_DOMAIN},
@@ -225,6 +235,29 @@ static void parse_table_argument(struct parser *parser, struct restriction *item
     }
 }
 
+static enum access_result bad_policy(struct check *check, const struct restriction *restriction)
+{
+    log_warning("restriction %s: bad argument \"%s\": need transport:endpoint",
+                restriction->name, restriction->argument);
+    return check_misconfigured(check);
+}
+
+/* A server that main.cf names in a wrong way ends the start; one in a table, its request. */
+static void parse_policy(struct parser *parser, struct restriction *item)
+{
+    struct slice word = SLICE_EMPTY;
+    struct error error;
+
+    (void)next_word(parser, &word);
+    item->argument = arena_text(parser->arena, word);
+    item->policy = policy_server_find(slice_from(item->argument), &error);
+    if (item->policy)
+        return;
+    if (!parser->table_name)
+        fatal(EX_CONFIG, "%s", error.text);
+    item->run = bad_policy;
+}
+
 static void parse_argument(struct parser *parser, struct restriction *item,
                            enum argument argument)
 {
@@ -247,6 +280,9 @@ static void parse_argument(struct parser *parser, struct restriction *item,
             item->run = bad_number;
         else
             item->number = (int)number;
+        return;
+    case ARGUMENT_POLICY:
+        parse_policy(parser, item);
         return;
     }
 }

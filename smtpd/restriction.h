@@ -63,6 +63,7 @@ struct restriction {
     const char *argument; /* as written; NULL: none */
     struct access_table table;
     const struct restriction_list *list; /* of a restriction class */
+    struct policy_server *policy;        /* of check_policy_service */
     int number;
 };
 
@@ -196,6 +197,7 @@ restriction_fn restrict_permit_auth_destination, restrict_unauth_destination,
 restriction_fn restrict_table, restrict_client_access, restrict_reverse_client_access,
     restrict_helo_access, restrict_sender_access, restrict_recipient_access,
     restrict_etrn_access;
+restriction_fn restrict_policy_service;
 restriction_fn restrict_rbl_client, restrict_rhsbl_client, restrict_rhsbl_reverse_client,
     restrict_rhsbl_helo, restrict_rhsbl_sender, restrict_rhsbl_recipient, permit_dnswl_client,
     permit_rhswl_client;

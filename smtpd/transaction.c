@@ -21,8 +21,10 @@ static void put_content(void *arg, char type, struct slice data)
 
 struct transaction *transaction_new(void)
 {
+    static unsigned n_instances;
     struct transaction *transaction = mem_new(struct transaction);
 
+    transaction->instance = n_instances++;
     arena_init(&transaction->arena);
     buf_init(&transaction->recipients);
     buf_init(&transaction->actions.prepended);
@@ -41,6 +43,7 @@ void transaction_free(struct transaction *transaction)
         postdrop_release(&transaction->postdrop);
     else if (transaction->has_destination)
         cleanup_client_release(&transaction->cleanup);
+    policy_release(&transaction->policy);
     content_release(&transaction->content);
     buf_release(&transaction->recipients);
     buf_release(&transaction->actions.prepended);

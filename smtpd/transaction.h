@@ -13,6 +13,7 @@
 #include "content.h"
 #include "esmtp.h"
 #include "ipc/cleanup_client.h"
+#include "policy_server.h"
 #include "postdrop.h"
 
 struct session;
@@ -46,6 +47,9 @@ struct transaction {
     struct cleanup_client cleanup;
     struct postdrop postdrop;
     struct buf recipients; /* records of recipients that wait for the envelope */
+
+    unsigned instance;         /* no two messages of this process have the same */
+    struct policy_hold policy; /* connections to policy servers */
 
     bool in_bdat; /* a chunk has been received */
     struct content content;
