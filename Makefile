@@ -9,11 +9,13 @@ CC      ?= gcc
 VERSION := 0.1.0
 
 # Debian packages: to build and run, and to run the tests besides.
-DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev libseccomp-dev libicu-dev
+DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev libseccomp-dev libicu-dev \
+	libcdb-dev libhiredis-dev libldap-dev libmariadb-dev libpq-dev libsqlite3-dev
 TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
 	swaks iproute2 util-linux lmdb-utils
 # The real servers that system tests talk to; a test whose server is missing is skipped.
-PEER_DEBS := postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin
+PEER_DEBS := postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
+	ldap-utils mariadb-server memcached postgresql redis-server slapd
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 
 help: ## this list
@@ -70,9 +72,13 @@ LIB_OBJ  := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 LIB      := $(BUILD)/libtassis.a
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/*/*_test.c */*_test.c cmd/*/*_test.c))
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+# Table plug-ins: plugins/TYPE.c, each built where pkg-config finds the library that it "needs:".
+needs     = $(shell sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $(1))
+PLUGINS  := $(shell for p in plugins/*.c; do pkg-config --exists $$(sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $$p) && echo $$p; done)
+PLUGINS  := $(PLUGINS:plugins/%.c=$(BUILD)/libexec/tassis/plugins/%.so)
 PROGRAMS := $(DAEMONS:%=$(BUILD)/libexec/tassis/%) $(COMMANDS:%=$(BUILD)/sbin/%)
 
-all: $(PROGRAMS) ## build every program (CC=clang, WERROR=1, CO_SWITCH=ucontext)
+all: $(PROGRAMS) $(PLUGINS) ## build every program (CC=clang, WERROR=1, CO_SWITCH=ucontext)
 
 .SECONDEXPANSION:
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_test.c,$(1)))
@@ -82,6 +88,10 @@ $(BUILD)/libexec/tassis/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
 $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/libexec/tassis/plugins/%.so: plugins/%.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  SO    $<";) $(CC) $(CPPFLAGS) $$(pkg-config --cflags $(call needs,$<)) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP \
+		-shared $(filter-out -pie,$(LDFLAGS)) -o $@ $< $$(pkg-config --libs $(call needs,$<))
 # A program's test links the other files of its folder, without the one that holds main.
 siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)

@@ -28,9 +28,9 @@ static void show_table_types(void)
     const char *types[TYPES_MAX] = {NULL};
     size_t n = 0;
 
-    while (n < TYPES_MAX && drivers[n]) {
-        types[n] = drivers[n]->type;
-        n++;
+    for (; n < TYPES_MAX && *drivers; drivers++) {
+        if (table_driver_is_installed(*drivers))
+            types[n++] = (*drivers)->type;
     }
     qsort(types, n, sizeof *types, by_text);
     for (size_t i = 0; i < n; i++)

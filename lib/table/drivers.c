@@ -6,10 +6,11 @@
 #include <stddef.h>
 
 static const struct table_driver *const drivers[] = {
-    &table_btree,   &table_cidr,   &table_debug,    &table_environ,  &table_fail,
-    &table_hash,    &table_inline, &table_internal, &table_lmdb,     &table_pcre,
-    &table_pipemap, &table_proxy,  &table_randmap,  &table_regexp,   &table_socketmap,
-    &table_static,  &table_tcp,    &table_texthash, &table_unionmap, &table_unix,
+    &table_btree,   &table_cidr,   &table_debug,    &table_environ,   &table_fail,
+    &table_hash,    &table_inline, &table_internal, &table_ldap,      &table_lmdb,
+    &table_mysql,   &table_pcre,   &table_pgsql,    &table_pipemap,   &table_proxy,
+    &table_randmap, &table_redis,  &table_regexp,   &table_socketmap, &table_sqlite,
+    &table_static,  &table_tcp,    &table_texthash, &table_unionmap,  &table_unix,
     NULL,
 };
 

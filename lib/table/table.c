@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "table/fold.h"
+#include "table/plugin_load.h"
 
 static bool may_block_here;
 
@@ -24,6 +25,35 @@ const struct table_driver *table_driver_find(struct slice type)
             return *driver;
     }
     return NULL;
+}
+
+bool table_driver_is_installed(const struct table_driver *driver)
+{
+    return !driver->is_plugin || plugin_is_installed(driver->type);
+}
+
+/* Types of Postfix whose service has died out, and what took its place. */
+static const struct {
+    const char *type, *advice;
+} gone[] = {
+    {"dbm", "; use lmdb"},
+    {"mongodb", "; use redis, pgsql or ldap"},
+    {"netinfo", "; use ldap"},
+    {"nis", " (NIS is not supported; use ldap, or unix:passwd.byname)"},
+    {"nisplus", " (NIS+ is not supported; use ldap)"},
+    {"sdbm", "; use lmdb"},
+};
+
+static int refuse_type(struct slice type, struct error *error)
+{
+    const char *advice = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(gone); i++) {
+        if (slice_equals(type, gone[i].type))
+            advice = gone[i].advice;
+    }
+    return error_set(error, ERROR_PERMANENT, "unsupported dictionary type: %.*s%s",
+                     SLICE_ARG(type), advice);
 }
 
 static struct table *table_finish(struct table *table, const struct table_driver *driver,
@@ -63,7 +93,7 @@ struct table *table_open(const char *spec, const struct table_options *options,
         return NULL;
     }
     if (!driver) {
-        error_set(error, ERROR_PERMANENT, "unsupported dictionary type: %.*s", SLICE_ARG(type));
+        (void)refuse_type(type, error);
         return NULL;
     }
     if (options->sensitive && driver->is_open_network) {

@@ -36,6 +36,7 @@ typedef bool table_entry_fn(void *arg, struct slice key, struct slice value); /*
 struct table_driver {
     const char *type;     /* "lmdb" in "lmdb:/etc/postfix/virtual" */
     bool may_block;       /* SQL, LDAP, NSS: opened by proxymap on behalf of the workers */
+    bool is_plugin;       /* what speaks to the server is loaded when a table is opened */
     bool is_open_network; /* answers come unauthenticated: not for sensitive uses */
     bool is_pattern;      /* regexp, pcre, cidr, tcp, socketmap: partial keys are not tried */
     bool folds_case;      /* keys are folded by table_lookup before they reach the driver */
@@ -90,6 +91,8 @@ MUST_USE int table_walk(struct table *table, table_entry_fn *entry, void *arg,
 /* The file behind it was changed or replaced since it was opened. */
 bool table_has_changed(struct table *table);
 
-/* "type:name" -> the driver, NULL when unknown; the list of types for postconf -m. */
+/* "type:name" -> the driver, NULL when unknown; the list of all types. */
 const struct table_driver *table_driver_find(struct slice type);
 const struct table_driver *const *table_drivers(void); /* NULL-terminated */
+/* Can tables of this type be opened here? Not where its plug-in is missing. */
+bool table_driver_is_installed(const struct table_driver *driver);

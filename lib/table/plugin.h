@@ -1,0 +1,82 @@
+/*
+ * Table plug-ins: one shared object a type, built where the type's library is found and loaded
+ * when a table of that type is opened. This header is all that the two sides share. A plug-in
+ * calls nothing of ours and keeps to C's own types; everything that the types have in common
+ * (parameter files, key formats, several servers, limits) is on our side, in table/remote.h.
+ *
+ * A plug-in exports one "struct table_plugin" named table_plugin.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TABLE_PLUGIN_ABI     1
+#define TABLE_PLUGIN_SYMBOL  "table_plugin"
+#define PLUGIN_REPORT_BYTES  400
+#define PLUGIN_TEMPLATES_MAX 2
+#define PLUGIN_SETTINGS_MAX  40
+/* A quoted key is at most so many times as long. */
+#define PLUGIN_QUOTE_GROWTH 4
+
+enum plugin_setting_kind { PLUGIN_TEXT, PLUGIN_NUMBER, PLUGIN_BOOL };
+
+/* A line that the parameter file may have. */
+struct plugin_setting {
+    const char *name; /* NULL ends the list */
+    enum plugin_setting_kind kind;
+    const char *default_text; /* NULL: that of the setting in front of this one */
+    long min, max;            /* numbers: the range. Texts: bytes, max is not used */
+};
+
+struct plugin_value {
+    const char *text;
+    long number; /* bool: 0 or 1 */
+};
+
+/* Why something failed, one line or more; the caller cleans it up. */
+struct plugin_report {
+    char text[PLUGIN_REPORT_BYTES];
+};
+
+/* Where the values that were found go. */
+struct plugin_answer {
+    /* False: there are too many, stop asking. */
+    bool (*add)(struct plugin_answer *answer, const char *text, size_t len);
+    /* Something odd that spoils nothing, for the log. */
+    void (*warn)(struct plugin_answer *answer, const char *text);
+};
+
+enum plugin_result {
+    PLUGIN_OK,
+    PLUGIN_FAILED, /* this server cannot answer */
+    PLUGIN_LOST,   /* nor can another question be asked over this connection */
+};
+
+struct plugin_connection; /* the plug-in's own */
+
+struct table_plugin {
+    int abi; /* TABLE_PLUGIN_ABI */
+    /* At most PLUGIN_SETTINGS_MAX; values arrive in this order. */
+    const struct plugin_setting *settings;
+    /* The names of the settings that have %s, %u, ... in them, NULL-terminated. */
+    const char *templates[PLUGIN_TEMPLATES_MAX + 1];
+    /* The setting that lists servers; NULL: there is one, named by the plug-in's settings. */
+    const char *hosts;
+    const char *default_host;
+    /* Look at the settings when the table is opened. False: they are wrong. May be NULL. */
+    bool (*check)(const struct plugin_value *values, struct plugin_answer *answer,
+                  struct plugin_report *report);
+    /* The values live as long as the connection. NULL: it failed. Bounded in time. */
+    struct plugin_connection *(*connect)(const char *host, const struct plugin_value *values,
+                                         struct plugin_report *report);
+    /* Make text harmless inside of that template: at most PLUGIN_QUOTE_GROWTH * len + 1 bytes
+     * at out. Returns how many, or -1. */
+    long (*quote)(struct plugin_connection *connection, int template, const char *text,
+                  size_t len, char *out);
+    /* Ask, with the templates expanded. Bounded in time. */
+    enum plugin_result (*query)(struct plugin_connection *connection,
+                                const char *const *templates, struct plugin_answer *answer,
+                                struct plugin_report *report);
+    void (*close)(struct plugin_connection *connection);
+};
