@@ -1,0 +1,436 @@
+#include "tls/context.h"
+
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "co/co.h"
+#include "conf/params.h"
+#include "ipc/tlskey_client.h"
+#include "tls/context_private.h"
+#include "tls/openssl.h"
+#include "tls/pairs.h"
+#include "tls/tickets.h"
+#include "tls/trust.h"
+
+#define LOOK_INTERVAL SECONDS(1)
+#define FILE_MAX      ((size_t)1 << 20)
+
+/* Names with pairs of their own that a process remembers. */
+#define NAMES_MAX 256
+
+/* The pairs of one request to tlskey, in OpenSSL's hands. */
+struct pairs {
+    SSL_CTX *current; /* NULL: none so far */
+    struct buf stamp; /* of tlskey */
+    int64_t next_look;
+    unsigned n_users; /* in the middle of asking, or waiting for the answer */
+    bool is_asking;
+    struct co_queue asked;
+    struct error trouble; /* why there are none */
+};
+
+struct tls_context {
+    struct tls_settings settings;
+    unsigned n_owners;
+    X509_STORE *authorities;
+    STACK_OF(X509_NAME) * authority_names;
+    EVP_PKEY *dh;
+    unsigned char session_context[SHA256_DIGEST_LENGTH]; /* what sessions are bound to */
+    struct pairs pairs;
+    struct hash names; /* SNI -> struct pairs */
+};
+
+/* -- OpenSSL's context ------------------------------------------------------------------- */
+
+static int ignore_verdict(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1; /* the handshake goes on: the verdict is read afterwards */
+}
+
+static int verify_mode(const struct tls_settings *settings)
+{
+    if (settings->role == TLS_CLIENT)
+        return SSL_VERIFY_NONE;
+    switch (settings->ask) {
+    case TLS_ASK_YES:
+        return SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
+    case TLS_ASK_REQUIRE:
+        return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT | SSL_VERIFY_CLIENT_ONCE;
+    case TLS_ASK_NO:
+    default:
+        return SSL_VERIFY_NONE;
+    }
+}
+
+/* The client's hello names the pair; where tables are asked for it, that may wait. */
+static int note_name(SSL *ssl, int *alert, void *argument)
+{
+    struct tls_link *link = link_from_ssl(ssl);
+    const unsigned char *extension;
+    size_t len;
+
+    (void)alert;
+    (void)argument;
+    if (link->sni_is_settled ||
+        !SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &len) || len <= 5)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    /* A list of one: two bytes of length, type 0, two bytes of length, the name. */
+    size_t name_len = ((size_t)extension[3] << 8) | extension[4];
+
+    if (extension[2] != TLSEXT_NAMETYPE_host_name || name_len > len - 5 || name_len > 255)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    buf_set(&link->sni, slice_of(extension + 5, name_len));
+    buf_lower(&link->sni);
+    return SSL_CLIENT_HELLO_RETRY;
+}
+
+static int acknowledge_name(SSL *ssl, int *alert, void *argument)
+{
+    (void)alert;
+    (void)argument;
+    return link_from_ssl(ssl)->sni_is_known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static void set_up_server(const struct tls_context *context, SSL_CTX *made)
+{
+    const struct tls_settings *settings = &context->settings;
+
+    if (context->dh) {
+        EVP_PKEY_up_ref(context->dh);
+        if (!SSL_CTX_set0_tmp_dh_pkey(made, context->dh))
+            EVP_PKEY_free(context->dh);
+    } else {
+        SSL_CTX_set_dh_auto(made, 1);
+    }
+    if (params.tls_preempt_cipherlist)
+        SSL_CTX_set_options(made, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (settings->ask != TLS_ASK_NO)
+        SSL_CTX_set_client_CA_list(made, SSL_dup_CA_list(context->authority_names));
+    if (settings->sni_maps && *settings->sni_maps) {
+        SSL_CTX_set_client_hello_cb(made, note_name, NULL);
+        SSL_CTX_set_tlsext_servername_callback(made, acknowledge_name);
+    }
+    SSL_CTX_set_session_id_context(made, context->session_context,
+                                   sizeof(context->session_context));
+}
+
+static int set_up(const struct tls_context *context, SSL_CTX *made, struct error *error)
+{
+    const struct tls_settings *settings = &context->settings;
+
+    SSL_CTX_set_app_data(made, context);
+    /* As Postfix: whoever would not get a weak cipher gets none at all. */
+    SSL_CTX_set_security_level(made, 0);
+    SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(made, 1);
+    SSL_CTX_set_options(made, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set1_cert_store(made, context->authorities);
+    /* OpenSSL does not count the leaf; 1 means issued by a trusted authority itself. */
+    SSL_CTX_set_verify_depth(made, settings->verify_depth);
+    SSL_CTX_set_verify(made, verify_mode(settings), ignore_verdict);
+    if (tls_terms_apply_to_context(made, &settings->terms, error) < 0 ||
+        tls_groups_apply(made, settings->role == TLS_SERVER ? settings->eecdh_grade : "auto",
+                         error) < 0 ||
+        tls_options_apply(made, error) < 0)
+        return -1;
+    if (settings->role == TLS_SERVER)
+        set_up_server(context, made);
+    else if (SSL_CTX_dane_enable(made) <= 0)
+        return tls_error(error, ERROR_PERMANENT, "DANE");
+    tickets_install(made, settings);
+    return 0;
+}
+
+static SSL_CTX *make(const struct tls_context *context, struct error *error)
+{
+    SSL_CTX *made = SSL_CTX_new(context->settings.role == TLS_SERVER ? TLS_server_method()
+                                                                     : TLS_client_method());
+
+    if (!made) {
+        tls_error(error, ERROR_PERMANENT, "new TLS context");
+        return NULL;
+    }
+    if (set_up(context, made, error) == 0)
+        return made;
+    SSL_CTX_free(made);
+    return NULL;
+}
+
+/* -- the beginning and the end ----------------------------------------------------------- */
+
+static bool is_set(const char *text)
+{
+    return text && *text && strcmp(text, "none") != 0;
+}
+
+static bool has_pair_files(const struct tls_pair_files *files)
+{
+    return is_set(files->chain_files) || is_set(files->cert_file) ||
+           is_set(files->dcert_file) || is_set(files->eccert_file);
+}
+
+static int read_dh(struct tls_context *context, struct error *error)
+{
+    const char *path = context->settings.dh_file;
+    CLEANUP(buf_release) struct buf pem = BUF_INIT;
+
+    if (!is_set(path) || strcmp(path, "auto") == 0)
+        return 0;
+    if (file_read_all(path, &pem, FILE_MAX, error) < 0)
+        return -1;
+    OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(
+        &context->dh, "PEM", NULL, "DH", EVP_PKEY_KEY_PARAMETERS, NULL, NULL);
+    const unsigned char *bytes = (const unsigned char *)pem.data;
+    size_t len = pem.len;
+    bool decoded = decoder && OSSL_DECODER_from_data(decoder, &bytes, &len);
+
+    OSSL_DECODER_CTX_free(decoder);
+    return decoded ? 0 : tls_error(error, ERROR_PERMANENT, "%s: DH parameters", path);
+}
+
+/* A session of other terms must not be resumed under these. */
+static void bind_sessions(struct tls_context *context)
+{
+    const struct tls_settings *settings = &context->settings;
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%u\n%u\n%s\n%s\n%s\n%s\n", settings->role, settings->ask,
+               settings->session_cache ? settings->session_cache : "",
+               settings->ca_file ? settings->ca_file : "",
+               settings->ca_path ? settings->ca_path : "", settings->terms.protocols);
+    SHA256((const unsigned char *)text.data, text.len, context->session_context);
+}
+
+struct tls_context *tls_context_new(const struct tls_settings *settings, struct error *error)
+{
+    struct tls_context *context = mem_new(struct tls_context);
+    SSL_CTX *made = NULL;
+
+    context->n_owners = 1;
+    context->settings = *settings;
+    context->pairs.stamp = BUF_INIT;
+    context->names = HASH_INIT;
+    bind_sessions(context);
+    if (tls_library_open(error) == 0 && read_dh(context, error) == 0 &&
+        (context->authorities = trust_open(settings->ca_file, settings->ca_path, error))) {
+        context->authority_names = trust_names(settings->ca_file);
+        made = make(context, error);
+    }
+    if (!made) {
+        tls_context_free(context);
+        return NULL;
+    }
+    /* Without pairs it is ready; with some it has shown that the settings are right. */
+    if (has_pair_files(&settings->pairs))
+        SSL_CTX_free(made);
+    else
+        context->pairs.current = made;
+    return context;
+}
+
+static void pairs_free(void *data)
+{
+    struct pairs *pairs = data;
+
+    SSL_CTX_free(pairs->current);
+    buf_release(&pairs->stamp);
+    mem_free(pairs);
+}
+
+struct tls_context *context_hold(struct tls_context *context)
+{
+    context->n_owners++;
+    return context;
+}
+
+void tls_context_free(struct tls_context *context)
+{
+    if (!context || --context->n_owners > 0)
+        return;
+    SSL_CTX_free(context->pairs.current);
+    buf_release(&context->pairs.stamp);
+    hash_release(&context->names, pairs_free);
+    X509_STORE_free(context->authorities);
+    sk_X509_NAME_pop_free(context->authority_names, X509_NAME_free);
+    EVP_PKEY_free(context->dh);
+    mem_free(context);
+}
+
+const struct tls_settings *tls_context_settings(const struct tls_context *context)
+{
+    return &context->settings;
+}
+
+SSL_CTX *context_current(const struct tls_context *context)
+{
+    return context->pairs.current;
+}
+
+struct tls_context *context_of(const SSL_CTX *current)
+{
+    return SSL_CTX_get_app_data(current);
+}
+
+/* -- pairs ------------------------------------------------------------------------------- */
+
+static struct slice text_of(const char *text)
+{
+    return is_set(text) ? slice_from(text) : SLICE_EMPTY;
+}
+
+static int ask_tlskey(struct tls_context *context, const struct pairs *pairs, struct slice name,
+                      deadline_t until, struct tlskey_chains *reply, struct buf *storage,
+                      struct error *error)
+{
+    const struct tls_pair_files *files = &context->settings.pairs;
+    const struct tlskey_pairs request = {
+        .chain_files = text_of(files->chain_files),
+        .cert_file = text_of(files->cert_file),
+        .key_file = text_of(files->key_file),
+        .dcert_file = text_of(files->dcert_file),
+        .dkey_file = text_of(files->dkey_file),
+        .eccert_file = text_of(files->eccert_file),
+        .eckey_file = text_of(files->eckey_file),
+        .sni_maps = name.len ? text_of(context->settings.sni_maps) : SLICE_EMPTY,
+        .sni_name = name,
+        .stamp = buf_slice(&pairs->stamp),
+    };
+
+    return tlskey_load(&request, until, reply, storage, error);
+}
+
+static int take_chains(const struct tls_context *context, struct pairs *pairs,
+                       const struct tlskey_chains *reply, struct error *error)
+{
+    SSL_CTX *made = make(context, error);
+
+    if (!made)
+        return -1;
+    if (pairs_install(made, reply->chains, error) < 0) {
+        SSL_CTX_free(made);
+        return -1;
+    }
+    /* Connections that began with the old one hold it. */
+    SSL_CTX_free(pairs->current);
+    pairs->current = made;
+    buf_set(&pairs->stamp, reply->stamp);
+    return 0;
+}
+
+static int take_reply(const struct tls_context *context, struct pairs *pairs,
+                      const struct tlskey_chains *reply, struct error *error)
+{
+    switch ((enum tlskey_status)reply->status) {
+    case TLSKEY_SAME:
+        return 0;
+    case TLSKEY_CHAINS:
+        return take_chains(context, pairs, reply, error);
+    case TLSKEY_NONE:
+        SSL_CTX_free(pairs->current);
+        pairs->current = NULL;
+        buf_reset(&pairs->stamp);
+        return 0;
+    case TLSKEY_BAD:
+    default:
+        return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply->reason));
+    }
+}
+
+/*
+ * Ask if it is time to. Others who come meanwhile go on with what there is, or wait for the
+ * answer if there is nothing.
+ */
+static void ask_when_due(struct tls_context *context, struct pairs *pairs, struct slice name,
+                         deadline_t until)
+{
+    CLEANUP(buf_release) struct buf storage = BUF_INIT;
+    struct tlskey_chains reply;
+
+    while (pairs->is_asking && !pairs->current && co_self()) {
+        if (co_wait(&pairs->asked, until) != WAKE_READY)
+            return;
+    }
+    if (pairs->is_asking || time_now_ms() < pairs->next_look)
+        return;
+    pairs->is_asking = true;
+    pairs->trouble = ERROR_INIT;
+    if (ask_tlskey(context, pairs, name, until, &reply, &storage, &pairs->trouble) == 0)
+        (void)!take_reply(context, pairs, &reply, &pairs->trouble);
+    pairs->next_look = time_now_ms() + LOOK_INTERVAL;
+    pairs->is_asking = false;
+    co_wake_all(&pairs->asked);
+}
+
+static void renew(struct tls_context *context, struct pairs *pairs, struct slice name,
+                  deadline_t until)
+{
+    pairs->n_users++;
+    ask_when_due(context, pairs, name, until);
+    pairs->n_users--;
+}
+
+int tls_context_renew(struct tls_context *context, deadline_t until, struct error *error)
+{
+    struct pairs *pairs = &context->pairs;
+
+    if (!has_pair_files(&context->settings.pairs))
+        return 0;
+    renew(context, pairs, SLICE_EMPTY, until);
+    if (pairs->current)
+        return 0;
+    if (pairs->trouble.kind == ERROR_NONE)
+        return error_set(error, ERROR_TEMPORARY, "there is no certificate");
+    *error = pairs->trouble;
+    return -1;
+}
+
+/* -- pairs by name ----------------------------------------------------------------------- */
+
+/* Room for one more: any that nobody is about to use goes. */
+static void make_room(struct hash *names)
+{
+    struct hash_cursor cursor = {0};
+    struct slice key;
+    void *value;
+
+    while (names->n_entries >= NAMES_MAX && hash_next(names, &cursor, &key, &value)) {
+        if (((struct pairs *)value)->n_users == 0)
+            pairs_free(hash_remove(names, key));
+    }
+}
+
+static struct pairs *pairs_of_name(struct tls_context *context, struct slice name)
+{
+    struct pairs *pairs = hash_get(&context->names, name);
+
+    if (pairs)
+        return pairs;
+    make_room(&context->names);
+    pairs = mem_new(struct pairs);
+    pairs->stamp = BUF_INIT;
+    hash_set(&context->names, name, pairs);
+    return pairs;
+}
+
+int context_for_name(struct tls_context *context, struct slice name, deadline_t until,
+                     SSL_CTX **found, struct error *error)
+{
+    struct pairs *pairs = pairs_of_name(context, name);
+
+    renew(context, pairs, name, until);
+    *found = pairs->current;
+    if (pairs->current || pairs->trouble.kind == ERROR_NONE)
+        return 0;
+    *error = pairs->trouble;
+    return -1;
+}

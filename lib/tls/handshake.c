@@ -1,0 +1,235 @@
+#include "tls/handshake.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+#include "co/co.h"
+#include "mail/address.h"
+#include "net/socket.h"
+#include "tls/context_private.h"
+#include "tls/facts.h"
+#include "tls/link.h"
+#include "tls/openssl.h"
+#include "tls/tickets.h"
+
+/* One side of a handshake. */
+struct handshake {
+    struct stream *stream;
+    struct tls_link *link;
+    const struct tls_log *log;
+    const char *function; /* "SSL_accept", for the log */
+};
+
+/* -- waiting ----------------------------------------------------------------------------- */
+
+static int wait_for(const struct handshake *handshake, uint32_t events, struct error *error)
+{
+    switch (co_wait_drained(handshake->link->fd, events, handshake->stream->deadline)) {
+    case WAKE_READY:
+        return 0;
+    case WAKE_TIMEOUT:
+        handshake->stream->state = STREAM_TIMEOUT;
+        return error_set(error, ERROR_TEMPORARY, "Connection timed out");
+    case WAKE_CANCELLED:
+    default:
+        handshake->stream->state = STREAM_CANCELLED;
+        return error_set(error, ERROR_TEMPORARY, "cancelled");
+    }
+}
+
+static int broken(const struct handshake *handshake, struct error *error)
+{
+    handshake->stream->state = STREAM_FAILED;
+    handshake->stream->saved_errno = handshake->link->saved_errno;
+    if (handshake->link->saved_errno)
+        return error_set(error, ERROR_TEMPORARY, "%s", strerror(handshake->link->saved_errno));
+    return error_set(error, ERROR_TEMPORARY, "lost connection");
+}
+
+static int push_all(const struct handshake *handshake, struct error *error)
+{
+    int pushed;
+
+    while ((pushed = link_push(handshake->link)) > 0) {
+        if (wait_for(handshake, EPOLLOUT, error) < 0)
+            return -1;
+    }
+    return pushed < 0 ? broken(handshake, error) : 0;
+}
+
+/* -- the name that the client asks for ---------------------------------------------------- */
+
+static int look_up_name(const struct handshake *handshake, struct error *error)
+{
+    struct tls_link *link = handshake->link;
+    struct slice name = buf_slice(&link->sni);
+    SSL_CTX *found = NULL;
+
+    link->sni_is_settled = true;
+    if (!hostname_is_valid(name))
+        return 0;
+    if (context_for_name(link->context, name, handshake->stream->deadline, &found, error) < 0)
+        return -1;
+    link->sni_is_known = found != NULL;
+    if (found && !SSL_set_SSL_CTX(link->ssl, found))
+        return tls_error(error, ERROR_TEMPORARY, "certificate of %s", link->sni.data);
+    return 0;
+}
+
+/* -- the exchange ------------------------------------------------------------------------ */
+
+/* OpenSSL has something to say, or the peer has gone. The alert goes if it can. */
+static int refused(const struct handshake *handshake, struct error *error)
+{
+    (void)!link_push(handshake->link);
+    if (ERR_peek_error() == 0)
+        return broken(handshake, error);
+    handshake->stream->state = STREAM_FAILED;
+    return error_set(error, ERROR_TEMPORARY, "-1");
+}
+
+static int shake_hands(const struct handshake *handshake, struct error *error)
+{
+    for (;;) {
+        ERR_clear_error();
+        handshake->link->saved_errno = 0;
+        enum link_outcome outcome =
+            link_outcome(handshake->link, SSL_do_handshake(handshake->link->ssl));
+
+        switch (outcome) {
+        case LINK_DONE: /* what is left to send goes with what comes next */
+            return 0;
+        case LINK_WANTS_NAME:
+            if (look_up_name(handshake, error) < 0)
+                return -1;
+            break;
+        case LINK_WANTS_READ:
+            if (push_all(handshake, error) < 0 || wait_for(handshake, EPOLLIN, error) < 0)
+                return -1;
+            break;
+        case LINK_CLOSED:
+        case LINK_FAILED:
+        default:
+            return refused(handshake, error);
+        }
+    }
+}
+
+static void report_failure(const struct handshake *handshake, const struct error *error)
+{
+    log_info("%s error %s %s: %s", handshake->function,
+             strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
+             handshake->log->name, error->text);
+    tls_log_problems();
+}
+
+static int run(struct handshake *handshake, struct error *error)
+{
+    if (handshake->log->level >= 2)
+        log_info("setting up TLS connection %s %s",
+                 strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
+                 handshake->log->name);
+    if (shake_hands(handshake, error) == 0) {
+        link_attach(handshake->link, handshake->stream);
+        return 0;
+    }
+    handshake->link->has_failed = true;
+    report_failure(handshake, error);
+    link_free(handshake->link);
+    return -1;
+}
+
+static void report(const struct handshake *handshake, const struct tls_peer *peer)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+
+    if (handshake->log->level < 1)
+        return;
+    tls_peer_summary(peer, strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
+                     handshake->log->name, &line);
+    log_info("%s", line.data);
+}
+
+/* Plain bytes must be gone from the buffers: what was said in the open is not to be believed.
+ */
+static int begin(struct handshake *handshake, struct tls_context *context, struct error *error)
+{
+    struct stream *stream = handshake->stream;
+
+    stream_consume(stream, stream_pending(stream));
+    if (stream_flush(stream) < 0)
+        return error_set(error, ERROR_TEMPORARY, "%s", stream_trouble(stream));
+    if (tls_context_renew(context, stream->deadline, error) < 0)
+        return -1;
+    handshake->link = link_new(context, stream->fd, error);
+    return handshake->link ? 0 : -1;
+}
+
+int tls_accept(struct stream *stream, struct tls_context *context, const struct tls_log *log,
+               struct arena *arena, struct tls_peer *peer, struct error *error)
+{
+    const struct tls_settings *settings = tls_context_settings(context);
+    struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_accept"};
+
+    tickets_renew(settings);
+    if (begin(&handshake, context, error) < 0) {
+        report_failure(&handshake, error);
+        return -1;
+    }
+    SSL_set_accept_state(handshake.link->ssl);
+    if (run(&handshake, error) < 0)
+        return -1;
+    *peer = (struct tls_peer){.was_asked = settings->ask != TLS_ASK_NO};
+    facts_read(peer, handshake.link->ssl, TLS_SERVER, settings->fingerprint_digest, arena);
+    if (handshake.link->sni_is_known)
+        peer->sni = arena_slice(arena, buf_slice(&handshake.link->sni));
+    report(&handshake, peer);
+    return 0;
+}
+
+static int prepare(SSL *ssl, const struct tls_connect *options, struct error *error)
+{
+    const char *name = options->server_name;
+
+    SSL_set_connect_state(ssl);
+    if (tls_terms_apply(ssl, &options->terms, error) < 0)
+        return -1;
+    if (name && *name && !SSL_set_tlsext_host_name(ssl, name))
+        return tls_error(error, ERROR_TEMPORARY, "server name %s", name);
+    return facts_prepare(ssl, options, error);
+}
+
+int tls_connect(struct stream *stream, struct tls_context *context,
+                const struct tls_connect *options, const struct tls_log *log,
+                struct arena *arena, struct tls_peer *peer, struct error *error)
+{
+    const struct tls_settings *settings = tls_context_settings(context);
+    struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_connect"};
+
+    if (begin(&handshake, context, error) < 0) {
+        report_failure(&handshake, error);
+        return -1;
+    }
+    if (prepare(handshake.link->ssl, options, error) < 0) {
+        report_failure(&handshake, error);
+        link_free(handshake.link);
+        return -1;
+    }
+    if (run(&handshake, error) < 0)
+        return -1;
+    *peer = (struct tls_peer){.was_asked = false};
+    facts_read(peer, handshake.link->ssl, TLS_CLIENT, settings->fingerprint_digest, arena);
+    facts_check(peer, handshake.link->ssl, options, arena);
+    if (options->server_name && *options->server_name)
+        peer->sni = arena_slice(arena, slice_from(options->server_name));
+    report(&handshake, peer);
+    return 0;
+}
+
+bool tls_is_active(const struct stream *stream)
+{
+    return link_of(stream) != NULL;
+}
