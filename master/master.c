@@ -309,7 +309,16 @@ static void close_services(void)
     }
 }
 
-/* The log goes last: the others may have something to say. */
+/* The log goes last: the others may have had something to say. */
+static void stop_the_log(void)
+{
+    wait_for_the_end(ALL_BUT_POSTLOG, deadline_in(STOP_POSTLOG_MS));
+    signal_all(SIGTERM, EVERYTHING);
+    wait_for_the_end(EVERYTHING, deadline_in(STOP_POSTLOG_MS));
+    signal_all(SIGKILL, EVERYTHING);
+    co_stop();
+}
+
 static void stop(void)
 {
     notify("STOPPING=1");
@@ -317,11 +326,7 @@ static void stop(void)
     signal_all(SIGTERM, ALL_BUT_POSTLOG);
     wait_for_the_end(ALL_BUT_POSTLOG, deadline_in(STOP_MS));
     signal_all(SIGKILL, ALL_BUT_POSTLOG);
-    wait_for_the_end(ALL_BUT_POSTLOG, deadline_in(STOP_POSTLOG_MS));
-    signal_all(SIGTERM, EVERYTHING);
-    wait_for_the_end(EVERYTHING, deadline_in(STOP_POSTLOG_MS));
-    signal_all(SIGKILL, EVERYTHING);
-    co_stop();
+    stop_the_log();
 }
 
 /* No new work; every process ends with its last job, however long that takes. */
@@ -344,9 +349,9 @@ static void drain(void)
 /* At once, with whatever is in progress: that is repeated after the next start. */
 static void abort_all(void)
 {
-    signal_all(SIGKILL, EVERYTHING);
-    wait_for_the_end(EVERYTHING, deadline_in(STOP_POSTLOG_MS));
-    co_stop();
+    close_services();
+    signal_all(SIGKILL, ALL_BUT_POSTLOG);
+    stop_the_log();
 }
 
 static void run_stop(void *arg)

@@ -1,7 +1,8 @@
 /*
- * Writes the lines that the other programs send to public/postlog into maillog_file, or to
- * standard output. A datagram is a line, complete but for its end; lines that have come
- * together are written together.
+ * Writes the lines of the other programs into maillog_file, or to standard output. The daemons'
+ * lines wait in rings (rings.h), which are looked into every few milliseconds while there is
+ * traffic; a command sends each line to public/postlog as a datagram, complete but for its end.
+ * What has come together is written together.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +19,13 @@
 #include "base/time.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "rings.h"
 #include "worker/worker.h"
 
-#define LINE_BYTES 4096
-#define BATCH      64
+#define LINE_BYTES  4096
+#define BATCH       64
+#define LOOK_MS     2
+#define QUIET_LOOKS 2
 
 static int file = -1;
 
@@ -93,10 +97,10 @@ static void add_line(struct buf *lines, struct slice line)
     buf_add_char(lines, '\n');
 }
 
-static void write_lines(struct slice lines, int n)
+static void write_lines(struct slice lines, size_t n)
 {
     static int64_t next_complaint;
-    static int64_t n_lost;
+    static size_t n_lost;
 
     if (file < 0 || fd_write_all(file, lines.ptr, lines.len) == 0)
         return;
@@ -104,28 +108,75 @@ static void write_lines(struct slice lines, int n)
     if (time_now_ms() < next_complaint)
         return;
     next_complaint = time_now_ms() + MINUTES(1);
-    log_error("write %s: %m: %lld log lines are lost", params.maillog_file, (long long)n_lost);
+    log_error("write %s: %m: %zu log lines are lost", params.maillog_file, n_lost);
 }
 
-/* As many lines as have come, written at one go. Returns how many. */
+/* What is in the rings; the order is that in which the lines were logged. */
+static bool write_ring_lines(void)
+{
+    static struct buf texts = BUF_INIT, lines = BUF_INIT, out = BUF_INIT;
+
+    buf_reset(&texts);
+    buf_reset(&lines);
+    buf_reset(&out);
+    size_t n = rings_look(&texts, &lines);
+    const struct log_ring_line *found = (const struct log_ring_line *)(const void *)lines.data;
+
+    for (size_t i = 0; i < n; i++)
+        add_line(&out, slice_of(texts.data + found[i].offset, found[i].len));
+    if (n > 0)
+        write_lines(buf_slice(&out), n);
+    rings_take();
+    return n > 0;
+}
+
+/* A datagram: a line, or a bell with a ring. */
+static void take_datagram(struct mmsghdr *message, struct slice text, struct buf *lines)
+{
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message->msg_hdr); header;
+         header = CMSG_NXTHDR(&message->msg_hdr, header)) {
+        int fd;
+
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        memcpy(&fd, CMSG_DATA(header), sizeof(fd)); /* there was room for one */
+        rings_add(fd);
+    }
+    if (text.len > 0)
+        add_line(lines, text);
+}
+
+union control {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* As many datagrams as have come, written at one go. Returns how many. */
 static int copy_batch(int socket)
 {
     static char texts[BATCH][LINE_BYTES];
+    static union control controls[BATCH];
     static struct buf lines = BUF_INIT;
     struct iovec pieces[BATCH];
-    struct mmsghdr headers[BATCH];
+    struct mmsghdr messages[BATCH];
 
     for (int i = 0; i < BATCH; i++) {
         pieces[i] = (struct iovec){.iov_base = texts[i], .iov_len = LINE_BYTES};
-        headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &pieces[i], .msg_iovlen = 1}};
+        messages[i] =
+            (struct mmsghdr){.msg_hdr = {.msg_iov = &pieces[i],
+                                         .msg_iovlen = 1,
+                                         .msg_control = controls[i].bytes,
+                                         .msg_controllen = sizeof(controls[i].bytes)}};
     }
-    int n = recvmmsg(socket, headers, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(socket, messages, BATCH, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 
     buf_reset(&lines);
     for (int i = 0; i < n; i++)
-        add_line(&lines, slice_of(texts[i], headers[i].msg_len));
-    if (lines.len > 0)
-        write_lines(buf_slice(&lines), n);
+        take_datagram(&messages[i], slice_of(texts[i], messages[i].msg_len), &lines);
+    if (lines.len > 0) {
+        (void)write_ring_lines(); /* they were logged before */
+        write_lines(buf_slice(&lines), (size_t)n);
+    }
     return n;
 }
 
@@ -135,15 +186,38 @@ static void receive(int socket)
         continue;
 }
 
+/* Look into the rings as long as there is traffic; then wait for a bell. */
+static void watch_rings(void)
+{
+    int n_quiet = 0;
+
+    while (rings_wait()) {
+        n_quiet = write_ring_lines() ? 0 : n_quiet + 1;
+        if (n_quiet < QUIET_LOOKS) {
+            (void)co_sleep_until(deadline_in(LOOK_MS));
+        } else {
+            rings_leave();
+            /* What was added while we turned away has rung no bell. */
+            if (write_ring_lines())
+                rings_attend();
+            n_quiet = 0;
+        }
+    }
+    rings_leave();
+    (void)write_ring_lines();
+}
+
 int main(int argc, char **argv)
 {
     static const struct worker postlogd = {
         .name = "postlogd",
-        .sessions_per_process = 1,
+        .sessions_per_process = 2,
         .limits_processes = true,
         .stays = true,
         .before_jail = open_file,
+        .started = watch_rings,
         .receive = receive,
+        .draining = rings_finish,
     };
 
     return worker_main(&postlogd, argc, argv);

@@ -39,6 +39,7 @@ static struct {
     int facility;
     pid_t pid;
     struct log_socket syslog, postlog;
+    struct log_ring ring;
     struct line *first, **end;
     size_t queued_bytes, n_dropped;
 } logger = {.pid = 0, .syslog = {.fd = -1}, .postlog = {.fd = -1}};
@@ -112,6 +113,25 @@ static enum log_sent append_to_file(char *line, size_t len)
     return written < 0 ? LOG_GONE : LOG_SENT;
 }
 
+static enum log_sent add_to_ring(const char *line, size_t len)
+{
+    if (!log_ring_add(&logger.ring, line, len))
+        return LOG_BUSY;
+    /* Where nobody can be told, the line goes elsewhere as well. */
+    return log_ring_needs_bell(&logger.ring) &&
+                   log_socket_ring(&logger.postlog, &logger.ring) == LOG_GONE
+               ? LOG_GONE
+               : LOG_SENT;
+}
+
+/* The reader was too busy to be told, or is another by now. True when it can't be told yet. */
+static bool remind_reader(void)
+{
+    return logger.ring.memory && !log_ring_is_empty(&logger.ring) &&
+           log_ring_needs_bell(&logger.ring) &&
+           log_socket_ring(&logger.postlog, &logger.ring) == LOG_BUSY;
+}
+
 static enum log_sent send_postlog(const char *text, size_t len, int64_t when)
 {
     static char line[HEAD_BYTES + LINE_BYTES];
@@ -120,7 +140,8 @@ static enum log_sent send_postlog(const char *text, size_t len, int64_t when)
 
     if (n <= 0)
         return LOG_SENT;
-    enum log_sent sent = log_socket_send(&logger.postlog, line, (size_t)n);
+    enum log_sent sent = logger.ring.memory ? add_to_ring(line, (size_t)n)
+                                            : log_socket_send(&logger.postlog, line, (size_t)n);
     return sent == LOG_GONE ? append_to_file(line, (size_t)n) : sent;
 }
 
@@ -194,11 +215,12 @@ static bool report_dropped(void)
 
 bool log_flush(void)
 {
-    if (!logger.first && logger.n_dropped == 0)
+    if (!logger.first && logger.n_dropped == 0 && !logger.ring.memory)
         return false;
     int saved_errno = errno;
     bool busy = !send_kept_lines() || !report_dropped();
 
+    busy = remind_reader() || busy;
     errno = saved_errno;
     return busy;
 }
@@ -284,6 +306,7 @@ static void after_fork(void)
         forget_first();
     logger.n_dropped = 0;
     logger.pid = getpid();
+    log_ring_release(&logger.ring); /* it has one writer */
 }
 
 static void replace_text(char **text, const char *value)
@@ -314,6 +337,7 @@ void log_open(const char *tag, const struct log_target *target)
     (void)log_flush();
     log_socket_close(&logger.syslog);
     log_socket_close(&logger.postlog);
+    log_ring_release(&logger.ring);
     replace_text(&logger.tag, tag);
     replace_text(&logger.hostname, target->hostname ? target->hostname : "localhost");
     replace_text(&logger.postlog_path, target->postlog_path);
@@ -324,6 +348,9 @@ void log_open(const char *tag, const struct log_target *target)
     logger.pid = getpid();
     if (logger.sink == LOG_SINK_POSTLOG)
         log_socket_open(&logger.postlog, logger.postlog_path);
+    /* Without a ring each line is a datagram. */
+    if (logger.sink == LOG_SINK_POSTLOG && target->has_ring)
+        (void)!log_ring_create(&logger.ring);
     if (logger.sink != LOG_SINK_STDERR)
         log_socket_open(&logger.syslog, "/dev/log");
     (void)time_syslog(time_wall_seconds()); /* loads the time zone while we can */

@@ -44,9 +44,10 @@ enum log_sink {
 
 struct log_target {
     enum log_sink sink;
-    bool stderr_too;           /* commands: also say it on the terminal */
-    const char *facility;      /* "mail"; NULL: mail */
-    const char *postlog_path;  /* absolute or relative to the queue directory */
+    bool stderr_too;          /* commands: also say it on the terminal */
+    const char *facility;     /* "mail"; NULL: mail */
+    const char *postlog_path; /* absolute or relative to the queue directory */
+    bool has_ring; /* for a daemon: lines reach postlogd through memory (base/log_ring.h) */
     const char *hostname;      /* for postlogd's "Mmm dd hh:mm:ss host tag[pid]: text" */
     const char *fallback_file; /* where lines go while postlogd does not answer; NULL: syslog */
 };

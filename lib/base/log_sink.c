@@ -46,6 +46,16 @@ void log_socket_close(struct log_socket *log_socket)
     log_socket->path = NULL;
 }
 
+static enum log_sent judge(struct log_socket *log_socket, bool is_sent)
+{
+    if (is_sent)
+        return LOG_SENT;
+    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS)
+        return LOG_BUSY;
+    fd_close(&log_socket->fd);
+    return LOG_GONE;
+}
+
 static enum log_sent send_once(struct log_socket *log_socket, const char *data, size_t len)
 {
     ssize_t sent;
@@ -53,12 +63,7 @@ static enum log_sent send_once(struct log_socket *log_socket, const char *data, 
     do
         sent = send(log_socket->fd, data, len, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    if (sent >= 0)
-        return LOG_SENT;
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-        return LOG_BUSY;
-    fd_close(&log_socket->fd);
-    return LOG_GONE;
+    return judge(log_socket, sent >= 0);
 }
 
 enum log_sent log_socket_send(struct log_socket *log_socket, const char *data, size_t len)
@@ -72,6 +77,20 @@ enum log_sent log_socket_send(struct log_socket *log_socket, const char *data, s
     /* Its owner may have been restarted, with a new socket at the same path. */
     try_open(log_socket);
     return log_socket->fd >= 0 ? send_once(log_socket, data, len) : LOG_GONE;
+}
+
+enum log_sent log_socket_ring(struct log_socket *log_socket, struct log_ring *ring)
+{
+    if (log_socket->fd >= 0) {
+        enum log_sent sent = judge(log_socket, log_ring_ring_bell(ring, log_socket->fd) == 0);
+
+        if (sent != LOG_GONE)
+            return sent;
+    }
+    try_open(log_socket);
+    return log_socket->fd >= 0
+               ? judge(log_socket, log_ring_ring_bell(ring, log_socket->fd) == 0)
+               : LOG_GONE;
 }
 
 void log_socket_wait(const struct log_socket *log_socket, int timeout_ms)

@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "base/log_ring.h"
 
 enum log_sent {
     LOG_SENT,
@@ -26,6 +27,8 @@ struct log_socket {
 void log_socket_open(struct log_socket *socket, const char *path);
 void log_socket_close(struct log_socket *socket);
 MUST_USE enum log_sent log_socket_send(struct log_socket *socket, const char *data, size_t len);
+/* Send the ring's bell. */
+MUST_USE enum log_sent log_socket_ring(struct log_socket *socket, struct log_ring *ring);
 /* Wait until it can be written to, at most that long. */
 void log_socket_wait(const struct log_socket *socket, int timeout_ms);
 

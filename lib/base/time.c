@@ -21,6 +21,14 @@ int64_t time_now_ms(void)
     return SECONDS(now.tv_sec) + now.tv_nsec / 1000000;
 }
 
+int64_t time_now_ns(void)
+{
+    struct timespec now;
+
+    bug_if(clock_gettime(CLOCK_MONOTONIC, &now) < 0);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 deadline_t deadline_in(int64_t ms)
 {
     deadline_t deadline;

@@ -12,8 +12,9 @@
 #define HOURS(n)   MINUTES((n)*60)
 #define DAYS(n)    HOURS((n)*24)
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* Milliseconds and nanoseconds of CLOCK_MONOTONIC. */
 int64_t time_now_ms(void);
+int64_t time_now_ns(void);
 
 /* An absolute point on the monotonic clock; a wait ends there at the latest. */
 typedef int64_t deadline_t;

@@ -23,6 +23,7 @@ static void open_log(const char *tag, enum logging_user user)
             user == LOGGING_COMMAND || (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
         .facility = params.syslog_facility,
         .postlog_path = path.data,
+        .has_ring = user == LOGGING_DAEMON,
         .hostname = hostname.data,
         /* While the suite is down a command writes to the file itself, where it may. */
         .fallback_file = user != LOGGING_DAEMON && strncmp(params.maillog_file, "/dev/", 5) != 0

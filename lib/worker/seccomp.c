@@ -107,6 +107,7 @@ static const int calls[] = {
     SCMP_SYS(openat),
     SCMP_SYS(openat2),
     SCMP_SYS(pause),
+    SCMP_SYS(pidfd_open),
     SCMP_SYS(pipe),
     SCMP_SYS(pipe2),
     SCMP_SYS(poll),

@@ -179,7 +179,10 @@ def test_process_ends_after_max_use_and_max_idle():
                 assert greeting(client).startswith("220 ")
                 client.sendall(b"QUIT\r\n")
                 assert client.recv(100).startswith(b"221 ")
-        pids = re.findall(r"smtpd\[(\d+)\]: connect from", mta.log())
+        def pids_of_all():
+            pids = re.findall(r"smtpd\[(\d+)\]: connect from", mta.log())
+            return len(pids) >= 7 and pids
+        pids = wait_for(pids_of_all, what="seven connections in the log")
         assert len(set(pids)) == 3, pids
         wait_for(lambda: not mta.processes("smtpd"), what="idle processes to end")
         with connect(port) as client:
