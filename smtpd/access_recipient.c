@@ -1,6 +1,7 @@
 /* Restrictions on where mail goes: relaying, and addresses that do not exist. */
 #include "base/log.h"
 #include "conf/params.h"
+#include "ipc/verify_sender.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
 #include "restriction.h"
@@ -172,11 +173,12 @@ static enum access_result require_in_table(struct check *check, const struct que
 }
 
 /* Where our own probes and notices come from: nobody has it, but it is no mistake. */
-static bool is_double_bounce(struct slice address)
+bool check_is_own_address(struct slice address)
 {
-    return slice_same_nocase(address_local_part(address),
-                             slice_from(params.double_bounce_sender)) &&
-           slice_same_nocase(address_domain(address), slice_from(params.myorigin));
+    return verify_sender_is_ours(address) ||
+           (slice_same_nocase(address_local_part(address),
+                              slice_from(params.double_bounce_sender)) &&
+            slice_same_nocase(address_domain(address), slice_from(params.myorigin)));
 }
 
 static enum access_result require_listed(struct check *check, const struct quest *quest)
@@ -188,7 +190,7 @@ static enum access_result require_listed(struct check *check, const struct quest
     found = is_rewritten(quest);
     if (found < 0)
         return check_lookup_failed(check, quest->address);
-    if (found || is_double_bounce(quest->resolved->recipient))
+    if (found || check_is_own_address(quest->resolved->recipient))
         return ACCESS_DUNNO;
     if (quest->resolved->flags & RESOLVE_ERROR)
         return undeliverable(check, quest, quest->resolved->error);

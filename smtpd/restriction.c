@@ -64,6 +64,8 @@ static const struct {
     {"reject_unlisted_recipient", restrict_unlisted_recipient, ARGUMENT_NONE},
     {"check_recipient_maps", restrict_unlisted_recipient, ARGUMENT_NONE},
     {"reject_unlisted_sender", restrict_unlisted_sender, ARGUMENT_NONE},
+    {"reject_unverified_recipient", restrict_unverified_recipient, ARGUMENT_NONE},
+    {"reject_unverified_sender", restrict_unverified_sender, ARGUMENT_NONE},
     {"check_client_access", restrict_client_access, ARGUMENT_TABLE},
     {"check_reverse_client_hostname_access", restrict_reverse_client_access, ARGUMENT_TABLE},
     {"check_helo_access", restrict_helo_access, ARGUMENT_TABLE},

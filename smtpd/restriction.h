@@ -151,6 +151,9 @@ MAY_WAIT int check_resolve(struct check *check, struct slice address,
 /* Do we take mail for the recipient? ACCESS_PERMIT or ACCESS_DUNNO; ACCESS_REJECT: trouble. */
 MUST_USE MAY_WAIT enum access_result check_auth_destination(struct check *check);
 
+/* An address (of this form after resolving) that our own probes and notices come from. */
+bool check_is_own_address(struct slice address);
+
 #define CLASS_CLIENT    "Client host"
 #define CLASS_REVERSE   "Unverified Client host"
 #define CLASS_HELO      "Helo command"
@@ -197,7 +200,8 @@ restriction_fn restrict_permit_auth_destination, restrict_unauth_destination,
 restriction_fn restrict_table, restrict_client_access, restrict_reverse_client_access,
     restrict_helo_access, restrict_sender_access, restrict_recipient_access,
     restrict_etrn_access;
-restriction_fn restrict_policy_service;
+restriction_fn restrict_policy_service, restrict_unverified_sender,
+    restrict_unverified_recipient;
 restriction_fn restrict_rbl_client, restrict_rhsbl_client, restrict_rhsbl_reverse_client,
     restrict_rhsbl_helo, restrict_rhsbl_sender, restrict_rhsbl_recipient, permit_dnswl_client,
     permit_rhswl_client;

@@ -134,6 +134,25 @@ static void open_lists(void)
         open_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
 }
 
+static void check_tempfail_actions(void)
+{
+    const struct {
+        const char *name, *value;
+    } actions[] = {
+        {"reject_tempfail_action", params.reject_tempfail_action},
+        {"unknown_address_tempfail_action", params.unknown_address_tempfail_action},
+        {"unknown_helo_hostname_tempfail_action", params.unknown_helo_hostname_tempfail_action},
+        {"unverified_sender_tempfail_action", params.unverified_sender_tempfail_action},
+        {"unverified_recipient_tempfail_action", params.unverified_recipient_tempfail_action},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+        if (strcmp(actions[i].value, "defer") != 0 &&
+            strcmp(actions[i].value, "defer_if_permit") != 0)
+            fatal(EX_CONFIG, "bad configuration: %s = %s", actions[i].name, actions[i].value);
+    }
+}
+
 static bool parse_proxy_protocol(void)
 {
     const char *name = params.smtpd_upstream_proxy_protocol;
@@ -179,6 +198,7 @@ void settings_open(void)
 
     settings.cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
     settings.expansion_filter = unescape(params.smtpd_expansion_filter, &arena);
+    check_tempfail_actions();
     open_lists();
     open_recipient_maps();
     settings.discard_keyword_maps = open_maps("smtpd_discard_ehlo_keyword_address_maps",

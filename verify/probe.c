@@ -1,0 +1,104 @@
+#include "probe.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "co/co.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "ipc/cleanup_client.h"
+#include "ipc/verify_sender.h"
+#include "mail/message.h"
+#include "mail/record.h"
+
+static bool autodetects_smtputf8(void)
+{
+    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
+    struct slice word;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        if (slice_equals_nocase(word, "verify") || slice_equals_nocase(word, "all"))
+            return true;
+    }
+    return false;
+}
+
+static void put_envelope(struct cleanup_client *cleanup, struct slice address)
+{
+    CLEANUP(buf_release) struct buf sender = BUF_INIT;
+    struct timeval now = time_wall();
+
+    verify_sender_make(&sender);
+    cleanup_printf(cleanup, RECORD_TIME, "%ld %ld", (long)now.tv_sec, (long)now.tv_usec);
+    cleanup_put_attribute(cleanup, "rewrite_context", SLICE("local"));
+    cleanup_printf(cleanup, RECORD_ATTRIBUTE, "trace_flags=%d", TRACE_PROBE);
+    cleanup_put(cleanup, RECORD_SENDER, buf_slice(&sender));
+    cleanup_put(cleanup, RECORD_ORIGINAL_RECIPIENT, address);
+    cleanup_put(cleanup, RECORD_RECIPIENT, address);
+}
+
+static void put_header(struct cleanup_client *cleanup, const char *queue_id)
+{
+    const char *date = time_rfc5322(time_wall_seconds());
+
+    cleanup_put(cleanup, RECORD_MESSAGE, SLICE_EMPTY);
+    cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s)", params.myhostname,
+                   params.mail_name);
+    cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id, date);
+    cleanup_printf(cleanup, RECORD_LINE, "Date: %s", date);
+    cleanup_put(cleanup, RECORD_EXTRACTED, SLICE_EMPTY);
+    cleanup_put(cleanup, RECORD_END, SLICE_EMPTY);
+}
+
+static const char *service(void)
+{
+    static struct arena arena;
+    static const char *path;
+
+    if (!path)
+        path = arena_printf(&arena, "public/%s", params.cleanup_service_name);
+    return path;
+}
+
+static int post(struct cleanup_client *cleanup, struct slice address, struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    unsigned flags =
+        CLEANUP_MAP | CLEANUP_REWRITE | (autodetects_smtputf8() ? CLEANUP_SMTPUTF8 : 0);
+    struct cleanup_result_texts result;
+    const char *queue_id;
+
+    if (cleanup_open(cleanup, service(), flags, 0, DEADLINE_NONE, error) < 0)
+        return -1;
+    queue_id = cleanup_id(cleanup, error);
+    if (!queue_id)
+        return -1;
+    put_envelope(cleanup, address);
+    put_header(cleanup, queue_id);
+    if (cleanup_finish(cleanup, &arena, &result, error) < 0)
+        return -1;
+    if (result.status)
+        return error_set(error, ERROR_TEMPORARY, "%s",
+                         cleanup_status_detail(result.status)->text);
+    return 0;
+}
+
+static void send(void *arg)
+{
+    CLEANUP(mem_free_text) char *address = arg;
+    CLEANUP(cleanup_client_release) struct cleanup_client cleanup = {0};
+    struct error error;
+
+    if (post(&cleanup, slice_from(address), &error) < 0)
+        log_warning("probe of <%s>: %s", address, error.text);
+}
+
+void probe_send(struct slice address)
+{
+    char *copy = slice_dup(address);
+
+    if (co_spawn("verify probe", send, copy))
+        return;
+    log_warning("probe of <%s>: no memory for another one", copy);
+    mem_free(copy);
+}
