@@ -6,15 +6,18 @@ import random
 import re
 import signal
 import smtplib
+import socket
+import subprocess
 import threading
 import time
 
-from harness import Instance, wait_for
+from harness import Instance, Sink, free_port, wait_for
 
-TIMEOUT = 280
 MESSAGES = int(os.environ.get("CRASH_MESSAGES", "120"))
+TIMEOUT = 280 + MESSAGES // 2
 SENDERS = 4
 IN_PROGRESS = 20  # deliveries to one destination at a time
+END = "the last line"
 
 MAIN = {
     "minimal_backoff_time": "1s",
@@ -25,77 +28,256 @@ MAIN = {
 }
 
 
-def submit(mta, tokens, accepted, sender, recipient):
-    """Send until the server has said 250; what it said to each token is kept."""
-    for token in tokens:
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
+def text_of(token):
+    return f"Subject: {token}\n\n{'x' * 2000}\n{END}\n"
+
+
+def submit_by_smtp(mta, token, sender, recipient):
+    """True when the server has said 250."""
+    accepted = False
+    try:
+        with smtplib.SMTP("127.0.0.1", mta.port, local_hostname="client.test", timeout=30) as client:
+            client.sendmail(sender, [recipient], text_of(token))
+            accepted = True
+    except (OSError, smtplib.SMTPException):
+        pass
+    return accepted
+
+
+def submit_by_sendmail(mta, token, sender, recipient):
+    return mta.run("sendmail", "-f", sender, recipient, input=text_of(token)).returncode == 0
+
+
+class Load:
+    """Senders that repeat each message until it is accepted, while a worker is killed."""
+
+    def __init__(self, mta, submit, sender, recipient):
+        self.tokens = [f"token{n:05d}" for n in range(MESSAGES)]
+        self.accepted = collections.Counter()
+        self.kills = 0
+        self.threads = [threading.Thread(target=self.submit_all, args=(mta, submit, self.tokens[n::SENDERS], sender, recipient))
+                        for n in range(SENDERS)]
+
+    def submit_all(self, mta, submit, tokens, *envelope):
+        sender, recipient = envelope
+        for token in tokens:
+            end = time.monotonic() + 120
+            while not self.accepted[token] and time.monotonic() < end:
+                if submit(mta, token, sender, recipient.format(token=token)):
+                    self.accepted[token] += 1
+                else:
+                    time.sleep(0.05)
+
+    def kill(self, mta, name):
+        processes = mta.processes(name)
+        if processes:
             try:
-                with smtplib.SMTP("127.0.0.1", mta.port, local_hostname="client.test", timeout=20) as client:
-                    client.sendmail(sender, [recipient],
-                                    f"Subject: {token}\n\n{'x' * 2000}\n")
-                accepted[token] += 1
-                break
-            except (OSError, smtplib.SMTPException):
-                time.sleep(0.05)
-        else:
-            raise AssertionError(f"{token} was not accepted")
+                os.kill(random.choice(processes), signal.SIGKILL)
+                self.kills += 1
+            except ProcessLookupError:
+                pass
 
-
-def run(name, sender="sender@client.test", recipient="alice@example.test", main=None):
-    with Instance(main={**MAIN, **(main or {})}) as mta:
-        accepted = collections.Counter()
-        tokens = [f"token{n:05d}" for n in range(MESSAGES)]
-        threads = [threading.Thread(target=submit, args=(mta, tokens[n::SENDERS], accepted, sender, recipient)) for n in range(SENDERS)]
-        for thread in threads:
+    def run(self, mta, name, meanwhile=None):
+        for thread in self.threads:
             thread.start()
-        kills = 0
-        while any(thread.is_alive() for thread in threads):
+        while any(thread.is_alive() for thread in self.threads):
             time.sleep(random.uniform(0.02, 0.3))
-            for pid in mta.processes(name)[:1]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                    kills += 1
-                except ProcessLookupError:
-                    pass
-        for thread in threads:
+            if meanwhile:
+                meanwhile()
+            self.kill(mta, name)
+        for thread in self.threads:
             thread.join()
-        assert set(accepted) == set(tokens)
-        assert kills, f"no process of {name} was found"
+        # Where few processes come to be while mail comes in, kill some while it goes out.
+        end = time.monotonic() + 20
+        while self.kills < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+            self.kill(mta, name)
+        missing = set(self.tokens) - set(self.accepted)
+        assert not missing, f"not accepted: {missing}"
+        assert self.kills, f"no process of {name} was found"
+
+
+def from_boxes(mta):
+    return (path.read_text() for path in mta.inbox("alice"))
+
+
+def check(mta, load, texts, in_progress):
+    """Count the messages that arrived whole."""
+    found = collections.Counter()
+    for text in texts:
+        if END in text:
+            found[re.search(r"^Subject: (token\d+)\r?$", text, re.M).group(1)] += 1
+    lost = [token for token in load.tokens if not found[token]]
+    assert not lost, f"lost: {lost}"
+    repeated = sum(found.values()) - len(load.tokens)
+    print(f"{len(load.tokens)} messages, {load.kills} kills, {repeated} repeated")
+    assert repeated <= load.kills * in_progress, (repeated, load.kills)
+
+
+def drain(mta):
+    def is_empty():
         mta.run("postqueue", "-f")
-        wait_for(lambda: not mta.queued() or mta.run("postqueue", "-f") and False, 60, "an empty queue")
-        found = collections.Counter()
-        for path in mta.inbox("alice"):
-            found[re.search(r"^Subject: (token\d+)$", path.read_text(), re.M).group(1)] += 1
-        lost = [t for t in tokens if not found[t]]
-        assert not lost, f"lost: {lost}"
-        # A repetition needs a kill: at most what was in progress in the process each time.
-        repeated = sum(found.values()) - len(tokens)
-        assert repeated <= kills * IN_PROGRESS, (repeated, kills)
-        assert main or "status=bounced" not in mta.log()
+        return not mta.queued()
+    wait_for(is_empty, 60 + MESSAGES // 20, "an empty queue")
+
+
+def run(name, in_progress, main=None, master=lambda mta: "", texts=from_boxes, submit=submit_by_smtp,
+        sender="sender@client.test", recipient="alice@example.test", meanwhile=None, afterwards=None, may_bounce=False):
+    """in_progress: how many messages the death of one process may repeat."""
+    with Instance(main={**MAIN, **(main or {})}, start=False) as mta:
+        (mta.folder / "out").mkdir()
+        (mta.folder / "out").chmod(0o777)
+        mta.write("store", STORE)
+        mta.write("master.cf", (mta.etc / "master.cf").read_text() + master(mta))
+        mta.start()
+        load = Load(mta, submit, sender, recipient)
+        load.run(mta, name, meanwhile and (lambda: meanwhile(mta)))
+        if afterwards:
+            afterwards(mta)
+        drain(mta)
+        check(mta, load, texts(mta), in_progress)
+        assert may_bounce or "status=bounced" not in mta.log()
+        assert "panic:" not in mta.log()
+
+
+# A copy of a message cut short is none: only a whole one counts.
+STORE = f"""\
+file=$(mktemp $1/part.XXXXXXXX) && cat > $file && grep -q '{END}' $file && mv $file $1/done.${{file##*.}}
+"""
+
+
+def from_store(mta):
+    return (path.read_text() for path in (mta.folder / "out").glob("done.*"))
+
+
+# -- accepting
 
 
 def test_smtpd():
-    run("smtpd")
+    """A client that hears nothing after the end of data sends again."""
+    run("smtpd", SENDERS)
 
 
 def test_cleanup():
-    run("cleanup")
+    run("cleanup", SENDERS)
+
+
+def test_pickup():
+    run("pickup", 1, submit=submit_by_sendmail)
+
+
+def test_proxymap():
+    """It knows the recipients: without it none is refused for good."""
+    run("proxymap", 0, main={"virtual_mailbox_maps": "proxy:texthash:$config_directory/boxes"})
+
+
+def test_anvil():
+    run("anvil", 0, main={"smtpd_client_connection_rate_limit": "100000", "smtpd_client_event_limit_exceptions": ""})
+
+
+# -- delivering
 
 
 def test_qmgr():
-    run("qmgr")
+    run("qmgr", IN_PROGRESS)
 
 
 def test_virtual():
-    run("virtual")
+    run("virtual", 1)
+
+
+def from_sink(sink):
+    return lambda mta: (text.decode() for *_, text in sink.messages)
+
+
+def test_smtp():
+    sink = Sink()
+    run("smtp", IN_PROGRESS, main={"relayhost": f"[127.0.0.1]:{sink.port}"}, recipient="x@far.test", texts=from_sink(sink))
+
+
+def test_lmtp():
+    sink = Sink()
+    run("lmtp", IN_PROGRESS, main={"default_transport": f"lmtp:[127.0.0.1]:{sink.port}"}, recipient="x@far.test", texts=from_sink(sink))
+
+
+LOCAL = {"mydestination": "local.test", "local_recipient_maps": "", "allow_mail_to_files": "alias", "allow_mail_to_commands": "alias"}
+
+
+def test_local():
+    run("local", 1, main={**LOCAL, "alias_maps": "inline:{ { box = $virtual_mailbox_base/alice/ } }"}, recipient="box@local.test")
+
+
+def test_local_with_command():
+    run("local", 1, main={**LOCAL, "default_privs": Instance.user() if os.geteuid() else "nobody",
+                          "alias_maps": "inline:{ { box = |/bin/sh $config_directory/store $config_directory/../out } }"},
+        recipient="box@local.test", texts=from_store)
+
+
+def test_pipe():
+    run("pipe", 1, main={"default_transport": "store"}, recipient="x@far.test", texts=from_store,
+        master=lambda mta: "store unix - n n - - pipe flags=R user=nobody argv=/bin/sh "
+                           f"{mta.etc}/store {mta.folder}/out\n")
+
+
+def test_discard():
+    def from_log(mta):
+        for token in re.findall(r"to=<(token\d+)@far\.test>.*status=sent", mta.log()):
+            yield f"Subject: {token}\n{END}"
+    run("discard", IN_PROGRESS, main={"default_transport": "discard:gone"}, recipient="{token}@far.test", texts=from_log)
+
+
+REFUSED = {"transport_maps": "inline:{ {refused.test = error:5.1.1 gone} }", "smtpd_reject_unlisted_recipient": "no"}
+
+
+def test_error():
+    """Every message is refused: each sender must get its notification."""
+    run("error", IN_PROGRESS, sender="alice@example.test", recipient="x@refused.test", may_bounce=True, main=REFUSED)
 
 
 def test_bounce():
-    """Every message is refused: each sender must get its notification."""
-    run("bounce", sender="alice@example.test", recipient="x@refused.test",
-        main={"transport_maps": "inline:{ {refused.test = error:5.1.1 gone} }", "smtpd_reject_unlisted_recipient": "no"})
+    run("bounce", IN_PROGRESS, sender="alice@example.test", recipient="x@refused.test", may_bounce=True, main=REFUSED)
+
+
+def test_retry():
+    """Nothing is delivered until the transport is another one."""
+    run("error", 0, main={"virtual_transport": "retry:4.0.0 later", "smtpd_reject_unlisted_recipient": "no"}, afterwards=lambda mta: mta.configure(virtual_transport="virtual"))
+
+
+def test_defer():
+    run("bounce", 0, main={"virtual_transport": "retry:4.0.0 later", "smtpd_reject_unlisted_recipient": "no"}, afterwards=lambda mta: mta.configure(virtual_transport="virtual"))
+
+
+# -- beside the way of the mail
 
 
 def test_postlogd():
-    run("postlogd")
+    run("postlogd", 0)
+
+
+def test_showq():
+    run("showq", 0, meanwhile=lambda mta: subprocess.Popen(
+        [mta.command("postqueue"), "-c", str(mta.etc), "-p"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait())
+
+
+def test_flush():
+    port = free_port()
+    sinks = []
+    run("flush", 0, main={"relayhost": f"[127.0.0.1]:{port}", "fast_flush_domains": "far.test"}, recipient="x@far.test",
+        afterwards=lambda mta: sinks.append(Sink(port=port)), texts=lambda mta: from_sink(sinks[0])(mta))
+
+
+def test_trivial_rewrite():
+    """It serves other programs; our own do without it, and so must not miss it."""
+    def ask(mta):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(mta.queue / "private/rewrite"))
+            wait_for(lambda: mta.processes("trivial-rewrite"), what="a process")
+    run("trivial-rewrite", 0, meanwhile=ask)
+
+
+def test_master():
+    """The whole system falls, and is started anew."""
+    def start(mta):
+        if not mta.processes("master"):
+            mta.run("tassis", "start")
+    run("master", SENDERS + IN_PROGRESS, meanwhile=start, afterwards=start)
