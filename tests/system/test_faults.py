@@ -1,5 +1,15 @@
 """Bad input and trouble: a clear word in the log, no mail lost, none bounced for it."""
+import collections
+import contextlib
+import itertools
+import os
+import pwd
+import random
 import re
+import signal
+import smtplib
+import threading
+import time
 
 from harness import Instance, Sink, free_port, wait_for
 
@@ -104,3 +114,68 @@ def test_missing_pattern_file():
             code, reply = client.rcpt("alice@example.test")
             assert 400 <= code < 500, (code, reply)
         assert "status=bounced" not in mta.log()
+
+
+def test_known_users_while_proxymap_dies():
+    """Who is a user of the system is asked of proxymap: no answer is no reason to refuse for good."""
+    users = [entry.pw_name for entry in pwd.getpwall() if re.fullmatch(r"[a-z]+", entry.pw_name)]
+    with Instance(main={"mydestination": "local.test", "local_recipient_maps": "proxy:unix:passwd.byname $alias_maps",
+                        "service_throttle_time": "1s"}) as mta:
+        replies = collections.Counter()
+
+        def ask(n):
+            for user in itertools.islice(itertools.cycle(users), 100):
+                with contextlib.suppress(OSError, smtplib.SMTPServerDisconnected):
+                    with mta.smtp() as client:
+                        client.mail("a@client.test")
+                        replies[client.rcpt(f"{user}@local.test")[0]] += 1
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(random.uniform(0.05, 0.5))
+            for pid in mta.processes("proxymap")[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        assert replies[250] > 0 and all(code < 500 for code in replies), replies
+        with mta.smtp() as client:
+            client.mail("a@client.test")
+            assert client.rcpt("nosuchuser@local.test")[0] == 550
+
+
+
+
+def test_unreadable_alias_file():
+    with Instance(main={"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "texthash:$config_directory/aliases"},
+                  files={"aliases": "list alice@example.test\n"}) as mta:
+        aliases = mta.etc / "aliases"
+        aliases.chmod(0)
+        queue_id = mta.send("list@local.test", "Subject: x\n\nx\n")
+        deferred(mta, queue_id, "alias")
+        mta.wait_log(rf"(warning|error|fatal): .*{aliases}: Permission denied")
+        # Who asks the file for the users it knows refuses for now.
+        mta.configure(local_recipient_maps="$alias_maps")
+        with mta.smtp() as client:
+            client.mail("a@client.test")
+            code, reply = client.rcpt("list@local.test")
+            assert 400 <= code < 500, (code, reply)
+        aliases.chmod(0o644)
+        mta.configure(local_recipient_maps="")
+        mta.run("postqueue", "-i", queue_id, check=True)
+        mta.mail("alice")
+        mta.send("list@local.test", "Subject: x\n\nx\n")
+        mta.mail("alice", 2)
+
+
+def test_unreadable_include_file():
+    with Instance(main={"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "texthash:$config_directory/aliases"},
+                  files={"list": "alice@example.test\n"}, start=False) as mta:
+        mta.write("aliases", f"list :include:{mta.etc}/list\n")
+        (mta.etc / "list").chmod(0)
+        mta.start()
+        queue_id = mta.send("list@local.test", "Subject: x\n\nx\n")
+        deferred(mta, queue_id, "mail system configuration error")
+        mta.wait_log(rf"warning: .*{mta.etc}/list: Permission denied")
+        (mta.etc / "list").chmod(0o644)
+        mta.run("postqueue", "-i", queue_id, check=True)
+        mta.mail("alice")
