@@ -72,9 +72,9 @@ LIB_OBJ  := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 LIB      := $(BUILD)/libtassis.a
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/*/*_test.c */*_test.c cmd/*/*_test.c))
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
-# Table plug-ins: plugins/TYPE.c, each built where pkg-config finds the library that it "needs:".
+# Table plug-ins: plugins/TYPE.c (and TYPE_*.c), each built where pkg-config finds the library that it "needs:".
 needs     = $(shell sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $(1))
-PLUGINS  := $(shell for p in plugins/*.c; do pkg-config --exists $$(sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $$p) && echo $$p; done)
+PLUGINS  := $(shell for p in plugins/*.c; do pkg-config --exists $$(sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $$p) 2>/dev/null && echo $$p; done)
 PLUGINS  := $(PLUGINS:plugins/%.c=$(BUILD)/libexec/tassis/plugins/%.so)
 PROGRAMS := $(DAEMONS:%=$(BUILD)/libexec/tassis/%) $(COMMANDS:%=$(BUILD)/sbin/%)
 
@@ -88,10 +88,10 @@ $(BUILD)/libexec/tassis/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
 $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/libexec/tassis/plugins/%.so: plugins/%.c
+$(BUILD)/libexec/tassis/plugins/%.so: plugins/%.c $$(wildcard plugins/$$*_*.c plugins/*.h) lib/table/plugin.h
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  SO    $<";) $(CC) $(CPPFLAGS) $$(pkg-config --cflags $(call needs,$<)) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP \
-		-shared $(filter-out -pie,$(LDFLAGS)) -o $@ $< $$(pkg-config --libs $(call needs,$<))
+	$(if $(V),,@echo "  SO    $<";) $(CC) $(filter-out -include base/poison.h,$(CPPFLAGS)) $$(pkg-config --cflags $(call needs,$<) | sed "s/-I/-isystem /g") $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC \
+		-shared -fvisibility=hidden $(filter-out -pie,$(LDFLAGS)) -o $@ $(filter %.c,$^) $$(pkg-config --libs $(call needs,$<))
 # A program's test links the other files of its folder, without the one that holds main.
 siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/poison.h"
 #include "table/plugin.h"
 
 /* How long another process may hold the lock, and how long a query may take. */
@@ -126,8 +127,6 @@ static enum plugin_result sqlite_query(struct plugin_connection *connection,
     (void)sqlite3_finalize(statement);
     return outcome;
 }
-
-extern const struct table_plugin table_plugin;
 
 const struct table_plugin table_plugin = {
     .abi = TABLE_PLUGIN_ABI,

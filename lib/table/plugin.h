@@ -80,3 +80,6 @@ struct table_plugin {
                                 struct plugin_report *report);
     void (*close)(struct plugin_connection *connection);
 };
+
+/* What the plug-in exports, and nothing else. */
+extern const struct table_plugin table_plugin __attribute__((visibility("default")));

@@ -25,7 +25,7 @@ bool remote_has_changed(struct table *table);
     static struct table *id##_open(const char *name, const struct table_options *options, \
                                    struct error *error)                                   \
     {                                                                                     \
-        static const struct remote_type type = {.type = #id, .package = package_name};    \
+        static const struct remote_type type = {.type = #id, .package = (package_name)};  \
                                                                                           \
         (void)options;                                                                    \
         return remote_open(&type, name, error);                                           \
