@@ -10,7 +10,7 @@ VERSION := 0.1.0
 
 # Debian packages: to build and run, and to run the tests besides.
 DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev libseccomp-dev libicu-dev \
-	libcdb-dev libhiredis-dev libldap-dev libmariadb-dev libpq-dev libsqlite3-dev
+	libcdb-dev libhiredis-dev libldap-dev libmariadb-dev libpq-dev libsasl2-dev libsqlite3-dev
 TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
 	swaks iproute2 util-linux lmdb-utils
 # The real servers that system tests talk to; a test whose server is missing is skipped.
