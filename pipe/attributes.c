@@ -1,7 +1,5 @@
 #include "attributes.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -56,33 +54,12 @@ static void parse_flag(struct attributes *attributes, const char *service, char 
     }
 }
 
-static void parse_user(struct attributes *attributes, const char *service, char *text)
+static void parse_user(struct attributes *attributes, const char *service, const char *text)
 {
-    char *group_name = strchr(text, ':');
-    int64_t number;
+    struct error error;
 
-    if (group_name)
-        *group_name++ = '\0';
-    const struct passwd *user = getpwnam(text);
-    if (!user)
-        fatal(EX_CONFIG, "%s service: unknown user name: %s", service, text);
-    attributes->user = (struct user){.uid = user->pw_uid, .gid = user->pw_gid};
-    if (group_name && *group_name) {
-        const struct group *group = getgrnam(group_name);
-        if (group)
-            attributes->user.gid = group->gr_gid;
-        else if (slice_to_int(slice_from(group_name), 1, INT32_MAX, &number))
-            attributes->user.gid = (gid_t)number;
-        else
-            fatal(EX_CONFIG, "%s service: unknown group name: %s", service, group_name);
-    }
-    if (attributes->user.uid == 0 || attributes->user.gid == 0)
-        fatal(EX_CONFIG, "%s service: user= command-line attribute specifies root privileges",
-              service);
-    if (geteuid() == 0 && strcmp(user->pw_name, params.mail_owner) == 0)
-        fatal(EX_CONFIG,
-              "%s service: user= command-line attribute specifies mail system owner %s",
-              service, params.mail_owner);
+    if (user_parse(&attributes->user, text, &error) < 0)
+        fatal(EX_CONFIG, "%s service: %s", service, error.text);
 }
 
 /* "\r\n" and the like, as written in master.cf with backslashes. */

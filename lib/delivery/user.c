@@ -1,15 +1,56 @@
 #include "delivery/user.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <signal.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "conf/params.h"
 
 /* The effective ids to return to. */
 static struct user owner;
 static bool has_become;
+
+static int parse_group(gid_t *gid, const char *name, struct error *error)
+{
+    const struct group *group = getgrnam(name);
+    int64_t number;
+
+    if (group)
+        *gid = group->gr_gid;
+    else if (slice_to_int(slice_from(name), 1, INT32_MAX, &number))
+        *gid = (gid_t)number;
+    else
+        return error_set(error, ERROR_PERMANENT, "unknown group name: %s", name);
+    return 0;
+}
+
+int user_parse(struct user *user, const char *text, struct error *error)
+{
+    struct slice rest = slice_from(text);
+    CLEANUP(mem_free_text) char *name = slice_dup(slice_split(&rest, ':'));
+    const struct passwd *passwd = getpwnam(name);
+    struct user found;
+
+    if (!passwd)
+        return error_set(error, ERROR_PERMANENT, "unknown user name: %s", name);
+    found = (struct user){.uid = passwd->pw_uid, .gid = passwd->pw_gid};
+    if (rest.len && parse_group(&found.gid, rest.ptr, error) < 0)
+        return -1;
+    if (found.uid == 0 || found.gid == 0)
+        return error_set(error, ERROR_PERMANENT,
+                         "user= command-line attribute specifies root privileges");
+    if (geteuid() == 0 && strcmp(name, params.mail_owner) == 0)
+        return error_set(error, ERROR_PERMANENT,
+                         "user= command-line attribute specifies mail system owner %s", name);
+    *user = found;
+    return 0;
+}
 
 bool user_can_change(void)
 {

@@ -16,6 +16,12 @@ struct user {
 };
 
 /*
+ * The user= of master.cf: "name" or "name:group", where the group may be a number. Neither root
+ * nor the mail owner (while we are root) is allowed. Permanent error; *user is as it was.
+ */
+MUST_USE int user_parse(struct user *user, const char *text, struct error *error);
+
+/*
  * Take on the user's effective rights (uid, gid, no supplementary groups). While a process has
  * not the right to change users this does nothing. Temporary error.
  */

@@ -1,0 +1,153 @@
+/*
+ * spawn: runs a command for each connection, which is its standard input, output and error.
+ * So programs that know nothing of sockets serve as policy servers or filters.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "co/co.h"
+#include "conf/conf.h"
+#include "conf/params.h"
+#include "delivery/command.h"
+#include "worker/worker.h"
+
+static struct user user = {.uid = (uid_t)-1};
+static char **command; /* NULL-terminated; points into argv, but for its first word */
+static char *const *environment;
+static int own_argc;
+static char **own_argv;
+static int64_t time_limit;
+
+static void keep_arguments(int argc, char **argv)
+{
+    own_argc = argc;
+    own_argv = argv;
+}
+
+static void parse_word(const char *word)
+{
+    struct error error;
+
+    if (strncmp(word, "user=", 5) != 0)
+        fatal(EX_CONFIG, "%s service: unknown attribute name: %s", worker_service(), word);
+    if (user_parse(&user, word + 5, &error) < 0)
+        fatal(EX_CONFIG, "%s service: %s", worker_service(), error.text);
+}
+
+/* "user=nobody argv=/path/program word ..." */
+static void parse_arguments(void)
+{
+    for (int i = 1; i < own_argc && !command; i++) {
+        if (strncmp(own_argv[i], "argv=", 5) == 0) {
+            own_argv[i] += 5;
+            command = own_argv + i;
+        } else {
+            parse_word(own_argv[i]);
+        }
+    }
+    if (!command || !*command[0])
+        fatal(EX_CONFIG, "%s service: missing argv= command-line attribute", worker_service());
+    if (user.uid == (uid_t)-1)
+        fatal(EX_CONFIG, "%s service: missing user= command-line attribute", worker_service());
+}
+
+static void before_jail(void)
+{
+    static struct arena arena;
+    struct error error;
+    size_t count;
+    const char **list;
+
+    parse_arguments();
+    if (conf_service_number(worker_service(), "time_limit", &time_limit, &error) < 0) {
+        log_warning("%s", error.text);
+        time_limit = params.command_time_limit;
+    }
+    list = command_environment(&arena, params.export_environment, 0, &count);
+    memcpy(&environment, &list, sizeof(environment)); /* execve(2) writes to none of them */
+}
+
+/* There is nobody but the client to tell. */
+static NORETURN void child_fails(const char *what)
+{
+    dprintf(STDERR_FILENO, "%s: %s\n", what, strerror(errno));
+    _exit(EX_TEMPFAIL);
+}
+
+static NORETURN void run_child(int connection)
+{
+    struct error error;
+
+    if (fd_set_nonblocking(connection, false) < 0 || dup2(connection, STDIN_FILENO) < 0 ||
+        dup2(connection, STDOUT_FILENO) < 0 || dup2(connection, STDERR_FILENO) < 0)
+        _exit(EX_TEMPFAIL);
+    if (user_become_for_good(&user, &error) < 0) {
+        dprintf(STDERR_FILENO, "%s\n", error.text);
+        _exit(EX_TEMPFAIL);
+    }
+    if (setsid() < 0)
+        child_fails("setsid");
+    worker_child_prepare();
+    execvpe(command[0], command, environment);
+    child_fails(command[0]);
+}
+
+static void log_end(int status)
+{
+    if (WIFSIGNALED(status))
+        log_warning("command %s killed by signal %d", command[0], WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        log_warning("command %s exit status %d", command[0], WEXITSTATUS(status));
+}
+
+/* Too late: it goes with all that it started. */
+static void supervise(pid_t pid)
+{
+    int status;
+
+    if (co_wait_child(pid, &status, deadline_in(time_limit)) == WAKE_READY) {
+        log_end(status);
+        return;
+    }
+    log_warning("%s: process id %ld: command time limit exceeded", command[0], (long)pid);
+    if (user_kill_group(pid, SIGKILL) < 0 && errno != ESRCH)
+        log_warning("kill process group %ld: %m", (long)pid);
+    if (co_wait_child(pid, &status, DEADLINE_NONE) != WAKE_READY)
+        log_warning("wait for process %ld: interrupted", (long)pid);
+}
+
+static void serve(struct worker_client *client)
+{
+    pid_t pid = fork();
+
+    if (pid < 0) {
+        log_warning("fork: %m");
+        return;
+    }
+    if (pid == 0)
+        run_child(client->stream.fd);
+    stream_release(&client->stream); /* the command's end shall be the connection's */
+    supervise(pid);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct worker spawn = {
+        .name = "spawn",
+        .sessions_per_process = 1,
+        .needs_root = true,
+        .arguments = keep_arguments,
+        .before_jail = before_jail,
+        .serve = serve,
+    };
+
+    return worker_main(&spawn, argc, argv);
+}
