@@ -16,6 +16,7 @@ struct hit {
     struct buf *line;
     struct slice text; /* what stands behind the action */
     bool is_body;
+    bool is_of_milter;
 };
 
 /* An address in a log line, as info_log_address_format wants it. */
@@ -29,23 +30,29 @@ static void add_address(struct buf *text, const char *name, struct slice address
     buf_add_char(text, '>');
 }
 
+void check_add_context(const struct transaction *transaction, struct buf *line)
+{
+    if (transaction->has_sender)
+        add_address(line, "from", transaction->sender);
+    if (transaction->last_recipient.len)
+        add_address(line, "to", transaction->last_recipient);
+    if (transaction->log_protocol.len)
+        buf_printf(line, " proto=%.*s", SLICE_ARG(transaction->log_protocol));
+    if (transaction->log_helo.len)
+        buf_printf(line, " helo=<%.*s>", SLICE_ARG(transaction->log_helo));
+}
+
 static void log_action(const struct hit *hit, const char *action, struct slice text)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     const struct transaction *transaction = hit->transaction;
     struct slice origin = transaction->log_origin;
-    struct slice content = slice_sub(buf_slice(hit->line), 0, 200);
+    struct slice content = slice_sub(buf_slice(hit->line), 0, hit->is_of_milter ? 60 : 200);
 
-    buf_printf(&line, "%s: %s: %s %.*s from %.*s;", transaction->file.id, action, hit->context,
+    buf_printf(&line, "%s: %s%s: %s %.*s from %.*s;", transaction->file.id,
+               hit->is_of_milter ? "milter-header-" : "", action, hit->context,
                SLICE_ARG(content), SLICE_ARG(origin.len ? origin : SLICE("local")));
-    if (transaction->has_sender)
-        add_address(&line, "from", transaction->sender);
-    if (transaction->last_recipient.len)
-        add_address(&line, "to", transaction->last_recipient);
-    if (transaction->log_protocol.len)
-        buf_printf(&line, " proto=%.*s", SLICE_ARG(transaction->log_protocol));
-    if (transaction->log_helo.len)
-        buf_printf(&line, " helo=<%.*s>", SLICE_ARG(transaction->log_helo));
+    check_add_context(transaction, &line);
     if (text.len)
         buf_printf(&line, ": %.*s", SLICE_ARG(text));
     log_info("%s", line.data);
@@ -181,6 +188,10 @@ static enum check_verdict prepend(struct hit *hit)
     if (!is_fit(hit, "PREPEND"))
         return CHECK_KEEP;
     log_action(hit, "prepend", hit->text);
+    if (hit->is_of_milter) {
+        log_warning("the milter_header/body_checks prepend action is not implemented");
+        return CHECK_KEEP;
+    }
     header_put(hit->transaction, hit->text);
     return CHECK_KEEP;
 }
@@ -254,10 +265,12 @@ enum check_verdict check_line(struct transaction *transaction, enum check_kind k
         .context = kind == CHECK_BODY ? "body" : "header",
         .line = line,
         .is_body = kind == CHECK_BODY,
+        .is_of_milter = kind == CHECK_MILTER_HEADER,
     };
     struct error error;
 
-    if (!(transaction->flags & CLEANUP_FILTER) || maps_is_empty(table->maps))
+    if ((!hit.is_of_milter && !(transaction->flags & CLEANUP_FILTER)) ||
+        maps_is_empty(table->maps))
         return CHECK_KEEP;
     switch (maps_find(table->maps, buf_slice(line), &result, &error)) {
     case TABLE_FOUND:

@@ -18,3 +18,6 @@ void check_reject_characters(struct transaction *transaction, struct slice line)
 
 /* Log that the structure is broken as main.cf does not allow; line is where that showed. */
 void check_log_mime(struct transaction *transaction, const char *what, struct slice line);
+
+/* Append " from=<> to=<> proto= helo=<>", as far as they are known, to a log line. */
+void check_add_context(const struct transaction *transaction, struct buf *line);

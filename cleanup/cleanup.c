@@ -7,6 +7,7 @@
 #include "conf/params.h"
 #include "ipc/cleanup_client.h"
 #include "ipc/qmgr_client.h"
+#include "milter.h"
 #include "tables.h"
 #include "transaction.h"
 #include "worker/worker.h"
@@ -31,6 +32,7 @@ static int answer_verdict(struct channel *channel, const struct transaction *tra
         .reason = transaction->reason,
         .dsn = transaction->dsn,
         .smtp_reply = transaction->smtp_reply,
+        .milters = transaction->returned_milters,
     };
 
     return channel_send(channel, MESSAGE_cleanup_result, &answer, error);
@@ -98,6 +100,10 @@ static int take_message(struct channel *channel, struct slice body)
         log_debug(1, "%s: abandoned: %s", transaction.file.id, received < 0 ? error.text : "");
         return received;
     }
+    if (milter_receive(&transaction, channel, &error) < 0) {
+        log_warning("%s: %s", transaction.file.id, error.text);
+        return -1;
+    }
     transaction_finish(&transaction);
     return answer_verdict(channel, &transaction, &error);
 }
@@ -113,10 +119,16 @@ static int request(struct channel *channel, enum message_number number, struct s
     return -1;
 }
 
+static void open_all(void)
+{
+    tables_open();
+    milter_settings_open();
+}
+
 static const struct worker cleanup = {
     .name = "cleanup",
     .sessions_per_process = 1000,
-    .before_jail = tables_open,
+    .before_jail = open_all,
     .request = request,
 };
 

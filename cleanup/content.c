@@ -21,7 +21,7 @@ static unsigned refused_errors(void)
         errors |= MIME_ERROR_8BIT_IN_BODY;
     if (params.strict_mime_encoding_domain)
         errors |= MIME_ERROR_ENCODING_DOMAIN;
-    for (size_t i = 0; i < N_CHECKS; i++)
+    for (size_t i = 0; i < N_CONTENT_CHECKS; i++)
         has_checks = has_checks || !maps_is_empty(tables.checks[i].maps);
     /* Who hides something deeper than we look would get it past the checks. */
     return errors || has_checks ? errors | MIME_ERROR_NESTING : 0;

@@ -3,7 +3,9 @@
 
 #include "base/log.h"
 #include "conf/params.h"
+#include "edit.h"
 #include "mail/message.h"
+#include "milter.h"
 #include "recipients.h"
 
 bool attribute_split(struct slice data, struct slice *name, struct slice *value)
@@ -76,6 +78,8 @@ static void note_attribute(struct transaction *transaction, struct slice name,
         const char *name;
         struct slice *to;
     } const kept[] = {
+        {"client_name", &transaction->client_name},
+        {"client_address", &transaction->client_address},
         {"log_message_origin", &transaction->log_origin},
         {"log_protocol_name", &transaction->log_protocol},
         {"log_helo_name", &transaction->log_helo},
@@ -183,7 +187,10 @@ static void sender(struct transaction *transaction, struct slice data)
         return;
     }
     transaction->has_sender = true;
+    if (transaction->has_milters)
+        transaction->sender_slot = edit_slot(transaction);
     sender_put(transaction, data);
+    milter_sender(transaction);
 }
 
 static void optional_record(struct transaction *transaction, char type, struct slice data)
@@ -255,4 +262,6 @@ void envelope_end(struct transaction *transaction)
     before_recipients(transaction);
     put(transaction, RECORD_MESSAGE, SLICE_EMPTY);
     transaction->content_offset = queue_file_offset(&transaction->file);
+    if (transaction->has_milters)
+        (void)edit_slot(transaction);
 }

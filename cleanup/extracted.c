@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "conf/params.h"
+#include "edit.h"
 #include "envelope.h"
 #include "recipients.h"
 
@@ -61,5 +62,10 @@ void extracted_end(struct transaction *transaction)
         recipient_put_bcc(transaction, slice_from(params.always_bcc));
     for (const struct bcc *bcc = transaction->bccs; bcc; bcc = bcc->next)
         recipient_put_bcc(transaction, bcc->address);
+    transaction->bccs = NULL;
+    transaction->last_bcc = &transaction->bccs;
+    if (transaction->has_milters)
+        transaction->end_slot = edit_slot(transaction);
+    transaction->end_offset = queue_file_offset(&transaction->file);
     put(transaction, RECORD_END, SLICE_EMPTY);
 }

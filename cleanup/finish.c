@@ -4,6 +4,7 @@
 #include "conf/params.h"
 #include "ipc/bounce_client.h"
 #include "ipc/qmgr_client.h"
+#include "milter.h"
 #include "refuse.h"
 #include "transaction.h"
 
@@ -48,6 +49,7 @@ void transaction_finish(struct transaction *transaction)
     if (transaction->status == CLEANUP_STATUS_OK && !(transaction->flags & CLEANUP_DISCARD) &&
         transaction->n_recipients == 0)
         transaction_fail(transaction, CLEANUP_STATUS_NO_RECIPIENT);
+    milter_inspect(transaction);
     if (transaction->status != CLEANUP_STATUS_OK) {
         if (transaction_may_bounce(transaction))
             transaction_bounce(transaction);

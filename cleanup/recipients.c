@@ -6,6 +6,7 @@
 #include "conf/params.h"
 #include "expand.h"
 #include "ipc/bounce_client.h"
+#include "milter.h"
 #include "route/rewrite.h"
 #include "tables.h"
 
@@ -58,7 +59,18 @@ void sender_put(struct transaction *transaction, struct slice address)
     transaction->sender = clean;
     note_utf8(transaction, clean, SEND_SMTPUTF8_SENDER);
     put(transaction, RECORD_SENDER, clean);
+    if (!transaction->sender_end)
+        transaction->sender_end = queue_file_offset(&transaction->file);
     bcc_by_table(transaction, &tables.sender_bcc, clean);
+}
+
+/* Who was written to under two names gets two copies, each with its X-Original-To. */
+static void duplicate_key(struct buf *key, const struct target *target)
+{
+    if (params.enable_original_recipient)
+        buf_printf(key, "%.*s\n%d\n%.*s\n", SLICE_ARG(target->dsn_original), target->notify,
+                   SLICE_ARG(target->original));
+    buf_add_slice(key, target->address);
 }
 
 /* True when the very same recipient has been written before; remembers it. */
@@ -69,11 +81,7 @@ static bool is_duplicate(struct transaction *transaction, const struct target *t
         params.duplicate_filter_limit > 0 &&
         transaction->recipients_seen.n_entries >= (size_t)params.duplicate_filter_limit;
 
-    /* Who was written to under two names gets two copies, each with its X-Original-To. */
-    if (params.enable_original_recipient)
-        buf_printf(&key, "%.*s\n%d\n%.*s\n", SLICE_ARG(target->dsn_original), target->notify,
-                   SLICE_ARG(target->original));
-    buf_add_slice(&key, target->address);
+    duplicate_key(&key, target);
     if (hash_has(&transaction->recipients_seen, buf_slice(&key)))
         return true;
     if (!is_full)
@@ -158,19 +166,36 @@ void recipient_put(struct transaction *transaction, struct slice address)
     clean = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT, clean, arena);
     note_utf8(transaction, clean, 0);
     transaction->last_recipient = clean;
+    milter_recipient(transaction, clean);
     target.address = clean;
     write_expanded(transaction, &target);
     bcc_by_table(transaction, &tables.recipient_bcc, clean);
 }
 
-void recipient_put_bcc(struct transaction *transaction, struct slice address)
+void recipient_put_more(struct transaction *transaction, struct slice address,
+                        struct slice dsn_original, int notify)
 {
     struct arena *arena = &transaction->arena;
-    struct target target = {.notify = NOTIFY_NEVER};
+    struct target target = {.notify = notify, .dsn_original = dsn_original};
 
     target.address = rewrite_internal(REWRITE_LOCAL, address, arena);
     target.original = target.address;
     target.address = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT,
                                     target.address, arena);
     write_expanded(transaction, &target);
+}
+
+void recipient_put_bcc(struct transaction *transaction, struct slice address)
+{
+    recipient_put_more(transaction, address, SLICE_EMPTY, NOTIFY_NEVER);
+}
+
+void recipient_forget(struct transaction *transaction, const struct recipient *recipient)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+    const struct target target = {recipient->address, recipient->original,
+                                  recipient->dsn_original, recipient->notify};
+
+    duplicate_key(&key, &target);
+    (void)hash_remove(&transaction->recipients_seen, buf_slice(&key));
 }

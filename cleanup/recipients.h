@@ -1,6 +1,7 @@
 /* Recipients: from an address of the envelope to the R records of the queue file. */
 #pragma once
 
+#include "mail/message.h"
 #include "transaction.h"
 
 /* Rewrite, map and write the sender (S record), then add sender_bcc_maps' recipients. */
@@ -14,3 +15,8 @@ MAY_WAIT void recipient_put(struct transaction *transaction, struct slice addres
 
 /* A blind copy: as a recipient, but never notified of. */
 MAY_WAIT void recipient_put_bcc(struct transaction *transaction, struct slice address);
+/* One that a filter adds. notify: NOTIFY_ bits; dsn_original may be empty. */
+MAY_WAIT void recipient_put_more(struct transaction *transaction, struct slice address,
+                                 struct slice dsn_original, int notify);
+/* It was taken back: who adds it again shall not be told that it is there. */
+void recipient_forget(struct transaction *transaction, const struct recipient *recipient);

@@ -155,4 +155,6 @@ void tables_open(void)
     tables.checks[CHECK_NESTED_HEADER] =
         check_table("nested_header_checks", params.nested_header_checks);
     tables.checks[CHECK_BODY] = check_table("body_checks", params.body_checks);
+    tables.checks[CHECK_MILTER_HEADER] =
+        check_table("milter_header_checks", params.milter_header_checks);
 }

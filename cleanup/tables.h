@@ -23,7 +23,15 @@ struct address_table {
 };
 
 /* Where a line stands decides which table looks at it. */
-enum check_kind { CHECK_HEADER, CHECK_MIME_HEADER, CHECK_NESTED_HEADER, CHECK_BODY, N_CHECKS };
+enum check_kind {
+    CHECK_HEADER,
+    CHECK_MIME_HEADER,
+    CHECK_NESTED_HEADER,
+    CHECK_BODY,
+    N_CONTENT_CHECKS,
+    CHECK_MILTER_HEADER = N_CONTENT_CHECKS, /* what filters add */
+    N_CHECKS
+};
 
 struct check_table {
     const char *name;

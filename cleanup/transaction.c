@@ -9,6 +9,7 @@
 #include "content.h"
 #include "envelope.h"
 #include "extracted.h"
+#include "milter.h"
 
 #define REFUSED_FOR_GOOD \
     (CLEANUP_STATUS_CONTENT | CLEANUP_STATUS_HOPS | CLEANUP_STATUS_SIZE | CLEANUP_STATUS_OVER)
@@ -36,6 +37,7 @@ int transaction_init(struct transaction *transaction, unsigned flags, int send_o
     if (queue_file_create(&transaction->file, &layout, "incoming", form, 0600, error) < 0)
         return -1;
     transaction->arrival_time = transaction->file.arrival_time;
+    milter_begin(transaction);
     put_printf(transaction, RECORD_SIZE, SIZE_RECORD_FORMAT, 0L, 0L, 0L, 0L, 0L, 0L);
     return 0;
 }
@@ -45,6 +47,8 @@ void transaction_release(struct transaction *transaction)
     queue_file_release(&transaction->file);
     content_release(&transaction->content);
     hash_release(&transaction->recipients_seen, NULL);
+    milters_release(&transaction->milters);
+    arena_release(&transaction->macro_arena);
     arena_release(&transaction->arena);
 }
 
@@ -86,7 +90,9 @@ void transaction_write_failed(struct transaction *transaction, const struct erro
 
 static void check_size(struct transaction *transaction)
 {
+    /* What filters do to a message that was complete counts against nobody. */
     if (params.message_size_limit <= 0 || (transaction->status & CLEANUP_STATUS_SIZE) ||
+        transaction->segment == SEGMENT_END ||
         queue_file_offset(&transaction->file) <= params.message_size_limit)
         return;
     log_warning("%s: queue file size limit exceeded", transaction->file.id);

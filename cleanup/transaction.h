@@ -14,6 +14,7 @@
 #include "ipc/cleanup_client.h"
 #include "mail/mime.h"
 #include "mail/queue_file.h"
+#include "milter/milter.h"
 
 /* Six fields of 15 digits (queue format, section 5), written when the numbers are known. */
 #define SIZE_RECORD_FORMAT "%15ld %15ld %15ld %15ld %15ld %15ld"
@@ -69,6 +70,7 @@ struct transaction {
     struct slice full_name;
     struct slice last_recipient; /* for log lines */
     struct slice log_origin, log_protocol, log_helo;
+    struct slice client_name, client_address;
     struct slice encoding;
     enum header_rewriting header_rewriting;
     struct slice rewrite_context;
@@ -86,7 +88,17 @@ struct transaction {
     struct slice filter, redirect;
     struct bcc *bccs, **last_bcc;
 
-    off_t content_offset, extracted_offset;
+    off_t content_offset, extracted_offset, end_offset;
+
+    /* Filters. Slots are where a change may be linked in (edit.h); the content's is its start.
+     */
+    bool has_milters;    /* somebody wants to see this message */
+    bool is_quarantined; /* one of them wants it on hold */
+    struct milters milters;
+    struct milter_macros macros; /* of the made-up session */
+    struct arena macro_arena;
+    struct slice returned_milters; /* for smtpd, what became of those it gave */
+    off_t sender_slot, sender_end, end_slot;
 };
 
 /* Begins a message: creates its queue file. -1 with a temporary error. */

@@ -42,5 +42,8 @@ bool access_data_checks_pipelining(void);
 
 /* Log "ID: what: STAGE from CLIENT: text; from=<> to=<> proto= helo=<>". */
 MAY_WAIT void access_log_event(struct session *session, const char *what, const char *text);
+/* The same with "to=<>" of that recipient. */
+MAY_WAIT void access_log_event_to(struct session *session, const char *what,
+                                  struct slice recipient, const char *text);
 /* The same for a refusal that was decided elsewhere. */
 MAY_WAIT void access_log_reject(struct session *session, const struct smtp_reply *reply);

@@ -108,6 +108,15 @@ void access_log_event(struct session *session, const char *what, const char *tex
     check_log(&check, what, text);
 }
 
+void access_log_event_to(struct session *session, const char *what, struct slice recipient,
+                         const char *text)
+{
+    const struct check check = {
+        .session = session, .recipient = recipient, .has_recipient = true};
+
+    check_log(&check, what, text);
+}
+
 void access_log_reject(struct session *session, const struct smtp_reply *reply)
 {
     const struct check check = {.session = session};

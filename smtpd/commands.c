@@ -6,6 +6,7 @@
 #include "conf/params.h"
 #include "esmtp.h"
 #include "mail/header.h"
+#include "milter.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -68,21 +69,21 @@ static struct smtp_reply auth(struct session *session, struct slice arguments)
 
 /* The most frequent ones first. */
 static const struct command commands[] = {
-    {"RCPT", rcpt_to, COMMAND_RCPT, false, false},
-    {"MAIL", mail_from, COMMAND_MAIL, false, false},
-    {"DATA", data_data, COMMAND_DATA, false, true},
-    {"BDAT", data_bdat, COMMAND_BDAT, false, false},
-    {"EHLO", hello_ehlo, COMMAND_EHLO, true, true},
-    {"HELO", hello_helo, COMMAND_HELO, true, false},
-    {"QUIT", quit, COMMAND_QUIT, false, false},
-    {"RSET", rset, COMMAND_RSET, true, false},
-    {"NOOP", noop, COMMAND_NOOP, true, true},
-    {"VRFY", query_vrfy, COMMAND_VRFY, true, true},
-    {"ETRN", query_etrn, COMMAND_ETRN, true, false},
-    {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true},
-    {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false},
-    {"STARTTLS", starttls, COMMAND_STARTTLS, false, true},
-    {"AUTH", auth, COMMAND_AUTH, false, false},
+    {"RCPT", rcpt_to, COMMAND_RCPT, false, false, false},
+    {"MAIL", mail_from, COMMAND_MAIL, false, false, false},
+    {"DATA", data_data, COMMAND_DATA, false, true, false},
+    {"BDAT", data_bdat, COMMAND_BDAT, false, false, false},
+    {"EHLO", hello_ehlo, COMMAND_EHLO, true, true, false},
+    {"HELO", hello_helo, COMMAND_HELO, true, false, false},
+    {"QUIT", quit, COMMAND_QUIT, false, false, false},
+    {"RSET", rset, COMMAND_RSET, true, false, false},
+    {"NOOP", noop, COMMAND_NOOP, true, true, false},
+    {"VRFY", query_vrfy, COMMAND_VRFY, true, true, true},
+    {"ETRN", query_etrn, COMMAND_ETRN, true, false, true},
+    {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true, false},
+    {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false, false},
+    {"STARTTLS", starttls, COMMAND_STARTTLS, false, true, true},
+    {"AUTH", auth, COMMAND_AUTH, false, false, true},
 };
 
 static const struct command *find(struct slice name)
@@ -111,6 +112,8 @@ static bool is_forbidden(struct slice verb)
 static struct smtp_reply run_unknown(struct session *session, struct slice verb,
                                      struct slice line)
 {
+    struct smtp_reply reply;
+
     session->stage = "UNKNOWN";
     session->counts[COMMAND_UNKNOWN].total++;
     if (is_forbidden(verb)) {
@@ -122,6 +125,8 @@ static struct smtp_reply run_unknown(struct session *session, struct slice verb,
     if (session->denied.len)
         return access_denied_reply(session);
     session->notices |= NOTICE_PROTOCOL;
+    if (!milter_unknown(session, line, &reply))
+        return reply;
     return smtp_reply(500, "5.5.2", "Error: command not recognized");
 }
 
@@ -182,6 +187,8 @@ static struct smtp_reply run_known(struct session *session, const struct command
         params.smtpd_forbid_unauth_pipelining &&
         !(command->count == COMMAND_DATA && access_data_checks_pipelining()))
         return session_out_of_step(session);
+    if (command->heeds_filters && !milter_other(session, &reply))
+        return reply;
     reply = command->run(session, arguments);
     /* XCLIENT begins the session anew, and Postfix does not count it as done either. */
     if (reply.code && (reply.code < 400 || reply.is_forgiven) &&

@@ -7,6 +7,7 @@
 #include "conf/params.h"
 #include "ehlo.h"
 #include "esmtp.h"
+#include "milter.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -114,7 +115,7 @@ static struct smtp_reply refused(struct session *session,
     else
         session->notices |= NOTICE_POLICY;
     if (result->smtp_reply.len)
-        return smtp_reply_parse(result->smtp_reply);
+        return milter_content_reply(session, result->smtp_reply);
     if (result->dsn.len && result->dsn.len < DSN_STATUS_BYTES)
         dsn = arena_text(&session->scratch, result->dsn);
     if (result->reason.len)
@@ -222,6 +223,8 @@ struct smtp_reply data_data(struct session *session, struct slice arguments)
         session_end_transaction(session);
         return reply;
     }
+    if (!milter_data(session, &reply))
+        return reply;
     session_send(session, smtp_reply(354, "", "End data with <CR><LF>.<CR><LF>"));
     prepare_content(session, true);
     if (!read_data(session))
@@ -321,6 +324,8 @@ static bool begin_bdat(struct session *session, struct smtp_reply *reply)
         *reply = write_error(session, &error);
         return false;
     }
+    if (!milter_data(session, reply))
+        return false;
     transaction->in_bdat = true;
     prepare_content(session, false);
     return true;

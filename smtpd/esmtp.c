@@ -105,26 +105,6 @@ enum path_result esmtp_split_path(struct slice arguments, const char *keyword,
     return PATH_OK;
 }
 
-bool xtext_decode(struct slice text, struct arena *arena, struct slice *decoded)
-{
-    CLEANUP(buf_release) struct buf out = BUF_INIT;
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint64_t byte;
-
-        if (text.ptr[i] != '+') {
-            buf_add_char(&out, text.ptr[i]);
-            continue;
-        }
-        if (i + 2 >= text.len || !slice_to_uint(slice_sub(text, i + 1, 2), 16, 255, &byte))
-            return false;
-        buf_add_char(&out, (char)byte);
-        i += 2;
-    }
-    *decoded = arena_slice(arena, buf_slice(&out));
-    return true;
-}
-
 static const struct esmtp_error nothing_wrong;
 
 static struct esmtp_error wrong(int code, const char *dsn, const char *text)

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/compiler.h"
 #include "base/slice.h"
+#include "mail/xtext.h"
 
 /*
  * Cut off the next word of a command line as Postfix does: blanks separate words, except inside
@@ -33,9 +34,6 @@ enum path_result {
  */
 MUST_USE enum path_result esmtp_split_path(struct slice arguments, const char *keyword,
                                            struct slice *path, struct slice *parameters);
-
-/* Decode xtext (RFC 3461 section 4). False when it is malformed. */
-MUST_USE bool xtext_decode(struct slice text, struct arena *arena, struct slice *decoded);
 
 /* BODY= of MAIL (RFC 6152). */
 enum mail_body { MAIL_BODY_UNKNOWN, MAIL_BODY_7BIT, MAIL_BODY_8BIT };

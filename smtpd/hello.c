@@ -4,6 +4,7 @@
 #include "conf/params.h"
 #include "ehlo.h"
 #include "esmtp.h"
+#include "milter.h"
 
 /* The name goes into headers and log lines: what has a meaning there must not be in it. */
 static struct slice neutered(struct session *session, struct slice name)
@@ -29,6 +30,8 @@ static bool accept_name(struct session *session, struct slice name, const char *
         buf_reset(&session->helo);
         return false;
     }
+    if (!milter_helo(session, reply))
+        return false;
     session->protocol = protocol;
     return true;
 }
@@ -61,6 +64,9 @@ struct smtp_reply hello_ehlo(struct session *session, struct slice arguments)
         return reply;
     session->discarded_keywords = ehlo_discarded_for(session);
     buf_add_text(&text, params.myhostname);
-    ehlo_add_keywords(session, &text);
+    if (milter_has_refused(session))
+        buf_add_text(&text, "\nENHANCEDSTATUSCODES");
+    else
+        ehlo_add_keywords(session, &text);
     return smtp_reply_printf(&session->scratch, 250, "", "%s", text.data);
 }

@@ -100,6 +100,7 @@ bool limits_allow_connection(struct session *session, struct smtp_reply *reply)
         is_exempt(session) || !report(session, ANVIL_CONNECT, &counters))
         return true;
     session->is_counted = true;
+    session->n_connections = counters.connections;
     if (stays_below(session, counters.connections, params.smtpd_client_connection_count_limit,
                     "Connection concurrency") &&
         stays_below(session, counters.connection_rate,

@@ -7,6 +7,7 @@
 #include "esmtp.h"
 #include "limits.h"
 #include "mail/address.h"
+#include "milter.h"
 #include "space.h"
 #include "transaction.h"
 
@@ -186,6 +187,10 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
         session_end_transaction(session);
         return reply;
     }
+    if (!milter_mail(session, sender, rest, &reply)) {
+        session_end_transaction(session);
+        return reply;
+    }
     if (!params.smtpd_delay_open_until_valid_rcpt && transaction_open(session, &trouble) < 0) {
         session_end_transaction(session);
         return write_error(session, &trouble);
@@ -242,7 +247,11 @@ struct smtp_reply rcpt_to(struct session *session, struct slice arguments)
         return must_declare_smtputf8(session);
     if (!has_room(session, &reply) || !limits_allow_recipient(session, &reply))
         return reply;
-    if (!session->is_standalone && !access_rcpt(session, recipient, &reply))
+    if (!session->is_standalone && !access_rcpt(session, recipient, &reply)) {
+        milter_rcpt_refused(session, recipient, rest, &reply);
+        return reply;
+    }
+    if (!milter_rcpt(session, recipient, rest, &reply))
         return reply;
     return accept_recipient(session, recipient, &parameters);
 }

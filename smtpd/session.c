@@ -8,6 +8,7 @@
 #include "conf/params.h"
 #include "footer.h"
 #include "limits.h"
+#include "milter.h"
 #include "net/proxy_protocol.h"
 #include "notice.h"
 #include "settings.h"
@@ -52,6 +53,7 @@ void session_end_transaction(struct session *session)
         log_warning("%s", error.text);
     session->transaction = NULL;
     transaction_free(transaction);
+    milter_abort(session);
 }
 
 void session_forget_forwarded(struct session *session)
@@ -196,6 +198,8 @@ struct smtp_reply session_greeting(struct session *session)
         smtp_reply_format(&session->denied, &reply);
         return reply;
     }
+    if (!milter_connect(session, &reply))
+        return reply;
     return smtp_reply(220, "", params.smtpd_banner);
 }
 
@@ -361,6 +365,7 @@ static void session_init(struct session *session, struct worker_client *client)
 static void session_release(struct session *session)
 {
     session_end_transaction(session);
+    milter_disconnect(session);
     buf_release(&session->helo);
     buf_release(&session->denied);
     buf_release(&session->deferred);

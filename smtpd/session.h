@@ -14,6 +14,7 @@
 #include "worker/worker.h"
 
 struct transaction;
+struct mail_filters;
 
 /* Classes of trouble that notify_classes may report to the postmaster. */
 enum session_notice {
@@ -76,10 +77,12 @@ struct session {
     unsigned bare_newline;       /* enum newline_rule of settings.h for this client */
     bool saw_bare_newline;
     bool is_standalone;
-    bool has_pipelined; /* talked out of turn: reject_unauth_pipelining */
-    bool is_counted;    /* anvil knows of the connection */
+    bool has_pipelined;    /* talked out of turn: reject_unauth_pipelining */
+    bool is_counted;       /* anvil knows of the connection */
+    int64_t n_connections; /* of this client, as anvil counted them at its start; 0: unknown */
 
     struct transaction *transaction; /* NULL outside of one */
+    struct mail_filters *filters;    /* NULL: none for this client (milter.h) */
     bool after_bdat_error; /* chunks that follow a failed one are dropped until RSET */
     struct buf denied;     /* the reply of a refused connection (smtpd_delay_reject = no) */
     struct buf deferred;   /* DEFER_IF_PERMIT of an early stage (the same) */

@@ -12,6 +12,7 @@
 #include "access.h"
 #include "base/bug.h"
 #include "dns/dns.h"
+#include "milter.h"
 #include "route/resolve.h"
 #include "session.h"
 #include "settings.h"
@@ -26,6 +27,7 @@ static void open_all(void)
     route_open();
     settings_open();
     access_open();
+    milter_settings_open();
 }
 
 static const struct worker smtpd = {

@@ -10,6 +10,7 @@
 #include "conf/words.h"
 #include "mail/address.h"
 #include "mail/record.h"
+#include "milter.h"
 #include "received.h"
 #include "session.h"
 #include "settings.h"
@@ -93,8 +94,9 @@ static bool autodetects_smtputf8(void)
     return false;
 }
 
-static unsigned cleanup_flags(const struct transaction *transaction)
+static unsigned cleanup_flags(const struct session *session)
 {
+    const struct transaction *transaction = session->transaction;
     unsigned flags = CLEANUP_SMTP_REPLY | CLEANUP_REWRITE;
 
     if (!(settings.overrides & OVERRIDE_NO_HEADER_BODY_CHECKS))
@@ -103,6 +105,8 @@ static unsigned cleanup_flags(const struct transaction *transaction)
         flags |= CLEANUP_BCC | CLEANUP_MAP;
     if (!(settings.overrides & OVERRIDE_NO_MILTERS))
         flags |= CLEANUP_MILTER;
+    if (milter_is_active(session))
+        flags |= CLEANUP_MILTERS_FOLLOW;
     if (autodetects_smtputf8())
         flags |= CLEANUP_SMTPUTF8;
     if (transaction->actions.hold)
@@ -124,7 +128,7 @@ int transaction_open(struct session *session, struct error *error)
         transaction->has_destination = true;
         return 0;
     }
-    transaction->cleanup_flags = cleanup_flags(transaction);
+    transaction->cleanup_flags = cleanup_flags(session);
     if (cleanup_open(&transaction->cleanup, settings.cleanup_service,
                      transaction->cleanup_flags, send_options, DEADLINE_NONE, error) < 0)
         return -1;
@@ -319,10 +323,11 @@ void transaction_begin_content(struct session *session)
 }
 
 /* What access tables ordered; flags may have come up after cleanup was opened. */
-static void put_actions(struct transaction *transaction)
+static void put_actions(struct session *session)
 {
+    struct transaction *transaction = session->transaction;
     struct message_actions *actions = &transaction->actions;
-    unsigned flags = cleanup_flags(transaction);
+    unsigned flags = cleanup_flags(session);
 
     if (flags != transaction->cleanup_flags)
         put_printf(transaction, RECORD_FLAGS, "%u", flags);
@@ -352,12 +357,18 @@ int transaction_finish(struct session *session, struct cleanup_result_texts *res
                        struct error *error)
 {
     struct transaction *transaction = session->transaction;
+    int status;
 
     transaction_put(transaction, RECORD_EXTRACTED, SLICE_EMPTY);
     if (!transaction->is_dropped)
-        put_actions(transaction);
+        put_actions(session);
     transaction_put(transaction, RECORD_END, SLICE_EMPTY);
     if (transaction->is_dropped)
         return finish_dropped(session, result, error);
-    return cleanup_finish(&transaction->cleanup, &session->scratch, result, error);
+    if (milter_is_active(session))
+        milter_lend(session, &transaction->cleanup);
+    *result = (struct cleanup_result_texts){.milters = SLICE_EMPTY};
+    status = cleanup_finish(&transaction->cleanup, &session->scratch, result, error);
+    milter_take_back(session, result->milters);
+    return status;
 }

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 
 #include "base/bug.h"
+#include "conf/params.h"
 #include "mail/record.h"
+#include "net/socket.h"
 
 /* Records leave in frames of about this size, so a small message is one frame. */
 #define FRAME_BYTES ((size_t)64 << 10)
@@ -188,6 +190,46 @@ void cleanup_printf(struct cleanup_client *cleanup, char type, const char *forma
     cleanup_put(cleanup, type, buf_slice(&text));
 }
 
+void cleanup_give_milters(struct cleanup_client *cleanup,
+                          const struct cleanup_milter *described, const int *fds, size_t count)
+{
+    struct cleanup_milters head = {.count = (int64_t)count};
+    int result;
+
+    if (cleanup->failed || (cleanup->records.len && send_records(cleanup) < 0))
+        return;
+    result =
+        channel_send(cleanup->call.channel, MESSAGE_cleanup_milters, &head, &cleanup->error);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = channel_send(cleanup->call.channel, MESSAGE_cleanup_milter, &described[i],
+                              &cleanup->error);
+    if (result < 0) {
+        (void)fail(cleanup);
+        return;
+    }
+    cleanup->milter_fds = fds;
+    cleanup->n_milters = count;
+}
+
+/* They go when the other side looks for them, so that no ordinary read swallows them. */
+static int send_milters(struct cleanup_client *cleanup, struct error *error)
+{
+    struct cleanup_milters_wanted wanted;
+    int socket = cleanup->call.channel->stream.fd;
+
+    if (cleanup->n_milters == 0)
+        return 0;
+    if (channel_expect(cleanup->call.channel, MESSAGE_cleanup_milters_wanted, &wanted, error) <
+        0)
+        return -1;
+    for (size_t i = 0; i < cleanup->n_milters; i++) {
+        if (socket_send_fd(socket, cleanup->milter_fds[i], "m", 1,
+                           deadline_in(params.ipc_timeout), error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
                    struct cleanup_result_texts *result, struct error *error)
 {
@@ -197,7 +239,8 @@ int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
         *error = cleanup->error;
         return -1;
     }
-    if (channel_expect(cleanup->call.channel, MESSAGE_cleanup_result, &answer,
+    if (send_milters(cleanup, &cleanup->error) < 0 ||
+        channel_expect(cleanup->call.channel, MESSAGE_cleanup_result, &answer,
                        &cleanup->error) < 0) {
         *error = cleanup->error;
         return fail(cleanup);
@@ -206,6 +249,7 @@ int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
     result->reason = arena_slice(arena, answer.reason);
     result->dsn = arena_slice(arena, answer.dsn);
     result->smtp_reply = arena_slice(arena, answer.smtp_reply);
+    result->milters = arena_slice(arena, answer.milters);
     client_call_done(&cleanup->call);
     return 0;
 }

@@ -32,6 +32,7 @@ enum cleanup_flag {
     CLEANUP_SMTP_REPLY = 128, /* the reply text of a REJECT goes to an SMTP client */
     CLEANUP_SMTPUTF8 = 256,   /* smtputf8_autodetect_classes applies */
     CLEANUP_REWRITE = 512,    /* address rewriting of headers */
+    CLEANUP_MILTERS_FOLLOW = 1024, /* cleanup_give_milters will be called */
 };
 
 enum cleanup_status {
@@ -67,6 +68,8 @@ struct cleanup_client {
     deadline_t until;
     struct buf records; /* not yet sent */
     bool has_queue_id;  /* asked for and received */
+    const int *milter_fds;
+    size_t n_milters;
     bool failed;        /* the connection broke; cleanup_finish reports it */
     struct error error; /* why */
     char queue_id[QUEUE_ID_BYTES];
@@ -90,11 +93,21 @@ MAY_WAIT void cleanup_put_attribute(struct cleanup_client *cleanup, const char *
 MAY_WAIT void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/*
+ * With CLEANUP_MILTERS_FOLLOW, between the E record and cleanup_finish: the session's filters
+ * (milter/hand_over.h). The descriptors stay ours; they must not be used before the end. At
+ * most 100; all must live until then.
+ */
+MAY_WAIT void cleanup_give_milters(struct cleanup_client *cleanup,
+                                   const struct cleanup_milter *described, const int *fds,
+                                   size_t count);
+
 struct cleanup_result_texts {
     unsigned status;     /* CLEANUP_STATUS_ bits */
     struct slice reason; /* may be empty; lies in the arena, as the others */
     struct slice dsn;
     struct slice smtp_reply; /* a whole reply, when the checks gave one */
+    struct slice milters;    /* what became of those that were given */
 };
 
 /* Send the E record's end, wait for the verdict; the connection goes back to the pool. */

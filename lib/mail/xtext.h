@@ -1,0 +1,13 @@
+/*
+ * xtext: text without spaces for ESMTP parameters and XCLIENT (RFC 3461 section 4).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/slice.h"
+
+/* Decode "+2B" and its like into the arena. False when it is malformed. */
+MUST_USE bool xtext_decode(struct slice text, struct arena *arena, struct slice *decoded);
