@@ -151,9 +151,12 @@ static void defer_here(struct entry *entry, struct slice reason)
         CLEANUP(buf_release) struct buf line = BUF_INIT;
         struct status_entry status = {entry->recipients[i], dsn};
         struct delivery_report report = {
-            mail_id(entry->mail), &entry->recipients[i],
-            SLICE("none"),        &times,
-            "deferred",           &dsn,
+            .queue_id = mail_id(entry->mail),
+            .recipient = &entry->recipients[i],
+            .relay = SLICE("none"),
+            .times = &times,
+            .status = "deferred",
+            .dsn = &dsn,
         };
         struct error error = ERROR_INIT;
 

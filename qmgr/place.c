@@ -175,7 +175,12 @@ static void discard(struct mail *mail, struct recipient *recipient)
         .reason = SLICE("undeliverable postmaster notification discarded"),
     };
     struct delivery_report report = {
-        mail_id(mail), recipient, SLICE("none"), &times, "sent", &dsn,
+        .queue_id = mail_id(mail),
+        .recipient = recipient,
+        .relay = SLICE("none"),
+        .times = &times,
+        .status = "sent",
+        .dsn = &dsn,
     };
 
     delivery_line(&line, &report, params.delay_logging_resolution_limit);

@@ -21,6 +21,7 @@ void session_free(struct session *session)
     buf_release(&session->relay);
     buf_release(&session->nexthop);
     buf_release(&session->reply);
+    tls_session_release(&session->tls);
     mem_free(session);
 }
 
@@ -59,8 +60,8 @@ void session_broke(const struct session *session, const char *activity, struct a
     dsn_fill(dsn, "4.4.2", arena_text(arena, buf_slice(&text)));
 }
 
-static void session_refused_to_talk(const struct session *session, struct arena *arena,
-                                    struct dsn *dsn)
+void session_refused_to_talk(const struct session *session, struct arena *arena,
+                             struct dsn *dsn)
 {
     dsn_fill(dsn, session->status,
              arena_printf(arena, "host %s refused to talk to me: %s", session->label.data,
@@ -238,6 +239,8 @@ static void take_keyword(struct session *session, struct slice line)
         {"SMTPUTF8", FEATURE_SMTPUTF8},
         {"DSN", FEATURE_DSN},
         {"ENHANCEDSTATUSCODES", FEATURE_STATUS_CODES},
+        {"STARTTLS", FEATURE_STARTTLS},
+        {"REQUIRETLS", FEATURE_REQUIRETLS},
     };
     struct slice keyword = slice_word(&line, " \t");
     int64_t size;
@@ -266,9 +269,7 @@ static void take_features(struct session *session, const struct buf *discarded)
     }
 }
 
-/* EHLO, then HELO where that is refused. *activity names the step that went wrong. */
-static enum step say_hello(struct session *session, const struct host *host,
-                           const char **activity)
+enum step session_hello(struct session *session, const struct host *host, const char **activity)
 {
     CLEANUP(buf_release) struct buf discarded = BUF_INIT;
     enum step step;
@@ -297,22 +298,24 @@ static void soften_greeting(struct session *session)
         session->status[0] = '4';
 }
 
-static int greet(struct session *session, const struct host *host, struct arena *arena,
-                 struct dsn *dsn)
+static int greet(struct session *session, struct opening *opening)
 {
     const char *activity = "receiving the initial server greeting";
-    enum step step = session_reply(session, options.helo_timeout);
 
+    if (tls_session_wrap(session, opening) < 0)
+        return -1;
+    enum step step = session_reply(session, options.helo_timeout);
     if (step == STEP_REFUSED)
         soften_greeting(session);
     if (step == STEP_OK)
-        step = say_hello(session, host, &activity);
+        step = session_hello(session, opening->host, &activity);
     if (step == STEP_OK)
-        return 0;
+        return tls_session_negotiate(session, opening);
+    opening->failure = OPENING_FAILED;
     if (step == STEP_REFUSED)
-        session_refused_to_talk(session, arena, dsn);
+        session_refused_to_talk(session, opening->arena, &opening->dsn);
     else
-        session_broke(session, activity, arena, dsn);
+        session_broke(session, activity, opening->arena, &opening->dsn);
     return -1;
 }
 
@@ -357,23 +360,23 @@ static int connect_host(const struct host *host, struct error *error)
     return socket_connect(&host->address, source->len ? source : NULL, until, error);
 }
 
-struct session *session_open(const struct host *host, struct arena *arena, bool *connected,
-                             struct dsn *dsn)
+struct session *session_open(struct opening *opening)
 {
-    struct session *session = session_new(host);
+    struct session *session = session_new(opening->host);
     struct error error;
-    int fd = connect_host(host, &error);
+    int fd = connect_host(opening->host, &error);
 
-    *connected = fd >= 0;
     if (fd < 0) {
-        dsn_fill(dsn, "4.4.1",
-                 arena_printf(arena, "connect to %s: %s", session->relay.data, error.text));
+        opening->failure = OPENING_NOT_CONNECTED;
+        dsn_fill(
+            &opening->dsn, "4.4.1",
+            arena_printf(opening->arena, "connect to %s: %s", session->relay.data, error.text));
         session_free(session);
         return NULL;
     }
     stream_init(&session->stream, fd);
     session->opened_ms = time_now_ms();
-    if (greet(session, host, arena, dsn) < 0) {
+    if (greet(session, opening) < 0) {
         session_quit(session);
         return NULL;
     }

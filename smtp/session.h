@@ -14,6 +14,8 @@
 #include "destination.h"
 #include "mail/dsn.h"
 #include "net/stream.h"
+#include "tls_policy.h"
+#include "tls_session.h"
 
 enum feature {
     FEATURE_PIPELINING = 1,
@@ -22,6 +24,8 @@ enum feature {
     FEATURE_SMTPUTF8 = 8,
     FEATURE_DSN = 16,
     FEATURE_STATUS_CODES = 32,
+    FEATURE_STARTTLS = 64,
+    FEATURE_REQUIRETLS = 128,
 };
 
 struct session {
@@ -35,6 +39,7 @@ struct session {
     int64_t opened_ms;     /* monotonic */
     int64_t idle_since_ms; /* while it is kept */
     int n_transactions;    /* begun on it so far */
+    struct session_tls tls;
     struct list_link kept;
     /* The last reply. */
     int code;
@@ -47,12 +52,32 @@ void session_free(struct session *session);
 /* The reply came; the peer refused; nothing more can be said on this connection. */
 enum step { STEP_OK, STEP_REFUSED, STEP_BROKEN };
 
+/* A connection that is wanted, or why there is none. */
+struct opening {
+    const struct host *host;
+    const struct tls_policy *policy; /* completed, not INVALID */
+    struct slice nexthop;            /* as given: "[mx.example.com]:587" */
+    bool may_go_plain;               /* after a failed handshake, where the policy allows it */
+    struct arena *arena;             /* for the dsn's texts */
+
+    enum opening_failure {
+        OPENING_NOT_CONNECTED, /* "connect to ...: reason" */
+        OPENING_FAILED,        /* the host is of no use now */
+        OPENING_NO_HANDSHAKE,  /* likewise, but TLS was not needed: the host may be all right */
+        OPENING_GO_PLAIN,      /* try the host again without TLS */
+    } failure;
+    struct dsn dsn;
+};
+
 /*
- * Connect to the host and say EHLO (HELO, LHLO). NULL with *dsn: not connected ("connect to
- * ...: reason", *connected false), refused or broken. The dsn's texts lie in the arena.
+ * Connect to the host, say EHLO (HELO, LHLO) and start TLS as the policy wants it. NULL with
+ * failure and dsn.
  */
-MUST_USE MAY_WAIT struct session *session_open(const struct host *host, struct arena *arena,
-                                               bool *connected, struct dsn *dsn);
+MUST_USE MAY_WAIT struct session *session_open(struct opening *opening);
+
+/* EHLO, LHLO, or HELO where that is refused. *activity names the step that went wrong. */
+MUST_USE MAY_WAIT enum step session_hello(struct session *session, const struct host *host,
+                                          const char **activity);
 
 /* Collect a command line (without CRLF); it leaves with the next reply that is waited for. */
 MAY_WAIT void session_command(struct session *session, const char *format, ...)
@@ -69,3 +94,6 @@ void session_refused(const struct session *session, const char *command, struct 
 /* "lost connection with H while WHAT", "conversation with H timed out while WHAT". */
 void session_broke(const struct session *session, const char *activity, struct arena *arena,
                    struct dsn *dsn);
+/* "host H refused to talk to me: REPLY", likewise. */
+void session_refused_to_talk(const struct session *session, struct arena *arena,
+                             struct dsn *dsn);

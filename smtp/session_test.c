@@ -13,15 +13,21 @@ static struct {
     unsigned features;
     int64_t size_limit;
     struct arena arena;
+    struct tls_policy policy;
     struct dsn dsn;
 } found;
 
 static void open_session(void *arg)
 {
     (void)arg;
-    struct session *session =
-        session_open(&server.host, &found.arena, &found.connected, &found.dsn);
+    struct opening opening = {.host = &server.host,
+                              .policy = &found.policy,
+                              .nexthop = SLICE("next.test"),
+                              .arena = &found.arena};
+    struct session *session = session_open(&opening);
     found.has_session = session != NULL;
+    found.connected = session || opening.failure != OPENING_NOT_CONNECTED;
+    found.dsn = opening.dsn;
     if (!session)
         return;
     found.features = session->features;

@@ -14,6 +14,10 @@
 #include "session.h"
 #include "session_cache.h"
 #include "table/match_list.h"
+#include "tls_message.h"
+#include "tls_options.h"
+#include "tls_policy.h"
+#include "tls_session.h"
 #include "transaction.h"
 #include "worker/worker.h"
 
@@ -26,15 +30,23 @@ static struct match_list *cached_destinations;
 /* One delivery on its way through the next hops. */
 struct journey {
     struct attempt attempt;
-    struct slice nexthop; /* as given: the key of kept connections */
-    size_t n_sessions;    /* that got as far as EHLO */
-    bool is_last_hop;
+    struct slice nexthop;     /* as given */
+    struct slice kept_key;    /* of connections to it that are kept */
+    struct slice hop;         /* the one of several that is tried now */
+    struct tls_policy policy; /* what the tables say of it */
+    enum tls_wish tls_wish;
+    size_t n_sessions; /* that got as far as EHLO */
+    bool is_first_hop, is_last_hop;
 };
 
-static bool may_keep_session(const struct journey *journey)
+static bool may_keep_session(const struct journey *journey, const struct session *session)
 {
     struct error error;
 
+    /* What leads elsewhere, or is not as well protected, must not be taken for the next hop's.
+     */
+    if (!journey->is_first_hop || (session->tls.is_active && !session->tls.may_be_kept))
+        return false;
     if (options.cache_on_demand &&
         !(journey->attempt.delivery->request.flags & DELIVERY_FLAG_LAST))
         return true;
@@ -45,7 +57,7 @@ static bool may_keep_session(const struct journey *journey)
 /* Run the transaction; what is left of the session goes where it belongs. */
 static enum transaction use_session(struct journey *journey, struct session *session)
 {
-    bool may_keep = may_keep_session(journey);
+    bool may_keep = may_keep_session(journey, session);
 
     journey->attempt.delivery->times.connection_reuses = session->n_transactions;
     journey->attempt.delivery->times.connect_done = time_wall();
@@ -53,7 +65,7 @@ static enum transaction use_session(struct journey *journey, struct session *ses
     switch (result) {
     case TRANSACTION_DONE:
         if (may_keep)
-            session_cache_keep(session, journey->nexthop);
+            session_cache_keep(session, journey->kept_key);
         else
             session_quit(session);
         break;
@@ -78,39 +90,92 @@ static void try_kept_session(struct journey *journey)
     struct session *session;
 
     while (journey->attempt.n_pending > 0 &&
-           (session = session_cache_take(journey->nexthop)) != NULL) {
+           (session = session_cache_take(journey->kept_key)) != NULL) {
         journey->attempt.is_final = false; /* the hosts are still to be tried */
         if (use_session(journey, session) != TRANSACTION_STALE)
             break;
     }
 }
 
+/* The host could be connected to, but is of no use. */
+static void host_failed(struct journey *journey, const struct opening *opening)
+{
+    struct attempt *attempt = &journey->attempt;
+    const struct host *host = opening->host;
+    CLEANUP(buf_release) struct buf relay = BUF_INIT;
+    char address[ENDPOINT_TEXT_BYTES];
+
+    journey->n_sessions++;
+    if (attempt->is_final && opening->failure == OPENING_FAILED)
+        delivery_destination_failed(attempt->delivery, &opening->dsn);
+    buf_printf(&relay, "%.*s[%s]:%u", SLICE_ARG(host->name),
+               endpoint_text(&host->address, address), (unsigned)endpoint_port(&host->address));
+    attempt_trouble(attempt, relay.data, &opening->dsn);
+}
+
+/* A host that could not be connected to, or must not be. */
+static void host_skipped(struct journey *journey, const struct dsn *dsn)
+{
+    journey->attempt.last = *dsn;
+    journey->attempt.last_relay = "none";
+}
+
+/* As far as it goes with this policy. True: once more, but without TLS. */
+static bool try_with_policy(struct journey *journey, const struct host *host,
+                            const struct tls_policy *policy)
+{
+    struct attempt *attempt = &journey->attempt;
+    struct opening opening = {.host = host,
+                              .policy = policy,
+                              .nexthop = journey->hop,
+                              .may_go_plain = attempt->may_go_plain,
+                              .arena = &attempt->delivery->arena};
+    struct session *session = session_open(&opening);
+
+    tls_status_set(attempt->delivery, policy, session);
+    if (session) {
+        journey->n_sessions++;
+        attempt->went_plain = false;
+        use_session(journey, session);
+        return attempt->went_plain;
+    }
+    switch (opening.failure) {
+    case OPENING_NOT_CONNECTED:
+        log_info("%.*s", SLICE_ARG(opening.dsn.reason));
+        host_skipped(journey, &opening.dsn);
+        return false;
+    case OPENING_GO_PLAIN:
+        log_info("%.*s: %.*s", SLICE_ARG(attempt->delivery->request.queue_id),
+                 SLICE_ARG(opening.dsn.reason));
+        return true;
+    case OPENING_FAILED:
+    case OPENING_NO_HANDSHAKE:
+    default:
+        host_failed(journey, &opening);
+        return false;
+    }
+}
+
 static void try_host(struct journey *journey, const struct host *host)
 {
     struct attempt *attempt = &journey->attempt;
-    struct dsn dsn = {0};
-    bool connected;
-    struct session *session = session_open(host, &attempt->delivery->arena, &connected, &dsn);
+    struct arena *arena = &attempt->delivery->arena;
+    struct tls_policy policy = journey->policy;
 
-    if (session) {
-        journey->n_sessions++;
-        use_session(journey, session);
+    if (tls_policy_depends_on_host())
+        tls_policy_find(&policy, journey->hop, host, journey->tls_wish, arena);
+    tls_policy_complete(&policy, journey->hop, host, deadline_in(RESOLVE_LIMIT), arena);
+    if (policy.level == TLS_LEVEL_INVALID) {
+        tls_status_set(attempt->delivery, &policy, NULL);
+        host_skipped(journey, &policy.why);
         return;
     }
-    if (!connected) {
-        log_info("%.*s", SLICE_ARG(dsn.reason));
-        attempt->last = dsn;
-        attempt->last_relay = "none";
-        return;
+    attempt->may_go_plain = tls_may_go_plain(attempt->delivery, &policy);
+    if (try_with_policy(journey, host, &policy)) {
+        policy.level = TLS_LEVEL_NONE;
+        attempt->may_go_plain = false;
+        try_with_policy(journey, host, &policy);
     }
-    journey->n_sessions++;
-    if (attempt->is_final)
-        delivery_destination_failed(attempt->delivery, &dsn);
-    CLEANUP(buf_release) struct buf relay = BUF_INIT;
-    char address[ENDPOINT_TEXT_BYTES];
-    buf_printf(&relay, "%.*s[%s]:%u", SLICE_ARG(host->name),
-               endpoint_text(&host->address, address), (unsigned)endpoint_port(&host->address));
-    attempt_trouble(attempt, relay.data, &dsn);
 }
 
 static void try_hop(struct journey *journey, struct slice hop)
@@ -119,10 +184,13 @@ static void try_hop(struct journey *journey, struct slice hop)
     struct host_list list;
     struct dsn dsn;
 
+    if (!journey->is_first_hop)
+        tls_policy_find(&journey->policy, hop, NULL, journey->tls_wish,
+                        &attempt->delivery->arena);
+    journey->hop = hop;
     if (destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena, &list,
                           &dsn) < 0) {
-        attempt->last = dsn;
-        attempt->last_relay = "none";
+        host_skipped(journey, &dsn);
         return;
     }
     for (size_t i = 0; i < list.count && attempt->n_pending > 0; i++) {
@@ -151,26 +219,42 @@ static void give_up(struct journey *journey)
     attempt_trouble(attempt, attempt->last_relay ? attempt->last_relay : "none", &last);
 }
 
+/* What is known before any host is: the policy of the next hop. */
+static void begin(struct journey *journey, struct slice first_hop)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+    struct delivery *delivery = journey->attempt.delivery;
+
+    journey->tls_wish = tls_wish_of(delivery);
+    tls_policy_find(&journey->policy, first_hop, NULL, journey->tls_wish, &delivery->arena);
+    buf_printf(&key, "%.*s %d ", SLICE_ARG(journey->nexthop), (int)journey->tls_wish);
+    tls_policy_key(&journey->policy, &key);
+    journey->kept_key = arena_slice(&delivery->arena, buf_slice(&key));
+}
+
 static void deliver(struct delivery *delivery)
 {
     struct journey journey = {.attempt = {.delivery = delivery},
-                              .nexthop = delivery->request.nexthop};
+                              .nexthop = delivery->request.nexthop,
+                              .is_first_hop = true};
     struct slice hops =
         slice_from(arena_printf(&delivery->arena, "%.*s %s",
                                 SLICE_ARG(delivery->request.nexthop), options.fallback_relay));
-    struct slice next;
+    struct slice hop = destination_next(&hops);
 
     journey.attempt.pending =
         arena_array(&delivery->arena, struct recipient *, delivery->n_recipients + 1);
     for (size_t i = 0; i < delivery->n_recipients; i++)
         journey.attempt.pending[journey.attempt.n_pending++] = &delivery->recipients[i];
 
+    begin(&journey, hop);
     try_kept_session(&journey);
-    for (struct slice hop = destination_next(&hops); hop.ptr && journey.attempt.n_pending > 0;
-         hop = next) {
-        next = destination_next(&hops);
+    while (hop.ptr && journey.attempt.n_pending > 0) {
+        struct slice next = destination_next(&hops);
         journey.is_last_hop = next.ptr == NULL;
         try_hop(&journey, hop);
+        journey.is_first_hop = false;
+        hop = next;
     }
     give_up(&journey);
 }
@@ -185,6 +269,8 @@ static void before_jail(void)
     struct error error = ERROR_INIT;
 
     options_load(is_lmtp);
+    tls_options_load();
+    tls_session_open();
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

@@ -187,6 +187,12 @@ static enum transaction broke(struct transaction_state *state, const char *activ
     struct dsn dsn;
 
     session_broke(state->session, activity, &state->attempt->delivery->arena, &dsn);
+    if (state->session->tls.is_active && state->attempt->may_go_plain) {
+        log_info("%.*s: %.*s", SLICE_ARG(state->attempt->delivery->request.queue_id),
+                 SLICE_ARG(dsn.reason));
+        state->attempt->went_plain = true;
+        return TRANSACTION_BROKEN;
+    }
     if (state->attempt->is_final)
         delivery_destination_failed(state->attempt->delivery, &dsn);
     attempt_trouble(state->attempt, state->session->relay.data, &dsn);

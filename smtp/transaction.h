@@ -17,6 +17,8 @@ struct attempt {
     bool is_final;   /* no other host will be tried: temporary trouble counts */
     struct dsn last; /* the latest trouble, for those left over in the end */
     const char *last_relay;
+    bool may_go_plain; /* TLS that breaks is no reason to wait: another try without it */
+    bool went_plain;   /* out: and now is the time for that */
 };
 
 enum transaction {

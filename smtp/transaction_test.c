@@ -54,12 +54,14 @@ static int tear_down(void **state)
 
 static void run_client(void *arg)
 {
-    bool connected;
-    struct dsn dsn;
+    struct tls_policy policy = {.level = TLS_LEVEL_NONE};
+    struct opening opening = {.host = &server.host,
+                              .policy = &policy,
+                              .nexthop = SLICE("next.test"),
+                              .arena = &scene.message.delivery.arena};
+    struct session *session = session_open(&opening);
 
     (void)arg;
-    struct session *session =
-        session_open(&server.host, &scene.message.delivery.arena, &connected, &dsn);
     assert_non_null(session);
     scene.result = transaction_run(session, &scene.attempt, scene.may_keep);
     session_free(session);

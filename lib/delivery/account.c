@@ -28,6 +28,7 @@ static void log_attempt(struct delivery *delivery, const struct recipient *recip
                                             .recipient = recipient,
                                             .relay = relay,
                                             .times = &delivery->times,
+                                            .tls_status = delivery->tls_status,
                                             .status = status,
                                             .dsn = dsn},
                   params.delay_logging_resolution_limit);

@@ -24,9 +24,10 @@ struct delivery {
     int fd;                      /* the queue file, opened O_RDWR, shared flock held */
     struct message message;      /* for content_open: offsets set, no envelope read */
     struct delivery_times times; /* connect_done is the agent's to set */
-    size_t n_done;               /* recipients delivered or bounced so far: marked D */
-    int status;                  /* what goes into delivery_result */
-    struct dsn result_dsn;       /* set by delivery_destination_failed */
+    const char *tls_status; /* "dane", "may:none": how TLS went, for the log; NULL: nothing */
+    size_t n_done;          /* recipients delivered or bounced so far: marked D */
+    int status;             /* what goes into delivery_result */
+    struct dsn result_dsn;  /* set by delivery_destination_failed */
     struct buf result_reason;
 };
 

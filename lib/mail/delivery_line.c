@@ -87,6 +87,8 @@ void delivery_line(struct buf *buf, const struct delivery_report *report, int re
         buf_add_text(buf, i == 0 ? ", delays=" : "/");
         delivery_delay_format(buf, delays[i], resolution_digits);
     }
+    if (report->tls_status)
+        buf_printf(buf, ", tls=%s", report->tls_status);
     buf_printf(buf, ", dsn=%s, status=%s (%.*s)", report->dsn->status, report->status,
                SLICE_ARG(report->dsn->reason));
 }

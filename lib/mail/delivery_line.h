@@ -1,7 +1,7 @@
 /*
  * The log line of a delivery attempt:
- * "ID: to=<R>, orig_to=<O>, relay=H[A]:P, delay=D, delays=a/b/c/d, dsn=X.Y.Z, status=sent
- * (TEXT)"
+ * "ID: to=<R>, orig_to=<O>, relay=H[A]:P, delay=D, delays=a/b/c/d, tls=T, dsn=X.Y.Z,
+ * status=sent (TEXT)"
  */
 #pragma once
 
@@ -29,6 +29,7 @@ struct delivery_report {
     const struct delivery_times *times;
     const char *status; /* "sent", "deferred", "bounced", "expanded", "(un)deliverable" */
     const struct dsn *dsn;
+    const char *tls_status; /* NULL: nothing to tell */
 };
 
 /* Append the line. resolution_digits is delay_logging_resolution_limit (0..6). */

@@ -223,8 +223,6 @@ int tls_connect(struct stream *stream, struct tls_context *context,
     *peer = (struct tls_peer){.was_asked = false};
     facts_read(peer, handshake.link->ssl, TLS_CLIENT, settings->fingerprint_digest, arena);
     facts_check(peer, handshake.link->ssl, options, arena);
-    if (options->server_name && *options->server_name)
-        peer->sni = arena_slice(arena, slice_from(options->server_name));
     report(&handshake, peer);
     return 0;
 }

@@ -16,7 +16,7 @@ static const struct {
 enum tls_level tls_level_parse(struct slice name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-        if (slice_equals_nocase(name, levels[i].name))
+        if (slice_equals_nocase(name, levels[i].name) && levels[i].level != TLS_LEVEL_HALF_DANE)
             return levels[i].level;
     return TLS_LEVEL_INVALID;
 }

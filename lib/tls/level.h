@@ -22,7 +22,8 @@ enum tls_level {
     TLS_LEVEL_SECURE,      /* likewise; the name does not come from the DNS */
 };
 
-/* By its name in main.cf and tables, in any case; TLS_LEVEL_INVALID for others. */
+/* By its name in main.cf and tables, in any case; TLS_LEVEL_INVALID for others, and for
+ * "half-dane", which is only found out and never asked for. */
 enum tls_level tls_level_parse(struct slice name);
 /* "dane-only"; "invalid", "not found" for the two that have no name. */
 const char *tls_level_name(enum tls_level level);
