@@ -118,7 +118,7 @@ static int load_services(struct configuration *configuration, struct error *erro
 
 int configuration_load(struct configuration **configuration, struct error *error)
 {
-    const struct conf_request request = {.trust = CONF_TRUST_CALLER};
+    const struct conf_request request = {.trust = CONF_TRUST_CALLER, .with_stress = true};
     static struct params before;
 
     before = params;

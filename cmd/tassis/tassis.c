@@ -434,7 +434,7 @@ static void check_caller(void)
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
-    struct conf_request request = {.trust = CONF_TRUST_CALLER};
+    struct conf_request request = {.trust = CONF_TRUST_CALLER, .with_stress = true};
     struct log_target terminal = {.sink = LOG_SINK_STDERR};
     struct error error;
     int option;

@@ -137,6 +137,19 @@ static void settle_directory(struct conf *conf, const char *name, const char *pr
     *directory = own;
 }
 
+static int load_stressed(struct conf *conf, const char *program, struct error *error)
+{
+    struct main_cf *main_cf = &conf->main_cf;
+
+    main_cf->stressed = true;
+    if (params_load(&conf->stressed, main_cf, program, &main_cf->arena, error) < 0)
+        return error_context(error, "with stress=yes");
+    conf->stressed.daemon_directory = conf->normal.daemon_directory;
+    conf->stressed.command_directory = conf->normal.command_directory;
+    main_cf->stressed = false;
+    return 0;
+}
+
 static int load_params(struct conf *conf, const char *program, struct error *error)
 {
     struct main_cf *main_cf = &conf->main_cf;
@@ -145,12 +158,6 @@ static int load_params(struct conf *conf, const char *program, struct error *err
         return -1;
     settle_directory(conf, "daemon_directory", "master", &conf->normal.daemon_directory);
     settle_directory(conf, "command_directory", "postconf", &conf->normal.command_directory);
-    main_cf->stressed = true;
-    if (params_load(&conf->stressed, main_cf, program, &main_cf->arena, error) < 0)
-        return error_context(error, "with stress=yes");
-    conf->stressed.daemon_directory = conf->normal.daemon_directory;
-    conf->stressed.command_directory = conf->normal.command_directory;
-    main_cf->stressed = false;
     return 0;
 }
 
@@ -171,9 +178,11 @@ static int read_files(struct main_cf *main_cf, const struct conf_request *reques
     return 0;
 }
 
-static int finish_load(struct conf *conf, const char *program, struct error *error)
+static int finish_load(struct conf *conf, const char *program, bool with_stress,
+                       struct error *error)
 {
-    if (load_params(conf, program, error) < 0)
+    if (load_params(conf, program, error) < 0 ||
+        (with_stress && load_stressed(conf, program, error) < 0))
         return -1;
     if (setenv("MAIL_CONFIG", conf->normal.config_directory, 1) < 0)
         return error_set(error, ERROR_TEMPORARY, "set MAIL_CONFIG: %m");
@@ -191,7 +200,8 @@ int conf_load(const struct conf_request *request, struct error *error)
 
     if ((request && read_files(&conf->main_cf, request, error) < 0) ||
         apply_overrides(&conf->main_cf, request, error) < 0 ||
-        compute(&conf->main_cf, program, error) < 0 || finish_load(conf, program, error) < 0) {
+        compute(&conf->main_cf, program, error) < 0 ||
+        finish_load(conf, program, request && request->with_stress, error) < 0) {
         conf_free(conf);
         return -1;
     }
@@ -206,7 +216,7 @@ int conf_adopt(struct slice bytes, const struct conf_request *request, struct er
     if (main_cf_unserialize(&conf->main_cf, bytes, error) < 0 ||
         apply_overrides(&conf->main_cf, request, error) < 0 ||
         (overridden && compute(&conf->main_cf, request->program, error) < 0) ||
-        finish_load(conf, request ? request->program : NULL, error) < 0) {
+        finish_load(conf, request ? request->program : NULL, true, error) < 0) {
         conf_free(conf);
         return -1;
     }

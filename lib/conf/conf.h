@@ -30,6 +30,7 @@ struct conf_request {
     const char *const *overrides; /* "name=value", n_overrides of them; later ones win */
     size_t n_overrides;
     enum conf_trust trust;
+    bool with_stress; /* evaluate for stress=yes, too: for master, which checks, and daemons */
 };
 
 /*
@@ -57,7 +58,7 @@ void conf_log_warnings(void);
 
 /*
  * Overload: exchange `params` for the set that was evaluated with stress=yes, or back. Both
- * sets are made at load, so this is a copy and cannot fail.
+ * sets are made at load (with_stress, conf_adopt), so this is a copy and cannot fail.
  */
 void conf_set_stress(bool stressed);
 

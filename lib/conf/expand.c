@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "conf/expand_syntax.h"
-#include "conf/idna.h"
 #include "conf/level.h"
 
 enum frame_kind { FRAME_TEXT, FRAME_COMPARE, FRAME_FUNCTION };
@@ -187,7 +187,7 @@ static int step_function(struct machine *machine, struct frame *frame)
     buf_set(&argument, slice_from_offset(buf_slice(machine->out), frame->start));
     buf_truncate(machine->out, frame->start);
     machine->depth--;
-    return idna_domain_to_ascii(machine->out, buf_slice(&argument), machine->error);
+    return unicode_domain_to_ascii(machine->out, buf_slice(&argument), machine->error);
 }
 
 static int step(struct machine *machine)
@@ -219,7 +219,9 @@ int expand_text(struct buf *out, struct slice text, const struct expansion *expa
         buf_add_slice(out, text);
         return 0;
     }
-    CLEANUP(free_frames) struct frame *frames = mem_array(struct frame, EXPAND_MAX_DEPTH);
+    /* Not zeroed: a frame is set as a whole when it is pushed. */
+    CLEANUP(free_frames)
+    struct frame *frames = mem_resize(NULL, EXPAND_MAX_DEPTH, sizeof(struct frame));
     struct machine machine = {
         .expansion = expansion,
         .out = out,

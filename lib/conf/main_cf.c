@@ -137,15 +137,19 @@ void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char 
                    arena_text(&main_cf->arena, slice_from(text)));
 }
 
+const char *main_cf_default_of(const struct main_cf *main_cf, const struct param_row *row)
+{
+    const char *computed =
+        param_row_is_computed(row) ? hash_get(&main_cf->computed, slice_from(row->name)) : NULL;
+
+    return computed ? computed : row->default_text;
+}
+
 const char *main_cf_raw_default(const struct main_cf *main_cf, struct slice name)
 {
     const struct param_row *row = param_row_find(name);
-    const char *computed;
 
-    if (!row)
-        return NULL;
-    computed = param_row_is_computed(row) ? hash_get(&main_cf->computed, name) : NULL;
-    return computed ? computed : row->default_text;
+    return row ? main_cf_default_of(main_cf, row) : NULL;
 }
 
 const char *main_cf_raw(const struct main_cf *main_cf, struct slice name)

@@ -70,6 +70,9 @@ void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char 
  */
 const char *main_cf_raw(const struct main_cf *main_cf, struct slice name);
 const char *main_cf_raw_default(const struct main_cf *main_cf, struct slice name);
+/* The same default of a row that is at hand. */
+struct param_row;
+const char *main_cf_default_of(const struct main_cf *main_cf, const struct param_row *row);
 
 /* Append the text with all $names expanded (conf/expand.h has the grammar). */
 MUST_USE int main_cf_expand(const struct main_cf *main_cf, const char *text, struct buf *result,

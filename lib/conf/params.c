@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "conf/main_cf.h"
 
@@ -106,6 +108,7 @@ struct load {
     struct arena *arena;
     struct params *params;
     struct buf value; /* reused from row to row */
+    bool *is_set;     /* for each row: main.cf has an entry */
 };
 
 static void *member(struct params *into, const struct param_row *row)
@@ -124,6 +127,16 @@ static int check_length(const struct param_row *row, struct slice value, struct 
     return 0;
 }
 
+/* The unit of a time that bears none. */
+static char missing_unit(const struct load *load, const struct param_row *row,
+                         struct slice value)
+{
+    if (row->type != PARAM_TYPE_TIME || value.len == 0 ||
+        !ascii_is_digit(value.ptr[value.len - 1]))
+        return 's';
+    return param_default_unit(row, load->main_cf);
+}
+
 /* Store the value of a row, from expanded text (RAW: from the text as it is). */
 static int store(struct load *load, const struct param_row *row, struct slice value,
                  struct error *error)
@@ -135,8 +148,7 @@ static int store(struct load *load, const struct param_row *row, struct slice va
     case PARAM_TYPE_TIME:
     case PARAM_TYPE_INT:
     case PARAM_TYPE_LONG:
-        if (param_parse_number(row, value, param_default_unit(row, load->main_cf), &number,
-                               error) < 0)
+        if (param_parse_number(row, value, missing_unit(load, row, value), &number, error) < 0)
             return -1;
         if (row->type == PARAM_TYPE_INT)
             *(int *)into = (int)number;
@@ -170,31 +182,59 @@ static int load_text(struct load *load, const struct param_row *row, const char 
     return store(load, row, slice_trim(buf_slice(&load->value)), error);
 }
 
-static int load_row(struct load *load, const struct param_row *row, const char *program,
-                    struct error *error)
+/* A value that another program minds is no error for this one, which goes on with the default.
+ */
+static int load_set_row(struct load *load, const struct param_row *row, const char *program,
+                        struct error *error)
 {
-    struct slice name = slice_from(row->name);
-    const char *text = main_cf_raw(load->main_cf, name);
-    const char *default_text = main_cf_raw_default(load->main_cf, name);
+    const char *text = main_cf_raw(load->main_cf, slice_from(row->name));
 
     if (load_text(load, row, text, error) == 0)
         return 0;
-    if (!program || param_row_is_read_by(row, program) || text == default_text)
-        return main_cf_context(load->main_cf, row->name, error);
-    if (load_text(load, row, default_text, error) < 0)
+    if (program && !param_row_is_read_by(row, program) &&
+        load_text(load, row, main_cf_default_of(load->main_cf, row), error) == 0)
+        return 0;
+    return main_cf_context(load->main_cf, row->name, error);
+}
+
+static int load_default_row(struct load *load, const struct param_row *row, struct error *error)
+{
+    /* The one default that is not its own: overload. */
+    const char *text = load->main_cf->stressed && strcmp(row->name, "stress") == 0
+                           ? "yes"
+                           : main_cf_default_of(load->main_cf, row);
+
+    if (load_text(load, row, text, error) < 0)
         return main_cf_context(load->main_cf, row->name, error);
     return 0;
 }
 
+/* Mark the rows that main.cf sets: it names few of them, so the others need no look-up. */
+static void find_set_rows(struct load *load)
+{
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *entry;
+
+    while (hash_next(&load->main_cf->entries, &cursor, &name, &entry)) {
+        const struct param_row *row = param_row_find(name);
+
+        if (row)
+            load->is_set[row - param_rows] = true;
+    }
+}
+
 /* Rows that main.cf sets come first, so that an error names the line that is to blame. */
-static int load_rows(struct load *load, const char *program, bool are_set, struct error *error)
+static int load_rows(struct load *load, const char *program, struct error *error)
 {
     for (size_t i = 0; i < n_param_rows; i++) {
-        const struct param_row *row = &param_rows[i];
-
-        if (row->kind == PARAM_KIND_PLAIN &&
-            (main_cf_find(load->main_cf, slice_from(row->name)) != NULL) == are_set &&
-            load_row(load, row, program, error) < 0)
+        if (load->is_set[i] && param_rows[i].kind == PARAM_KIND_PLAIN &&
+            load_set_row(load, &param_rows[i], program, error) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < n_param_rows; i++) {
+        if (!load->is_set[i] && param_rows[i].kind == PARAM_KIND_PLAIN &&
+            load_default_row(load, &param_rows[i], error) < 0)
             return -1;
     }
     return 0;
@@ -203,6 +243,7 @@ static int load_rows(struct load *load, const char *program, bool are_set, struc
 static void release_load(struct load *load)
 {
     buf_release(&load->value);
+    mem_free(load->is_set);
 }
 
 int params_load(struct params *into, const struct main_cf *main_cf, const char *program,
@@ -211,10 +252,15 @@ int params_load(struct params *into, const struct main_cf *main_cf, const char *
     struct params *loaded = arena_new(arena, struct params);
     CLEANUP(release_load)
     struct load load = {
-        .main_cf = main_cf, .arena = arena, .params = loaded, .value = BUF_INIT};
+        .main_cf = main_cf,
+        .arena = arena,
+        .params = loaded,
+        .value = BUF_INIT,
+        .is_set = mem_array(bool, n_param_rows),
+    };
 
-    if (load_rows(&load, program, true, error) < 0 ||
-        load_rows(&load, program, false, error) < 0)
+    find_set_rows(&load);
+    if (load_rows(&load, program, error) < 0)
         return -1;
     *into = *loaded;
     return 0;

@@ -52,7 +52,8 @@ static void load(const char *program)
                                          .service = arguments->service,
                                          .overrides = arguments->overrides,
                                          .n_overrides = arguments->n_overrides,
-                                         .trust = CONF_TRUST_CALLER};
+                                         .trust = CONF_TRUST_CALLER,
+                                         .with_stress = true};
     struct error error = ERROR_INIT;
 
     if (conf_load(&request, &error) < 0)

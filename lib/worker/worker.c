@@ -15,6 +15,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/unicode.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
 #include "worker/logging.h"
@@ -141,6 +142,7 @@ static void prepare(const char *program)
         worker->arguments(process.arguments.argc, process.arguments.argv);
     if (worker->before_jail)
         worker->before_jail();
+    unicode_prepare();
     worker_enter_jail();
 }
 
