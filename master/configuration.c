@@ -36,6 +36,7 @@ static const struct {
     {"anvil", MASTER_TYPE_UNIX, "anvil", "anvil unix - - n - 1 anvil"},
     {"sasl", MASTER_TYPE_UNIX, "sasl", "sasl unix - - n - - sasl"},
     {"tlsmgr", MASTER_TYPE_UNIX, "tlsmgr", "tlsmgr unix - - n 1000? 1 tlsmgr"},
+    {"tlskey", MASTER_TYPE_UNIX, "tlskey", "tlskey unix - - n - - tlskey"},
     {"postlog", MASTER_TYPE_UNIX_DGRAM, "postlogd", "postlog unix-dgram n - n - 1 postlogd"},
 };
 

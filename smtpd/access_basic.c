@@ -98,21 +98,13 @@ enum access_result restrict_permit_inet_interfaces(struct check *check,
     return interfaces_have_literal(slice_from(literal)) ? ACCESS_PERMIT : ACCESS_DUNNO;
 }
 
-/* Nobody has authenticated, by SASL or by certificate, in a session without either. */
+/* Nobody has authenticated. */
 enum access_result restrict_permit_authenticated(struct check *check,
                                                  const struct restriction *restriction)
 {
     (void)check;
     (void)restriction;
     return ACCESS_DUNNO;
-}
-
-enum access_result restrict_plaintext_session(struct check *check,
-                                              const struct restriction *restriction)
-{
-    (void)restriction;
-    return check_reject(check, NOTICE_POLICY, params.plaintext_reject_code, "5.7.1",
-                        "Session encryption is required");
 }
 
 enum access_result restrict_unknown_client_hostname(struct check *check,

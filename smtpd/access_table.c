@@ -129,6 +129,15 @@ enum access_result access_look_up_address(struct check *check, const struct acce
     return inquiry.result;
 }
 
+enum access_result access_look_up_key(struct check *check, const struct access_table *table,
+                                      struct slice key, struct slice subject, const char *class)
+{
+    struct inquiry inquiry = inquire(check, table, subject, class);
+
+    (void)look_up(&inquiry, key);
+    return inquiry.result;
+}
+
 /* -- clients and HELO ------------------------------------------------------------------------
  */
 

@@ -8,6 +8,7 @@
 #include "mail/header.h"
 #include "milter.h"
 #include "settings.h"
+#include "starttls.h"
 #include "transaction.h"
 
 const char *const command_count_names[N_COMMANDS] = {
@@ -52,14 +53,6 @@ static struct smtp_reply quit(struct session *session, struct slice arguments)
     return smtp_reply(221, "2.0.0", "Bye");
 }
 
-static struct smtp_reply starttls(struct session *session, struct slice arguments)
-{
-    (void)session;
-    if (has_words(arguments))
-        return smtp_reply(501, "5.5.4", "Syntax: STARTTLS");
-    return smtp_reply(502, "5.5.1", "Error: command not implemented");
-}
-
 static struct smtp_reply auth(struct session *session, struct slice arguments)
 {
     (void)session;
@@ -82,7 +75,7 @@ static const struct command commands[] = {
     {"ETRN", query_etrn, COMMAND_ETRN, true, false, true},
     {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true, false},
     {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false, false},
-    {"STARTTLS", starttls, COMMAND_STARTTLS, false, true, true},
+    {"STARTTLS", starttls_command, COMMAND_STARTTLS, false, true, true},
     {"AUTH", auth, COMMAND_AUTH, false, false, true},
 };
 
@@ -174,6 +167,13 @@ struct smtp_reply session_out_of_step(struct session *session)
     return smtp_reply(554, "5.5.0", "Error: SMTP protocol synchronization");
 }
 
+/* What a client may say before the STARTTLS that is demanded of it. */
+static bool works_without_tls(enum session_command command)
+{
+    return command == COMMAND_HELO || command == COMMAND_EHLO || command == COMMAND_NOOP ||
+           command == COMMAND_QUIT || command == COMMAND_STARTTLS || command == COMMAND_XCLIENT;
+}
+
 static struct smtp_reply run_known(struct session *session, const struct command *command,
                                    struct slice arguments)
 {
@@ -185,8 +185,11 @@ static struct smtp_reply run_known(struct session *session, const struct command
         return access_denied_reply(session);
     if (session_pipelines_wrongly(session, command->ends_batch) &&
         params.smtpd_forbid_unauth_pipelining &&
+        command->count != COMMAND_STARTTLS && /* what follows that in the open is dropped */
         !(command->count == COMMAND_DATA && access_data_checks_pipelining()))
         return session_out_of_step(session);
+    if (starttls_is_missing(session) && !works_without_tls(command->count))
+        return smtp_reply(530, "5.7.0", "Must issue a STARTTLS command first");
     if (command->heeds_filters && !milter_other(session, &reply))
         return reply;
     reply = command->run(session, arguments);

@@ -9,6 +9,7 @@
 #include "esmtp.h"
 #include "session.h"
 #include "settings.h"
+#include "starttls.h"
 
 static bool always(struct session *session)
 {
@@ -76,7 +77,7 @@ static const struct {
     {"SIZE", KEYWORD_SIZE, always, NULL},
     {"VRFY", KEYWORD_VRFY, has_vrfy, NULL},
     {"ETRN", KEYWORD_ETRN, always, NULL},
-    {"STARTTLS", KEYWORD_STARTTLS, never, NULL},
+    {"STARTTLS", KEYWORD_STARTTLS, starttls_is_offered, NULL},
     {"AUTH", KEYWORD_AUTH, never, NULL},
     {"XVERP", KEYWORD_XVERP, session_may_verp, NULL},
     {"XCLIENT", KEYWORD_XCLIENT, session_may_xclient,

@@ -136,6 +136,39 @@ bool limits_allow_recipient(struct session *session, struct smtp_reply *reply)
     return false;
 }
 
+bool limits_may_start_tls(struct session *session, struct smtp_reply *reply)
+{
+    int limit = params.smtpd_client_new_tls_session_rate_limit;
+    struct anvil_reply counters;
+
+    if (limit <= 0 || is_exempt(session) || !report(session, ANVIL_LOOKUP, &counters) ||
+        counters.newtls_rate <= limit)
+        return true;
+    session->notices |= NOTICE_POLICY;
+    log_warning("Refusing %s request from %s for service %s",
+                params.smtpd_tls_wrappermode ? "TLS service" : "STARTTLS",
+                session_client(session), worker_service());
+    *reply =
+        smtp_reply_printf(&session->scratch, 454, "4.7.0",
+                          "Error: too many new TLS sessions from %s", session_client(session));
+    return false;
+}
+
+bool limits_allow_new_tls(struct session *session, struct smtp_reply *reply)
+{
+    struct anvil_reply counters;
+
+    if (params.smtpd_client_new_tls_session_rate_limit <= 0 || is_exempt(session) ||
+        !report(session, ANVIL_NEWTLS, &counters) ||
+        stays_below(session, counters.newtls_rate,
+                    params.smtpd_client_new_tls_session_rate_limit, "New TLS session rate"))
+        return true;
+    *reply = smtp_reply_printf(&session->scratch, 421, "4.7.0",
+                               "%s Error: too many new TLS sessions from %s", params.myhostname,
+                               session_client(session));
+    return false;
+}
+
 void limits_disconnect(struct session *session)
 {
     struct anvil_reply counters;

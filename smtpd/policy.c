@@ -6,6 +6,7 @@
 #include "conf/params.h"
 #include "policy_server.h"
 #include "restriction.h"
+#include "tls/peer.h"
 #include "transaction.h"
 
 /* Bytes that would end the attribute become '?'. */
@@ -26,6 +27,21 @@ static void put(struct buf *out, const char *name, struct slice value)
 static void put_text(struct buf *out, const char *name, const char *value)
 {
     put(out, name, slice_from(value));
+}
+
+/* xtext (RFC 3461 section 4): what would not be a plain word becomes +XX. */
+static void put_xtext(struct buf *out, const char *name, struct slice value)
+{
+    buf_printf(out, "%s=", name);
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+
+        if (c > ' ' && c < 0x7f && c != '+')
+            buf_add_char(out, (char)c);
+        else
+            buf_printf(out, "+%02X", c);
+    }
+    buf_add_char(out, '\n');
 }
 
 static void put_number(struct buf *out, const char *name, int64_t value)
@@ -110,14 +126,18 @@ static void put_login(struct buf *out, const struct session *session)
 
 static void put_encryption(struct buf *out, const struct session *session)
 {
-    (void)session;
-    put_text(out, "ccert_subject", "");
-    put_text(out, "ccert_issuer", "");
-    put_text(out, "ccert_fingerprint", "");
-    put_text(out, "ccert_pubkey_fingerprint", "");
-    put_text(out, "encryption_protocol", "");
-    put_text(out, "encryption_cipher", "");
-    put_number(out, "encryption_keysize", 0);
+    const struct tls_peer none = TLS_PEER_NONE;
+    const struct tls_peer *tls = session->tls ? session->tls : &none;
+    bool is_trusted = tls->trust >= TLS_TRUSTED;
+
+    put_xtext(out, "ccert_subject", is_trusted ? tls->subject : SLICE_EMPTY);
+    put_xtext(out, "ccert_issuer", is_trusted ? tls->issuer : SLICE_EMPTY);
+    put(out, "ccert_fingerprint", tls->fingerprint);
+    put(out, "ccert_pubkey_fingerprint", tls->key_fingerprint);
+    put_text(out, "encryption_protocol", tls->protocol);
+    put_text(out, "encryption_cipher", tls->cipher);
+    put_number(out, "encryption_keysize", tls->used_bits);
+    put(out, "tls_sni", tls->sni);
 }
 
 static void compose(struct buf *out, const struct check *check,

@@ -7,6 +7,7 @@
 #include "mail/address.h"
 #include "mail/record.h"
 #include "session.h"
+#include "tls/peer.h"
 #include "transaction.h"
 
 /* "from HELO (NAME [ADDRESS])"; not where smtpd_hide_client_session keeps it private. */
@@ -31,6 +32,60 @@ static void put_line(struct transaction *transaction, struct buf *line)
     buf_reset(line);
 }
 
+/* A comment holds no parentheses, quotes or backslashes of others (RFC 5322 section 3.2.2). */
+static struct slice in_comment(struct session *session, struct slice text)
+{
+    char *copy = arena_text(&session->scratch, text);
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("()\\\"", copy[i]))
+            copy[i] = '?';
+    }
+    return slice_of(copy, text.len);
+}
+
+static void put_certificate(struct session *session, struct buf *line)
+{
+    const struct tls_peer *tls = session->tls;
+
+    if (tls->trust != TLS_ANONYMOUS)
+        buf_printf(line, "\t(Client CN \"%.*s\", Issuer \"%.*s\" (%s))",
+                   SLICE_ARG(in_comment(session, tls->subject)),
+                   SLICE_ARG(in_comment(session, tls->issuer)),
+                   tls->trust >= TLS_TRUSTED ? "verified OK" : "not verified");
+    else if (tls->was_asked)
+        buf_add_text(line, "\t(Client did not present a certificate)");
+    else
+        buf_add_text(line, "\t(No client certificate requested)");
+    put_line(session->transaction, line);
+}
+
+/* "(using TLSv1.3 with cipher ...)" and who showed a certificate. */
+static void put_tls(struct session *session, struct buf *line)
+{
+    struct transaction *transaction = session->transaction;
+    const struct tls_peer *tls = session->tls;
+    struct buf details = BUF_INIT;
+    size_t server_part;
+
+    buf_printf(line, "\t(using %s with cipher %s (%d/%d bits)", tls->protocol, tls->cipher,
+               tls->used_bits, tls->algorithm_bits);
+    tls_peer_details(tls, &details);
+    server_part = slice_find_text(buf_slice(&details), SLICE(" client-signature"));
+    if (server_part > 0) {
+        put_line(transaction, line);
+        buf_printf(line, "\t%.*s", (int)server_part, details.data);
+    }
+    if (server_part < details.len) {
+        put_line(transaction, line);
+        buf_printf(line, "\t%s", details.data + server_part);
+    }
+    buf_release(&details);
+    buf_add_char(line, ')');
+    put_line(transaction, line);
+    put_certificate(session, line);
+}
+
 void received_put(struct session *session)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
@@ -43,9 +98,11 @@ void received_put(struct session *session)
     if (!is_hidden) {
         add_from(session, &line);
         put_line(transaction, &line);
+        if (session->tls && params.smtpd_tls_received_header)
+            put_tls(session, &line);
     }
-    buf_printf(&line, "%sby %s (%s) with %s%s id %s", is_hidden ? "Received: " : "\t",
-               params.myhostname, params.mail_name, utf8, protocol,
+    buf_printf(&line, "%sby %s (%s) with %s%s%s id %s", is_hidden ? "Received: " : "\t",
+               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "",
                transaction_queue_id(transaction));
     if (transaction->n_recipients > 1)
         buf_add_char(&line, ';');

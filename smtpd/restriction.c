@@ -18,6 +18,7 @@
 enum argument {
     ARGUMENT_NONE,
     ARGUMENT_TABLE,
+    ARGUMENT_CCERT, /* a table, or { table, { search_order = ... } } */
     ARGUMENT_DOMAIN,
     ARGUMENT_NUMBER,
     ARGUMENT_POLICY
@@ -39,8 +40,8 @@ static const struct {
     {"permit_mynetworks", restrict_permit_mynetworks, ARGUMENT_NONE},
     {"permit_inet_interfaces", restrict_permit_inet_interfaces, ARGUMENT_NONE},
     {"permit_sasl_authenticated", restrict_permit_authenticated, ARGUMENT_NONE},
-    {"permit_tls_clientcerts", restrict_permit_authenticated, ARGUMENT_NONE},
-    {"permit_tls_all_clientcerts", restrict_permit_authenticated, ARGUMENT_NONE},
+    {"permit_tls_clientcerts", restrict_permit_clientcerts, ARGUMENT_NONE},
+    {"permit_tls_all_clientcerts", restrict_permit_all_clientcerts, ARGUMENT_NONE},
     {"reject_plaintext_session", restrict_plaintext_session, ARGUMENT_NONE},
     {"reject_unknown_client_hostname", restrict_unknown_client_hostname, ARGUMENT_NONE},
     {"reject_unknown_client", restrict_unknown_client_hostname, ARGUMENT_NONE},
@@ -72,6 +73,7 @@ static const struct {
     {"check_sender_access", restrict_sender_access, ARGUMENT_TABLE},
     {"check_recipient_access", restrict_recipient_access, ARGUMENT_TABLE},
     {"check_etrn_access", restrict_etrn_access, ARGUMENT_TABLE},
+    {"check_ccert_access", restrict_ccert_access, ARGUMENT_CCERT},
     {"check_client_a_access", restrict_client_a, ARGUMENT_TABLE},
     {"check_client_mx_access", restrict_client_mx, ARGUMENT_TABLE},
     {"check_client_ns_access", restrict_client_ns, ARGUMENT_TABLE},
@@ -237,6 +239,46 @@ static void parse_table_argument(struct parser *parser, struct restriction *item
     }
 }
 
+static enum access_result bad_ccert_order(struct check *check,
+                                          const struct restriction *restriction)
+{
+    log_warning("restriction %s: bad search_order in \"%s\": need some of cert_fingerprint, "
+                "pubkey_fingerprint, subject, issuer",
+                restriction->name, restriction->argument);
+    return check_misconfigured(check);
+}
+
+/* "{ search_order = subject, issuer }" behind the table. */
+static void parse_ccert_order(struct restriction *item, struct slice options)
+{
+    struct slice option, name;
+    struct error error;
+
+    item->number = -1;
+    if (words_next(&options, WORDS_COMMA_SPACE, &option) &&
+        words_unbrace(option, &option, &error) == 0) {
+        name = slice_trim(slice_split(&option, '='));
+        if (slice_equals(name, "search_order"))
+            item->number = restriction_parse_ccert_order(option);
+    }
+    if (item->number < 0)
+        item->run = bad_ccert_order;
+}
+
+static void parse_ccert(struct parser *parser, struct restriction *item)
+{
+    struct slice rest = SLICE_EMPTY;
+
+    parse_table_argument(parser, item);
+    if (item->run != restrict_ccert_access)
+        return;
+    rest = slice_from(item->argument);
+    /* The table itself may have blanks and commas only within braces. */
+    (void)words_next(&rest, WORDS_COMMA_SPACE, &(struct slice){.len = 0});
+    if (slice_trim(rest).len > 0)
+        parse_ccert_order(item, rest);
+}
+
 static enum access_result bad_policy(struct check *check, const struct restriction *restriction)
 {
     log_warning("restriction %s: bad argument \"%s\": need transport:endpoint",
@@ -271,6 +313,9 @@ static void parse_argument(struct parser *parser, struct restriction *item,
         return;
     case ARGUMENT_TABLE:
         parse_table_argument(parser, item);
+        return;
+    case ARGUMENT_CCERT:
+        parse_ccert(parser, item);
         return;
     case ARGUMENT_DOMAIN:
         if (!next_word(parser, &word) || slice_find(word, '.') == word.len)

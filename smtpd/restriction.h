@@ -182,6 +182,15 @@ MUST_USE MAY_WAIT enum access_result
 access_look_up_address(struct check *check, const struct access_table *table,
                        struct slice address, struct slice subject, const char *class);
 
+/* One key and no other. */
+MUST_USE MAY_WAIT enum access_result access_look_up_key(struct check *check,
+                                                        const struct access_table *table,
+                                                        struct slice key, struct slice subject,
+                                                        const char *class);
+
+/* The search_order of check_ccert_access as a number for struct restriction; -1: not one. */
+int restriction_parse_ccert_order(struct slice list);
+
 /* -- the restrictions
  * ------------------------------------------------------------------------------ */
 
@@ -190,7 +199,8 @@ restriction_fn restrict_permit, restrict_reject, restrict_defer, restrict_sleep,
     restrict_unauth_pipelining;
 restriction_fn restrict_permit_mynetworks, restrict_permit_inet_interfaces,
     restrict_unknown_client_hostname, restrict_unknown_reverse_hostname,
-    restrict_plaintext_session, restrict_permit_authenticated;
+    restrict_plaintext_session, restrict_permit_authenticated, restrict_permit_clientcerts,
+    restrict_permit_all_clientcerts, restrict_ccert_access;
 restriction_fn restrict_invalid_helo, restrict_non_fqdn_helo, restrict_unknown_helo;
 restriction_fn restrict_non_fqdn_sender, restrict_non_fqdn_recipient,
     restrict_unknown_sender_domain, restrict_unknown_recipient_domain, restrict_unknown_address,

@@ -12,6 +12,7 @@
 #include "net/proxy_protocol.h"
 #include "notice.h"
 #include "settings.h"
+#include "starttls.h"
 #include "transaction.h"
 
 const char *session_client(const struct session *session)
@@ -405,7 +406,7 @@ void session_run(struct worker_client *client)
     if (read_proxy_header(&session, client)) {
         identify(&session, client);
         log_info("connect from %s", session_client(&session));
-        if (greet(&session))
+        if (starttls_wrap(&session) && greet(&session))
             converse(&session);
     }
     say_timeout(&session);

@@ -13,6 +13,7 @@
 #include "reply.h"
 #include "worker/worker.h"
 
+struct tls_peer;
 struct transaction;
 struct mail_filters;
 
@@ -80,6 +81,8 @@ struct session {
     bool has_pipelined;    /* talked out of turn: reject_unauth_pipelining */
     bool is_counted;       /* anvil knows of the connection */
     int64_t n_connections; /* of this client, as anvil counted them at its start; 0: unknown */
+
+    const struct tls_peer *tls; /* NULL: plain text; lives in arena */
 
     struct transaction *transaction; /* NULL outside of one */
     struct mail_filters *filters;    /* NULL: none for this client (milter.h) */

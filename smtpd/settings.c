@@ -206,6 +206,9 @@ void settings_open(void)
     settings.command_filter = open_maps("smtpd_command_filter", params.smtpd_command_filter);
     settings.reject_footer_maps =
         open_maps("smtpd_reject_footer_maps", params.smtpd_reject_footer_maps);
+    settings.relay_clientcerts = open_maps("relay_clientcerts", params.relay_clientcerts);
+    settings.tls_loglevel_maps =
+        open_maps("smtpd_tls_loglevel_maps", params.smtpd_tls_loglevel_maps);
     settings.rbl_replies = open_maps("rbl_reply_maps", params.rbl_reply_maps);
     settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",

@@ -16,6 +16,7 @@
 #include "route/resolve.h"
 #include "session.h"
 #include "settings.h"
+#include "starttls.h"
 #include "worker/worker.h"
 
 static void open_all(void)
@@ -26,6 +27,7 @@ static void open_all(void)
         fatal(EX_UNAVAILABLE, "%s", error.text);
     route_open();
     settings_open();
+    starttls_open();
     access_open();
     milter_settings_open();
 }

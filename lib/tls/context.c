@@ -49,26 +49,27 @@ struct tls_context {
 
 /* -- OpenSSL's context ------------------------------------------------------------------- */
 
-static int ignore_verdict(int ok, X509_STORE_CTX *store)
+/* The handshake goes on: the verdict is read afterwards. */
+static int note_verdict(int ok, X509_STORE_CTX *store)
 {
-    (void)ok;
-    (void)store;
-    return 1; /* the handshake goes on: the verdict is read afterwards */
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_link *link = link_from_ssl(ssl);
+    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+
+    if (!ok && certificate) {
+        X509_free(link->culprit);
+        X509_up_ref(certificate);
+        link->culprit = certificate;
+    }
+    return 1;
 }
 
 static int verify_mode(const struct tls_settings *settings)
 {
     if (settings->role == TLS_CLIENT)
         return SSL_VERIFY_NONE;
-    switch (settings->ask) {
-    case TLS_ASK_YES:
-        return SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
-    case TLS_ASK_REQUIRE:
-        return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT | SSL_VERIFY_CLIENT_ONCE;
-    case TLS_ASK_NO:
-    default:
-        return SSL_VERIFY_NONE;
-    }
+    return settings->asks_certificate ? SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE
+                                      : SSL_VERIFY_NONE;
 }
 
 /* The client's hello names the pair; where tables are asked for it, that may wait. */
@@ -113,7 +114,7 @@ static void set_up_server(const struct tls_context *context, SSL_CTX *made)
     }
     if (params.tls_preempt_cipherlist)
         SSL_CTX_set_options(made, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    if (settings->ask != TLS_ASK_NO)
+    if (settings->asks_certificate)
         SSL_CTX_set_client_CA_list(made, SSL_dup_CA_list(context->authority_names));
     if (settings->sni_maps && *settings->sni_maps) {
         SSL_CTX_set_client_hello_cb(made, note_name, NULL);
@@ -137,7 +138,7 @@ static int set_up(const struct tls_context *context, SSL_CTX *made, struct error
     SSL_CTX_set1_cert_store(made, context->authorities);
     /* OpenSSL does not count the leaf; 1 means issued by a trusted authority itself. */
     SSL_CTX_set_verify_depth(made, settings->verify_depth);
-    SSL_CTX_set_verify(made, verify_mode(settings), ignore_verdict);
+    SSL_CTX_set_verify(made, verify_mode(settings), note_verdict);
     if (tls_terms_apply_to_context(made, &settings->terms, error) < 0 ||
         tls_groups_apply(made, settings->role == TLS_SERVER ? settings->eecdh_grade : "auto",
                          error) < 0 ||
@@ -204,7 +205,7 @@ static void bind_sessions(struct tls_context *context)
     const struct tls_settings *settings = &context->settings;
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-    buf_printf(&text, "%u\n%u\n%s\n%s\n%s\n%s\n", settings->role, settings->ask,
+    buf_printf(&text, "%u\n%d\n%s\n%s\n%s\n%s\n", settings->role, settings->asks_certificate,
                settings->session_cache ? settings->session_cache : "",
                settings->ca_file ? settings->ca_file : "",
                settings->ca_path ? settings->ca_path : "", settings->terms.protocols);

@@ -31,8 +31,6 @@ struct tls_pair_files {
     const char *eccert_file, *eckey_file;
 };
 
-enum tls_ask { TLS_ASK_NO, TLS_ASK_YES, TLS_ASK_REQUIRE }; /* the client's certificate */
-
 /* Texts are as in main.cf and live as long as the process; NULL is as good as "". */
 struct tls_settings {
     enum tls_role role;
@@ -50,7 +48,8 @@ struct tls_settings {
     int64_t session_timeout_ms; /* server: 0: no resumption at all */
 
     /* server */
-    enum tls_ask ask;
+    bool asks_certificate;   /* of the client; the handshake goes on without one */
+    bool logs_distrust;      /* of a certificate that cannot be verified, at log level 1 */
     const char *eecdh_grade; /* "auto", "none", "strong", "ultra" */
     const char *dh_file;     /* "", "auto" or a file of parameters */
     bool always_issue_session_ids;

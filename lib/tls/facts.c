@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 #include "conf/params.h"
+#include "tls/link.h"
 #include "tls/openssl.h"
 
 /* -- keys and signatures ----------------------------------------------------------------- */
@@ -56,7 +57,7 @@ static void read_signature(struct tls_signature_fact *fact, const EVP_PKEY *key,
     fact->digest = digest != NID_undef ? OBJ_nid2sn(digest) : NULL;
 }
 
-/* Whoever signed in this handshake; a resumed one has no signatures. */
+/* The keys of both sides; in a resumed session nobody signs, so there is no digest. */
 static void read_signatures(struct tls_peer *peer, SSL *ssl, enum tls_role role,
                             struct arena *arena)
 {
@@ -66,9 +67,14 @@ static void read_signatures(struct tls_peer *peer, SSL *ssl, enum tls_role role,
 
     own = role == TLS_SERVER ? &peer->server_signature : &peer->client_signature;
     other = role == TLS_SERVER ? &peer->client_signature : &peer->server_signature;
-    if (SSL_get_signature_nid(ssl, &digest) && SSL_get_certificate(ssl))
+    /* A client may have a certificate without being asked for it. */
+    bool signed_now = SSL_get_signature_nid(ssl, &digest);
+
+    if (SSL_get_certificate(ssl) && (signed_now || role == TLS_SERVER))
         read_signature(own, X509_get0_pubkey(SSL_get_certificate(ssl)), digest, arena);
-    if (certificate && SSL_get_peer_signature_nid(ssl, &digest))
+    digest = NID_undef;
+    (void)SSL_get_peer_signature_nid(ssl, &digest);
+    if (certificate)
         read_signature(other, X509_get0_pubkey(certificate), digest, arena);
 }
 
@@ -142,20 +148,33 @@ static void read_fingerprints(struct tls_peer *peer, X509 *certificate, const ch
     EVP_MD_free(md);
 }
 
-/* The reason in Postfix's words, which name the depth of the culprit. */
-static const char *distrust(long verdict, struct arena *arena)
+/* The reason in Postfix's words. */
+static const char *distrust(const SSL *ssl, struct arena *arena)
 {
+    const X509 *culprit = link_from_ssl(ssl)->culprit;
+    long verdict = SSL_get_verify_result(ssl);
+    char issuer[256] = "";
+
     switch (verdict) {
+    case X509_V_ERR_CERT_UNTRUSTED:
+        return "not trusted by local or TLSA policy";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return "self-signed certificate";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        if (culprit)
+            X509_NAME_oneline(X509_get_issuer_name(culprit), issuer, sizeof(issuer));
+        return arena_printf(arena, "untrusted issuer %s", issuer);
     case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
         return "certificate not yet valid";
     case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
         return "certificate has expired";
-    case X509_V_ERR_INVALID_PURPOSE:
-        return "not designated for use as a server certificate";
     default:
-        return arena_printf(arena, "%s", X509_verify_cert_error_string(verdict));
+        return arena_printf(arena, "num=%ld:%s", verdict,
+                            X509_verify_cert_error_string(verdict));
     }
 }
 
@@ -178,7 +197,7 @@ void facts_read(struct tls_peer *peer, SSL *ssl, enum tls_role role, const char 
 
         peer->trust = verdict == X509_V_OK ? TLS_TRUSTED : TLS_UNTRUSTED;
         if (verdict != X509_V_OK)
-            peer->distrust = distrust(verdict, arena);
+            peer->distrust = distrust(ssl, arena);
         peer->subject = name_part(X509_get_subject_name(certificate), NID_commonName, arena);
         peer->issuer = issuer_name(certificate, arena);
         read_fingerprints(peer, certificate, digest, arena);
@@ -271,6 +290,6 @@ void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *opti
     if (matches)
         peer->trust = TLS_VERIFIED;
     else if (peer->trust == TLS_TRUSTED)
-        peer->distrust = "subject name does not match";
+        peer->distrust = "num=62:hostname mismatch";
     ERR_clear_error();
 }

@@ -74,6 +74,9 @@ static int look_up_name(const struct handshake *handshake, struct error *error)
     if (context_for_name(link->context, name, handshake->stream->deadline, &found, error) < 0)
         return -1;
     link->sni_is_known = found != NULL;
+    if (!found && handshake->log->level >= 1)
+        log_info("TLS SNI %s from %s not matched, using default chain", link->sni.data,
+                 handshake->log->name);
     if (found && !SSL_set_SSL_CTX(link->ssl, found))
         return tls_error(error, ERROR_TEMPORARY, "certificate of %s", link->sni.data);
     return 0;
@@ -142,12 +145,20 @@ static int run(struct handshake *handshake, struct error *error)
     return -1;
 }
 
-static void report(const struct handshake *handshake, const struct tls_peer *peer)
+static void report(const struct handshake *handshake, const struct tls_peer *peer,
+                   bool logs_distrust)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     if (handshake->log->level < 1)
         return;
+    if (logs_distrust && peer->distrust && peer->trust < TLS_VERIFIED)
+        log_info("certificate verification failed for %s: %s", handshake->log->name,
+                 peer->distrust);
+    if (handshake->log->level >= 2 && peer->fingerprint.len)
+        log_info("%s: subject_CN=%.*s, issuer=%.*s, fingerprint=%.*s, pkey_fingerprint=%.*s",
+                 handshake->log->name, SLICE_ARG(peer->subject), SLICE_ARG(peer->issuer),
+                 SLICE_ARG(peer->fingerprint), SLICE_ARG(peer->key_fingerprint));
     tls_peer_summary(peer, strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
                      handshake->log->name, &line);
     log_info("%s", line.data);
@@ -182,11 +193,12 @@ int tls_accept(struct stream *stream, struct tls_context *context, const struct 
     SSL_set_accept_state(handshake.link->ssl);
     if (run(&handshake, error) < 0)
         return -1;
-    *peer = (struct tls_peer){.was_asked = settings->ask != TLS_ASK_NO};
+    *peer = TLS_PEER_NONE;
+    peer->was_asked = settings->asks_certificate;
     facts_read(peer, handshake.link->ssl, TLS_SERVER, settings->fingerprint_digest, arena);
     if (handshake.link->sni_is_known)
         peer->sni = arena_slice(arena, buf_slice(&handshake.link->sni));
-    report(&handshake, peer);
+    report(&handshake, peer, settings->logs_distrust);
     return 0;
 }
 
@@ -220,10 +232,10 @@ int tls_connect(struct stream *stream, struct tls_context *context,
     }
     if (run(&handshake, error) < 0)
         return -1;
-    *peer = (struct tls_peer){.was_asked = false};
+    *peer = TLS_PEER_NONE;
     facts_read(peer, handshake.link->ssl, TLS_CLIENT, settings->fingerprint_digest, arena);
     facts_check(peer, handshake.link->ssl, options, arena);
-    report(&handshake, peer);
+    report(&handshake, peer, options->check != TLS_CHECK_NOTHING);
     return 0;
 }
 

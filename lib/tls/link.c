@@ -119,6 +119,7 @@ void link_free(struct tls_link *link)
     if (!link)
         return;
     SSL_free(link->ssl);
+    X509_free(link->culprit);
     SSL_SESSION_free(link->new_session);
     tls_context_free(link->context);
     buf_release(&link->out);

@@ -30,6 +30,7 @@ struct tls_link {
     bool sni_is_settled;
     bool sni_is_known;
 
+    X509 *culprit;            /* the certificate that could not be verified; counted */
     SSL_SESSION *new_session; /* client: to be kept; counted */
 };
 

@@ -46,6 +46,16 @@ struct tls_peer {
     struct slice key_fingerprint; /* of its public key */
 };
 
+/* Nobody, in plain text. */
+#define TLS_PEER_NONE                          \
+    ((struct tls_peer){.protocol = "",         \
+                       .cipher = "",           \
+                       .sni = {"", 0},         \
+                       .subject = {"", 0},     \
+                       .issuer = {"", 0},      \
+                       .fingerprint = {"", 0}, \
+                       .key_fingerprint = {"", 0}})
+
 /*
  * "Anonymous TLS connection established from NAME: TLSv1.3 with cipher ..." as Postfix logs it
  * at log level 1. direction is "from" (server) or "to" (client).
