@@ -254,10 +254,14 @@ static void feed_separator(struct mime *mime, bool is_inserted)
         begin_entity(mime, MIME_IN_NESTED);
 }
 
-/* Add to the header, up to its limit; of the line that goes beyond, a part stays. */
-static void extend_header(struct mime *mime, const char *line_end, struct slice text)
+/*
+ * Add to the header, up to its limit; of the line that goes beyond, a part stays. A NUL ends
+ * the line, as it does in Postfix.
+ */
+static void extend_header(struct mime *mime, const char *line_end, struct slice line)
 {
     size_t limit = mime->options.header_size_limit;
+    struct slice text = slice_sub(line, 0, slice_find(line, '\0'));
 
     if (mime->header_is_full || mime->header.len + strlen(line_end) >= limit) {
         mime->header_is_full = true;

@@ -184,6 +184,21 @@ static void test_headers(void **state)
     }
 }
 
+static void test_nul_ends_line_of_header(void **state)
+{
+    CLEANUP(mime_release) struct mime mime;
+    struct mime_item item;
+
+    (void)state;
+    mime_init(&mime, &options);
+    mime_feed(&mime, slice_of("X: a\0b", 6), MIME_LINE_WHOLE);
+    mime_feed(&mime, slice_of(" c\0d", 4), MIME_LINE_WHOLE);
+    mime_feed(&mime, SLICE(" e"), MIME_LINE_WHOLE);
+    mime_feed(&mime, SLICE_EMPTY, MIME_LINE_WHOLE);
+    assert_true(mime_next(&mime, &item));
+    assert_slice_equal(item.text, "X: a\n c\n e");
+}
+
 /* A header in pieces is cut at the limit; a boundary in pieces begins a part. */
 static void test_pieces(void **state)
 {
@@ -266,9 +281,13 @@ static void test_conversion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_disabled),
-        cmocka_unit_test(test_nesting), cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_pieces),  cmocka_unit_test(test_conversion),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_nul_ends_line_of_header),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_conversion),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

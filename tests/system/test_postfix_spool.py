@@ -1,12 +1,10 @@
 """One spool, two mail systems: what Postfix has queued we deliver, and the other way round."""
 import os
-import pathlib
 import re
-import shutil
 import smtplib
-import subprocess
 
 from harness import Instance, Sink, free_port, wait_for
+from postfix import Postfix
 
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/postfix"
@@ -20,31 +18,6 @@ MAIN = {
     "local_recipient_maps": "",
     "default_database_type": "lmdb",
 }
-
-
-class Postfix:
-    """The packaged Postfix on the directories of an instance of ours."""
-
-    def __init__(self, mta):
-        self.mta = mta
-        self.etc = mta.folder / "postfix"
-        shutil.copytree(mta.etc, self.etc)
-        for pattern in ("dynamicmaps.cf*", "postfix-files*"):
-            for source in pathlib.Path("/etc/postfix").glob(pattern):
-                (shutil.copytree if source.is_dir() else shutil.copy)(source, self.etc / source.name)
-
-    def run(self, name, *arguments, **options):
-        folder = "/usr/bin" if name in ("mailq", "newaliases") else "/usr/sbin"
-        return subprocess.run([f"{folder}/{name}", "-c", str(self.etc), *arguments], capture_output=True, text=True,
-                              errors="surrogateescape", timeout=60, **options)
-
-    def __enter__(self):
-        result = self.run("postfix", "start")
-        assert result.returncode == 0, result.stderr + self.mta.log()
-        return self
-
-    def __exit__(self, *_):
-        self.run("postfix", "stop")
 
 
 def instance(port):
