@@ -51,6 +51,13 @@ static uint64_t key_prefix(struct slice key)
     return prefix;
 }
 
+static bool has_nul(const struct builder *builder)
+{
+    if (builder->writer->without_nul)
+        return builder->options->with_nul;
+    return !builder->options->without_nul;
+}
+
 static void add_entry(struct builder *builder, struct slice key, struct slice value)
 {
     struct entry *entry;
@@ -67,7 +74,7 @@ static void add_entry(struct builder *builder, struct slice key, struct slice va
         .line = builder->source.line,
     };
     /* The arena puts a NUL behind each text: that is the one which belongs to the entry. */
-    if (!builder->options->without_nul) {
+    if (has_nul(builder)) {
         entry->key.len++;
         entry->value.len++;
     }

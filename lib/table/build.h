@@ -24,6 +24,7 @@ struct build_options {
     bool keep_case;        /* -f */
     bool values_are_files; /* -F */
     bool without_nul;      /* -n: no NUL byte behind keys and values */
+    bool with_nul;         /* -N: do, also where the type has none by itself */
     bool keep_root;        /* -o: write as root even where the source has another owner */
     bool keep_mode;        /* -p: a new index does not get the source's permissions */
     bool from_stdin;       /* -i: add what standard input says to the index */

@@ -56,9 +56,11 @@ static bool set_build_option(struct build_options *build, int option)
         return true;
     case 'n':
         build->without_nul = true;
+        build->with_nul = false;
         return true;
     case 'N':
         build->without_nul = false;
+        build->with_nul = true;
         return true;
     case 'o':
         build->keep_root = true;

@@ -6,6 +6,7 @@
 #include "table/table.h"
 
 extern const struct table_driver table_btree;
+extern const struct table_driver table_cdb;
 extern const struct table_driver table_cidr;
 extern const struct table_driver table_debug;
 extern const struct table_driver table_environ;

@@ -13,6 +13,7 @@
 
 #define TABLE_PLUGIN_ABI     1
 #define TABLE_PLUGIN_SYMBOL  "table_plugin"
+#define INDEX_PLUGIN_SYMBOL  "index_plugin"
 #define PLUGIN_REPORT_BYTES  400
 #define PLUGIN_TEMPLATES_MAX 2
 #define PLUGIN_SETTINGS_MAX  40
@@ -81,5 +82,36 @@ struct table_plugin {
     void (*close)(struct plugin_connection *connection);
 };
 
-/* What the plug-in exports, and nothing else. */
+/*
+ * The other kind of plug-in: an index in a file, made from a source by postmap. It exports one
+ * "struct index_plugin" named index_plugin.
+ */
+struct plugin_index; /* open for reading; the plug-in's own */
+struct plugin_make;  /* being written; the plug-in's own */
+
+/* False: stop. */
+typedef bool plugin_entry_fn(void *arg, const char *key, size_t key_len, const char *value,
+                             size_t value_len);
+
+struct index_plugin {
+    int abi;
+    /* The descriptor stays the caller's. NULL: it failed. */
+    struct plugin_index *(*open)(int fd, struct plugin_report *report);
+    /* 1 with the value, which lives as long as the index; 0: not there; -1. */
+    int (*find)(struct plugin_index *index, const char *key, size_t len, const char **value,
+                size_t *value_len);
+    int (*walk)(struct plugin_index *index, plugin_entry_fn *entry, void *arg);
+    void (*close)(struct plugin_index *index);
+    /* Write to an empty file. */
+    struct plugin_make *(*begin)(int fd, struct plugin_report *report);
+    /* 1: done. 0: the key is there, and stays as it was unless `replace` says otherwise. -1 */
+    int (*put)(struct plugin_make *make, const char *const texts[2], const size_t lengths[2],
+               bool replace);
+    /* Write what is left; frees in any case. False: errno says why. */
+    bool (*finish)(struct plugin_make *make);
+    void (*abandon)(struct plugin_make *make);
+};
+
+/* What plug-ins export, and nothing else. */
+extern const struct index_plugin index_plugin __attribute__((visibility("default")));
 extern const struct table_plugin table_plugin __attribute__((visibility("default")));
