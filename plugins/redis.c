@@ -3,6 +3,7 @@
  * a backslash takes the next byte as it is.
  */
 /* needs: hiredis */
+#include <errno.h>
 #include <hiredis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,13 @@ static void redis_close(struct plugin_connection *connection)
     free(connection);
 }
 
+static void complain(struct plugin_report *report, const redisContext *server)
+{
+    bool is_late = server->err == REDIS_ERR_IO && errno == EAGAIN;
+
+    snprintf(report->text, sizeof(report->text), "%s", is_late ? "timed out" : server->errstr);
+}
+
 /* "unix:/path", "inet:host:port", "host", "[2001:db8::1]:port". */
 static redisContext *open_connection(const char *host, struct timeval limit)
 {
@@ -131,9 +139,10 @@ static bool tell(redisContext *server, struct plugin_report *report, int n, cons
     redisReply *reply = redisCommandArgv(server, n, words, NULL);
     bool is_done = reply && reply->type != REDIS_REPLY_ERROR;
 
-    if (!is_done)
-        snprintf(report->text, sizeof(report->text), "%s",
-                 reply && reply->str ? reply->str : server->errstr);
+    if (!reply)
+        complain(report, server);
+    else if (!is_done)
+        snprintf(report->text, sizeof(report->text), "%s", reply->str);
     freeReplyObject(reply);
     return is_done;
 }
@@ -158,11 +167,10 @@ redis_connect(const char *host, const struct plugin_value *values, struct plugin
     struct plugin_connection *connection = calloc(1, sizeof(*connection));
     redisContext *server = connection ? open_connection(host, limit) : NULL;
 
-    if (!server || server->err) {
-        snprintf(report->text, sizeof(report->text), "%s",
-                 server ? server->errstr : "out of memory");
-    } else if (redisSetTimeout(server, limit) != REDIS_OK) {
-        snprintf(report->text, sizeof(report->text), "%s", server->errstr);
+    if (!server) {
+        snprintf(report->text, sizeof(report->text), "out of memory");
+    } else if (server->err || redisSetTimeout(server, limit) != REDIS_OK) {
+        complain(report, server);
     } else if (log_in(server, values, report)) {
         connection->server = server;
         return connection;
@@ -223,7 +231,7 @@ static enum plugin_result redis_query(struct plugin_connection *connection,
             result = take(reply, answer, report);
             freeReplyObject(reply);
         } else {
-            snprintf(report->text, sizeof(report->text), "%s", connection->server->errstr);
+            complain(report, connection->server);
             result = PLUGIN_LOST;
         }
     }

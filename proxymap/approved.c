@@ -8,17 +8,25 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "conf/master_cf.h"
+#include "table/cache.h"
 #include "table/mention.h"
 #include "table/shared.h"
 
-static struct hash approved = {.key_case = HASH_EXACT}; /* spec -> struct table, open */
+static struct hash approved = {.key_case = HASH_EXACT};   /* spec -> struct table, open */
+static struct hash changeable = {.key_case = HASH_EXACT}; /* spec -> struct cache, open */
+
+static struct slice without_proxy(struct slice spec)
+{
+    while (slice_starts_with(spec, "proxy:"))
+        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
+    return spec;
+}
 
 static void approve(struct slice spec)
 {
     struct error error = ERROR_INIT;
 
-    while (slice_starts_with(spec, "proxy:"))
-        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
+    spec = without_proxy(spec);
     if (hash_has(&approved, spec) || slice_find(spec, ':') == spec.len)
         return;
     CLEANUP(mem_free_text) char *text = slice_dup(spec);
@@ -28,14 +36,31 @@ static void approve(struct slice spec)
         log_error("%s", error.text);
 }
 
-static void approve_proxied(const char *list)
+static void approve_changes(struct slice spec)
+{
+    struct error error;
+    struct cache *cache;
+
+    spec = without_proxy(spec);
+    if (hash_has(&changeable, spec) || slice_find(spec, ':') == spec.len)
+        return;
+    CLEANUP(mem_free_text) char *text = slice_dup(spec);
+
+    cache = cache_open(text, &error);
+    if (cache)
+        hash_set(&changeable, spec, cache);
+    else
+        log_error("%s", error.text);
+}
+
+static void approve_proxied(const char *list, void (*take)(struct slice spec))
 {
     struct slice rest = slice_from(list);
     struct table_mention mention;
 
     while (table_mention_next(&rest, &mention)) {
         if (slice_equals(mention.type, "proxy"))
-            approve(mention.name);
+            take(mention.name);
     }
 }
 
@@ -89,14 +114,22 @@ static void approve_blocking_in_master_cf(void)
 
 void approved_open(const char *list)
 {
-    approve_proxied(list);
+    approve_proxied(list, approve);
     approve_blocking_in_main_cf();
     approve_blocking_in_master_cf();
 }
 
+void approved_open_for_change(const char *list)
+{
+    approve_proxied(list, approve_changes);
+}
+
 struct table *approved_find(struct slice spec)
 {
-    while (slice_starts_with(spec, "proxy:"))
-        spec = slice_from_offset(spec, sizeof("proxy:") - 1);
-    return hash_get(&approved, spec);
+    return hash_get(&approved, without_proxy(spec));
+}
+
+struct cache *approved_find_for_change(struct slice spec)
+{
+    return hash_get(&changeable, without_proxy(spec));
 }

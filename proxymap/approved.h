@@ -6,6 +6,7 @@
 
 #include "base/slice.h"
 
+struct cache;
 struct table;
 
 /*
@@ -17,3 +18,12 @@ void approved_open(const char *list);
 
 /* The open table "type:name", or NULL when it is not approved. */
 struct table *approved_find(struct slice spec);
+
+/*
+ * The same for proxywrite: each "proxy:type:name" in list, the value of proxy_write_maps,
+ * opened to be changed in place.
+ */
+void approved_open_for_change(const char *list);
+
+/* The open table "type:name" that may be changed, or NULL when it is not approved. */
+struct cache *approved_find_for_change(struct slice spec);

@@ -5,6 +5,8 @@
 #include "approved.h"
 #include "base/log.h"
 #include "conf/params.h"
+#include "table/cache.h"
+#include "table/proxy.h"
 #include "table/table.h"
 #include "worker/worker.h"
 
@@ -16,7 +18,10 @@ static bool is_proxywrite(void)
 static void open_tables(void)
 {
     table_allow_blocking();
-    approved_open(is_proxywrite() ? params.proxy_write_maps : params.proxy_read_maps);
+    if (is_proxywrite())
+        approved_open_for_change(params.proxy_write_maps);
+    else
+        approved_open(params.proxy_read_maps);
 }
 
 static void refuse(struct slice spec, struct error *error)
@@ -29,15 +34,54 @@ static void refuse(struct slice spec, struct error *error)
               worker_service(), SLICE_ARG(spec));
 }
 
+static enum table_result look_up(const struct table_request *request, struct buf *value,
+                                 struct error *error)
+{
+    struct cache *cache = approved_find_for_change(request->spec);
+    struct table *table = approved_find(request->spec);
+
+    if (cache)
+        return cache_find(cache, request->key, value, error);
+    if (table)
+        return table_lookup(table, request->key, value, error);
+    refuse(request->spec, error);
+    return TABLE_ERROR;
+}
+
+/* FOUND or NOT_FOUND: what was there before. */
+static enum table_result change(const struct table_update_request *request, struct error *error)
+{
+    struct cache *cache = approved_find_for_change(request->spec);
+    CLEANUP(buf_release) struct buf before = BUF_INIT;
+    enum table_result result;
+
+    if (!cache) {
+        refuse(request->spec, error);
+        return TABLE_ERROR;
+    }
+    result = cache_find(cache, request->key, &before, error);
+    if (result == TABLE_ERROR)
+        return TABLE_ERROR;
+    if (request->action == PROXY_REMOVE)
+        cache_remove(cache, request->key);
+    else if (request->action == PROXY_REPLACE || result == TABLE_NOT_FOUND)
+        cache_set(cache, request->key, request->value);
+    return result;
+}
+
+union request {
+    struct table_request lookup;
+    struct table_update_request update;
+};
+
 static int answer(struct channel *channel, enum message_number number, struct slice body)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
-    struct table_request request;
+    union request request;
     struct table_reply reply = {.result = TABLE_ERROR};
     struct error error = ERROR_INIT;
-    struct table *table;
 
-    if (number != MESSAGE_table_request) {
+    if (number != MESSAGE_table_request && number != MESSAGE_table_update_request) {
         log_warning("unexpected message %s", message_name(number));
         return -1;
     }
@@ -45,11 +89,16 @@ static int answer(struct channel *channel, enum message_number number, struct sl
         log_warning("%s", error.text);
         return -1;
     }
-    table = approved_find(request.spec);
-    if (table)
-        reply.result = table_lookup(table, request.key, &value, &error);
+    if (number == MESSAGE_table_request)
+        reply.result = look_up(&request.lookup, &value, &error);
     else
-        refuse(request.spec, &error);
+        reply.result = change(&request.update, &error);
+    if (value.len > IPC_TEXT_MAX_BYTES) {
+        error_set(&error, ERROR_TEMPORARY, "the value of \"%.*s\" is too long (%zu bytes)",
+                  SLICE_ARG(request.lookup.key), value.len);
+        reply.result = TABLE_ERROR;
+        buf_release(&value);
+    }
     reply.value = buf_slice(&value);
     reply.reason = slice_from(error.text);
     return channel_send(channel, MESSAGE_table_reply, &reply, &error);

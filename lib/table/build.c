@@ -283,7 +283,7 @@ int table_build(const char *spec, const struct build_options *options, struct er
 
     if (find_writer(&builder, error) < 0)
         return -1;
-    if (!builder.writer) {
+    if (!builder.writer || (builder.writer->is_live && !options->from_stdin)) {
         return error_set(error, ERROR_PERMANENT,
                          "unsupported dictionary type: %.*s does not support bulk-mode "
                          "creation.",

@@ -16,6 +16,7 @@ extern const struct table_driver table_inline;
 extern const struct table_driver table_internal;
 extern const struct table_driver table_ldap;
 extern const struct table_driver table_lmdb;
+extern const struct table_driver table_memcache;
 extern const struct table_driver table_mysql;
 extern const struct table_driver table_pcre;
 extern const struct table_driver table_pgsql;

@@ -1,12 +1,16 @@
 /*
- * proxy:type:name: the proxymap service asks the table on our behalf.
+ * proxy:type:name: the proxymap service asks the table on our behalf, and proxywrite changes
+ * it.
  */
+#include "table/proxy.h"
+
 #include <sys/stat.h>
 
 #include "base/mem.h"
 #include "conf/params.h"
 #include "ipc/client.h"
 #include "table/drivers.h"
+#include "table/writer.h"
 
 struct proxy_table {
     struct table table;
@@ -23,18 +27,31 @@ static bool is_in_queue_directory(void)
            here.st_dev == queue.st_dev && here.st_ino == queue.st_ino;
 }
 
-static const char *service_path(void)
+static char *service_path(const char *name)
+{
+    struct buf text = BUF_INIT;
+
+    if (!is_in_queue_directory())
+        buf_printf(&text, "%s/", params.queue_directory);
+    buf_printf(&text, "private/%s", name);
+    return buf_take(&text);
+}
+
+static const char *read_service(void)
 {
     static char *path;
 
-    if (!path) {
-        struct buf text = BUF_INIT;
+    if (!path)
+        path = service_path(params.proxymap_service_name);
+    return path;
+}
 
-        if (!is_in_queue_directory())
-            buf_printf(&text, "%s/", params.queue_directory);
-        buf_printf(&text, "private/%s", params.proxymap_service_name);
-        path = buf_take(&text);
-    }
+static const char *write_service(void)
+{
+    static char *path;
+
+    if (!path)
+        path = service_path(params.proxywrite_service_name);
     return path;
 }
 
@@ -55,7 +72,7 @@ static struct table *proxy_open(const char *name, const struct table_options *op
     struct proxy_table *proxy = mem_new(struct proxy_table);
 
     (void)options, (void)error;
-    proxy->service = service_path();
+    proxy->service = read_service();
     proxy->name = mem_dup_text(name);
     proxy->table.is_pattern = is_pattern(slice_from(name));
     return &proxy->table;
@@ -77,6 +94,8 @@ static enum table_result proxy_lookup(struct table *table, struct slice key, str
     struct table_request request = {slice_from(proxy->name), key};
     struct table_reply reply;
 
+    if (key.len > IPC_TEXT_MAX_BYTES)
+        return TABLE_NOT_FOUND; /* no table can hold it */
     if (client_request(proxy->service,
                        &(struct client_exchange){MESSAGE_table_request, &request,
                                                  MESSAGE_table_reply, &reply, &storage},
@@ -96,9 +115,118 @@ static enum table_result proxy_lookup(struct table *table, struct slice key, str
     }
 }
 
+/* -- changing --------------------------------------------------------------------------------
+ */
+
+struct proxy_update {
+    struct table_update update;
+    char *name; /* "type:name" behind the proxy */
+};
+
+static void proxy_abandon(struct table_update *update)
+{
+    struct proxy_update *proxy = CONTAINER_OF(update, struct proxy_update, update);
+
+    mem_free(proxy->name);
+    mem_free(proxy);
+}
+
+/* What is changed is there at once, as it is with Postfix. */
+static int proxy_commit(struct table_update *update, struct error *error)
+{
+    (void)error;
+    proxy_abandon(update);
+    return 0;
+}
+
+static const struct table_writer proxy_writer;
+
+static struct table_update *proxy_begin(const char *path, enum table_update_start start,
+                                        mode_t mode, struct error *error)
+{
+    struct proxy_update *proxy = mem_new(struct proxy_update);
+
+    (void)start, (void)mode, (void)error;
+    proxy->update.writer = &proxy_writer;
+    proxy->name = mem_dup_text(path);
+    return &proxy->update;
+}
+
+/* The service's answer; TABLE_ERROR with the reason. */
+static enum table_result change(struct table_update *update,
+                                struct table_update_request *request, struct error *error)
+{
+    const struct proxy_update *proxy = CONTAINER_OF(update, struct proxy_update, update);
+    CLEANUP(buf_release) struct buf storage = BUF_INIT;
+    struct table_reply reply;
+
+    request->spec = slice_from(proxy->name);
+    if (client_request(write_service(),
+                       &(struct client_exchange){MESSAGE_table_update_request, request,
+                                                 MESSAGE_table_reply, &reply, &storage},
+                       deadline_in(params.ipc_timeout), error) < 0) {
+        error_context(error, "proxy:%s", proxy->name);
+        return TABLE_ERROR;
+    }
+    if (reply.result == TABLE_FOUND || reply.result == TABLE_NOT_FOUND)
+        return (enum table_result)reply.result;
+    error_set(error, ERROR_TEMPORARY, "proxy:%s: %.*s", proxy->name, SLICE_ARG(reply.reason));
+    return TABLE_ERROR;
+}
+
+static int proxy_put(struct table_update *update, struct slice key, struct slice value,
+                     enum table_put put, struct error *error)
+{
+    struct table_update_request request = {
+        .key = key,
+        .value = value,
+        .action = put == TABLE_PUT_NEW ? PROXY_ADD : PROXY_REPLACE,
+    };
+
+    switch (change(update, &request, error)) {
+    case TABLE_FOUND:
+        return put == TABLE_PUT_REPLACE;
+    case TABLE_NOT_FOUND:
+        return 1;
+    case TABLE_ERROR:
+        break;
+    }
+    return -1;
+}
+
+static int proxy_remove(struct table_update *update, struct slice key, struct error *error)
+{
+    struct table_update_request request = {.key = key, .action = PROXY_REMOVE};
+
+    if (key.len && key.ptr[key.len - 1] == '\0')
+        return 0; /* the service looks for both forms by itself */
+    switch (change(update, &request, error)) {
+    case TABLE_FOUND:
+        return 1;
+    case TABLE_NOT_FOUND:
+        return 0;
+    case TABLE_ERROR:
+        break;
+    }
+    return -1;
+}
+
+static const struct table_writer proxy_writer = {
+    .suffix = "",
+    .key_max_bytes = 511,
+    .is_live = true,
+    .without_nul = true,
+    .begin = proxy_begin,
+    .put = proxy_put,
+    .remove = proxy_remove,
+    .commit = proxy_commit,
+    .abandon = proxy_abandon,
+};
+
 const struct table_driver table_proxy = {
     .type = "proxy",
     .open = proxy_open,
     .lookup = proxy_lookup,
     .close = proxy_close,
+    .writer = &proxy_writer,
 };

@@ -354,11 +354,15 @@ static bool connect_host(const struct remote *remote, struct remote_host *host,
     if (host->connection)
         return true;
     tidy(report);
-    if (remote->plugin->hosts)
-        log_warning("connect to %s server %s: %s", remote->type->type, host->name,
-                    report->text);
-    else
+    if (remote->plugin->hosts) {
+        struct plugin_report reason = *report;
+
+        snprintf(report->text, sizeof(report->text), "connect to %s server %.100s: %.250s",
+                 remote->type->type, host->name, reason.text);
+        log_warning("%s", report->text);
+    } else {
         log_warning("%s:%s: %s", remote->type->type, remote->settings.name, report->text);
+    }
     return false;
 }
 

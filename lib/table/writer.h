@@ -24,6 +24,7 @@ enum table_put { TABLE_PUT_NEW, TABLE_PUT_REPLACE };
 struct table_writer {
     const char *suffix; /* ".lmdb" */
     size_t key_max_bytes;
+    bool is_live;     /* a service, not a file: it can be changed (postmap -i), not made anew */
     bool without_nul; /* unless asked for, no NUL byte stands behind keys and values */
     /*
      * Begin to write path (with suffix) anew. mode is that of the new file; the file of an old

@@ -1,10 +1,11 @@
 /*
- * What a tcp or socketmap server answers: any bytes.
+ * What a tcp, socketmap or memcache server answers: any bytes.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct table *tcp, *socketmap;
+static struct table *tcp, *socketmap, *memcache;
 static pthread_mutex_t answer_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buf answer;
 static int listener;
@@ -44,6 +45,19 @@ static void *serve(void *arg)
     return NULL;
 }
 
+static struct table *open_memcache(int port)
+{
+    char spec[64];
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    struct table *table;
+
+    dprintf(fd, "memcache = inet:127.0.0.1:%d\nmax_try = 1\ntimeout = 1\n", port);
+    snprintf(spec, sizeof(spec), "memcache:/proc/self/fd/%d", fd);
+    table = table_open(spec, NULL, NULL);
+    close(fd);
+    return table;
+}
+
 static void start(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -64,7 +78,8 @@ static void start(void)
     tcp = table_open(spec, NULL, NULL);
     snprintf(spec, sizeof(spec), "socketmap:inet:127.0.0.1:%d:map", ntohs(address.sin_port));
     socketmap = table_open(spec, NULL, NULL);
-    if (!tcp || !socketmap)
+    memcache = open_memcache(ntohs(address.sin_port));
+    if (!tcp || !socketmap || !memcache)
         __builtin_trap();
 }
 
@@ -80,5 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pthread_mutex_unlock(&answer_lock);
     (void)!table_lookup(tcp, SLICE("key"), &value, NULL);
     (void)!table_lookup(socketmap, SLICE("key"), &value, NULL);
+    (void)!table_lookup(memcache, SLICE("key"), &value, NULL);
     return 0;
 }

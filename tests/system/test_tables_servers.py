@@ -3,7 +3,7 @@ import re
 import time
 
 from harness import Instance, free_port, wait_for
-from table_servers import MariaDB, Nonsense, PostgreSQL, Redis, Slapd
+from table_servers import MariaDB, Memcached, Nonsense, PostgreSQL, Redis, Slapd
 
 TIMEOUT = 400
 
@@ -90,8 +90,8 @@ def refused_for_now(mta, spec, reason):
     answer = rcpt(mta, "info@v.test")
     assert answer.startswith("451 4.3.0 <info@v.test>: Temporary lookup failure"), answer
     assert time.monotonic() - start < 20
-    log = mta.log()[seen:]
-    assert re.search(reason, log) and f"{spec} lookup error" in log, log
+    wait_for(lambda: re.search(reason, mta.log()[seen:]), what=f"log of {reason}")
+    wait_for(lambda: f"{spec} lookup error" in mta.log()[seen:], what="log of the failed look-up")
 
 
 def check_outages(mta, kind, server, garbage, write_table):
@@ -173,6 +173,12 @@ def test_mysql():
             "t.cf", base.replace(str(server.port), str(port)) + more))
 
 
+def filled_again(server, fill):
+    """A server that keeps nothing on disk is filled whenever it starts."""
+    start = server.start
+    server.start = lambda: (start(), fill())
+
+
 def test_redis():
     with Redis() as server, Instance(start=False) as mta:
         spec = f"redis:{mta.etc}/t.cf"
@@ -199,14 +205,54 @@ def test_redis():
         def write_table(port):
             mta.write("t.cf", base.replace(str(server.port), str(port)) + "query = GET alias:%s\n")
 
-        kill = server.kill
-
-        def kill_and_remember():
-            kill()
-            server.start = lambda: (type(server).start(server), server.set("SET", "alias:info@v.test", "alice@example.test"))
-
-        server.kill = kill_and_remember
+        filled_again(server, lambda: server.set("SET", "alias:info@v.test", "alice@example.test"))
         check_outages(mta, "redis", server, Nonsense(b"what?\r\n"), write_table)
+
+
+def test_memcache():
+    with Memcached() as server, Instance(start=False, files={"back": "info@v.test alice@example.test\n"}) as mta:
+        spec = f"memcache:{mta.etc}/t.cf"
+        base = f"memcache = inet:127.0.0.1:{server.port}\ntimeout = 1\nretry_pause = 1\n"
+        mta.run("postmap", f"lmdb:{mta.etc}/back", check=True)
+
+        def fill():
+            server.ask("set alias:info@v.test 0 0 18\r\nalice@example.test\r\n")
+
+        fill()
+        mta.write("t.cf", base + "key_format = alias:%s\n")
+        assert ask(mta, spec, "INFO@v.test") == "alice@example.test"
+        assert ask(mta, spec, "x@v.test") is None and ask(mta, spec, "with space") is None
+        assert ask(mta, spec, "x" * 300) is None
+        mta.run("postmap", "-i", spec, input="two@v.test bob@example.test\n", check=True)
+        assert ask(mta, spec, "two@v.test") == "bob@example.test"
+        assert "VALUE alias:two@v.test 0 16\r\nbob@example.test" in server.ask("get alias:two@v.test\r\n")
+        assert mta.run("postmap", "-d", "two@v.test", spec).returncode == 0
+        assert mta.run("postmap", "-d", "two@v.test", spec).returncode == 1
+        assert ask(mta, spec, "two@v.test") is None
+        assert "does not support bulk-mode creation" in mta.run("postmap", spec).err
+        mta.write("t.cf", base + "key_format = %d/%u\ndomain = w.test\n")
+        assert ask(mta, spec, "info@v.test") is None
+        server.ask("set big 0 0 20000\r\n" + "x" * 20000 + "\r\n")
+        mta.write("t.cf", base)
+        fails(mta, spec, "big", "unexpected memcache server reply: VALUE big 0 20000")
+        mta.write("t.cf", base + f"backup = lmdb:{mta.etc}/back\nkey_digest = sha256\nttl = 60\n")
+        assert ask(mta, spec, "info@v.test") == "alice@example.test"
+        mta.write("back", "")
+        mta.run("postmap", f"lmdb:{mta.etc}/back", check=True)
+        assert ask(mta, spec, "info@v.test") == "alice@example.test"  # remembered
+        mta.run("postmap", "-i", spec, input="two@v.test bob@example.test\n", check=True)
+        assert ask(mta, f"lmdb:{mta.etc}/back", "two@v.test") == "bob@example.test"
+        assert mta.run("postmap", "-s", spec).out == "two@v.test\tbob@example.test\n"
+        server.kill()
+        result = mta.run("postmap", "-q", "two@v.test", spec)
+        assert result.out == "bob@example.test\n" and "connect to 127.0.0.1" in result.err
+        server.start()
+        fill()
+        filled_again(server, fill)
+        processes = mta.processes
+        mta.processes = lambda *_: processes()  # no proxymap is wanted: the workers ask by themselves
+        check_outages(mta, "memcache", server, Nonsense(b"what?\r\n"), lambda port: mta.write(
+            "t.cf", base.replace(str(server.port), str(port)) + "key_format = alias:%s\n"))
 
 
 def directory():
