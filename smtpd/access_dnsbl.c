@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "conf/expand.h"
 #include "conf/params.h"
-#include "dns_filter.h"
+#include "dns/filter.h"
 #include "hosts.h"
 #include "mail/address.h"
 #include "restriction.h"

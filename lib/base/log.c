@@ -24,6 +24,7 @@ struct line {
     struct line *next;
     enum log_level level;
     int64_t when;
+    const char *tag; /* NULL: the process's own */
     size_t len;
     char text[];
 };
@@ -34,6 +35,7 @@ void (*log_test_sink)(enum log_level level, const char *line);
 static struct {
     bool open;
     char *tag, *hostname, *postlog_path, *fallback_file;
+    const char *other_tag; /* of the line that is being sent, where it is not tag */
     enum log_sink sink;
     bool stderr_too;
     int facility;
@@ -46,6 +48,8 @@ static struct {
 
 const char *log_tag(void)
 {
+    if (logger.other_tag)
+        return logger.other_tag;
     return logger.tag ? logger.tag : program_invocation_short_name;
 }
 
@@ -169,7 +173,7 @@ static void keep_line(const char *text, size_t len, enum log_level level, int64_
         logger.n_dropped++;
         return;
     }
-    *line = (struct line){.level = level, .when = when, .len = len};
+    *line = (struct line){.level = level, .when = when, .tag = logger.other_tag, .len = len};
     memcpy(line->text, text, len);
     *logger.end = line;
     logger.end = &line->next;
@@ -192,6 +196,7 @@ static bool send_kept_lines(void)
     while (logger.first) {
         struct line *line = logger.first;
 
+        logger.other_tag = line->tag;
         if (!send_line(line->text, line->len, line->level, line->when))
             return false;
         forget_first();
@@ -218,8 +223,12 @@ bool log_flush(void)
     if (!logger.first && logger.n_dropped == 0 && !logger.ring.memory)
         return false;
     int saved_errno = errno;
-    bool busy = !send_kept_lines() || !report_dropped();
+    const char *saved_tag = logger.other_tag;
+    bool busy = !send_kept_lines();
 
+    logger.other_tag = NULL;
+    busy = busy || !report_dropped();
+    logger.other_tag = saved_tag;
     busy = remind_reader() || busy;
     errno = saved_errno;
     return busy;
@@ -267,6 +276,17 @@ void log_info(const char *format, ...)
 
     va_start(arguments, format);
     log_at(LOG_LEVEL_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_info_as(const char *tag, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    logger.other_tag = tag;
+    log_at(LOG_LEVEL_INFO, format, arguments);
+    logger.other_tag = NULL;
     va_end(arguments);
 }
 

@@ -23,6 +23,11 @@ void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 /* "error: ": mail is not moving. */
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
+/*
+ * At info level, under another tag than the process's own ("postfix/dnsblog"), which must live
+ * as long as the process: events that people expect of a program whose work is done here.
+ */
+void log_info_as(const char *tag, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_at(enum log_level level, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 
 /*

@@ -50,6 +50,7 @@ bool dns_cache_find(struct slice name, enum dns_type type, struct arena *arena,
     }
     *result = entry->result;
     dns_answer_copy(answer, &entry->answer, arena);
+    answer->ttl_seconds = (uint32_t)((entry->expires - time_now_ms()) / SECONDS(1)) + 1;
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/mem.h"
 #include "dns/cache.h"
 #include "dns/hosts.h"
 #include "dns/message.h"
@@ -125,13 +126,14 @@ static enum dns_result judge(struct slice packet, struct slice name, enum dns_ty
     if (message.rcode != 0 && message.rcode != RCODE_NXDOMAIN)
         return DNS_TEMPORARY;
     *answer = message.answer;
+    answer->ttl_seconds = message.ttl_seconds;
     if (message.answer.n_records > 0) {
         dns_cache_add(name, type, DNS_OK, answer, message.ttl_seconds);
         return DNS_OK;
     }
     enum dns_result result = message.rcode == RCODE_NXDOMAIN ? DNS_NO_NAME : DNS_NO_DATA;
-    if (message.has_negative_ttl)
-        dns_cache_add(name, type, result, NULL, message.negative_ttl_seconds);
+    answer->ttl_seconds = message.has_negative_ttl ? message.negative_ttl_seconds : 0;
+    dns_cache_add(name, type, result, NULL, answer->ttl_seconds);
     return result;
 }
 
@@ -180,6 +182,49 @@ enum dns_result dns_lookup(struct slice name, enum dns_type type, deadline_t unt
     question_finish(&question, until, arena);
     *answer = question.answer;
     return explain(question.result, name, type, error);
+}
+
+/* A look-up that nobody waits for. */
+struct later {
+    struct arena arena; /* the question and the answer */
+    struct slice name;
+    enum dns_type type;
+    dns_done_fn *done;
+    void *arg;
+};
+
+static void later_finish(struct later *later, enum dns_result result,
+                         const struct dns_answer *answer)
+{
+    later->done(later->arg, result, answer);
+    arena_release(&later->arena);
+    mem_free(later);
+}
+
+static void later_answered(void *arg, struct slice packet)
+{
+    struct later *later = arg;
+    struct dns_answer answer = {.name = later->name};
+    enum dns_result result = DNS_TEMPORARY;
+
+    if (packet.len)
+        result = judge(packet, later->name, later->type, &later->arena, &answer);
+    later_finish(later, result, &answer);
+}
+
+void dns_lookup_later(struct slice name, enum dns_type type, dns_done_fn *done, void *arg)
+{
+    struct later *later = mem_new(struct later);
+    struct dns_answer answer = {.name = name};
+    enum dns_result result = DNS_TEMPORARY;
+
+    *later = (struct later){.type = type, .done = done, .arg = arg};
+    later->name = arena_slice(&later->arena, name);
+    if (!name_fits(name))
+        later_finish(later, DNS_NO_NAME, &answer);
+    else if (dns_cache_find(name, type, &later->arena, &result, &answer) ||
+             dns_query_later(later->name, type, later_answered, later) < 0)
+        later_finish(later, result, &answer);
 }
 
 struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *arena)

@@ -53,6 +53,8 @@ struct dns_answer {
     size_t n_records;
     bool is_validated; /* the AD bit, from a resolver that is trusted to set it */
     struct slice name; /* the owner after CNAMEs */
+    /* How long it may be believed, also that there is nothing; 0: the server did not say. */
+    uint32_t ttl_seconds;
 };
 
 /* Read resolv.conf and hosts, open what is needed later inside the jail. */
@@ -75,6 +77,14 @@ const char *dns_type_name(enum dns_type type);
 MUST_USE MAY_WAIT enum dns_result dns_lookup(struct slice name, enum dns_type type,
                                              deadline_t until, struct arena *arena,
                                              struct dns_answer *answer, struct error *error);
+
+/*
+ * The same without waiting: done is called once, from the event loop or at once when the result
+ * is known. It may not wait; the answer is there for the call. A name server that is silent
+ * makes it DNS_TEMPORARY after the resolver's own time. Call it in a coroutine.
+ */
+typedef void dns_done_fn(void *arg, enum dns_result result, const struct dns_answer *answer);
+void dns_lookup_later(struct slice name, enum dns_type type, dns_done_fn *done, void *arg);
 
 /* The reverse name of an address: "1.2.0.192.in-addr.arpa". */
 struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *arena);

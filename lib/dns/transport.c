@@ -17,6 +17,9 @@
 /* What fits any path without fragments (DNS flag day 2020). */
 enum { UDP_PAYLOAD_BYTES = 1232, RESOLV_CONF_MAX_BYTES = 1 << 20, FLAG_AD = 0x20 };
 
+/* IDs have 16 bits, and a free one must be found by chance. */
+enum { QUERIES_MAX = 32768 };
+
 struct dns_query {
     struct list_link link;
     uint16_t id;
@@ -24,6 +27,8 @@ struct dns_query {
     int status; /* ARES_ */
     struct buf packet;
     struct co_queue waiter;
+    dns_answered_fn *call; /* of dns_query_later, with */
+    void *call_arg;
 };
 
 /* A socket of c-ares that a coroutine watches; ends when c-ares closes it. */
@@ -36,6 +41,9 @@ struct watched {
 static ares_channel channel;
 static bool is_open;
 static struct list queries; /* not yet answered */
+static unsigned char taken_ids[(UINT16_MAX + 1) / 8];
+static size_t n_taken_ids;
+static bool is_driven; /* by drive() */
 static struct list sockets;
 
 /* -- the sockets of c-ares, in the loop ------------------------------------------------------
@@ -182,9 +190,17 @@ void dns_transport_close(void)
 /* -- asking
  * ------------------------------------------------------------------------------------ */
 
+static void give_id(struct dns_query *query)
+{
+    taken_ids[query->id / 8] &= (unsigned char)~(1U << query->id % 8);
+    n_taken_ids--;
+    list_remove(&query->link);
+}
+
 static void query_free(struct dns_query *query)
 {
-    list_remove(&query->link);
+    if (!query->is_done)
+        give_id(query);
     buf_release(&query->packet);
     mem_free(query);
 }
@@ -194,38 +210,46 @@ static void answered(void *arg, int status, int timeouts, unsigned char *data, i
     struct dns_query *query = arg;
 
     (void)timeouts;
-    list_remove(&query->link);
-    if (query->is_abandoned) {
+    give_id(query);
+    query->is_done = true;
+    if (query->call)
+        query->call(query->call_arg, slice_of(data ? (const char *)data : "",
+                                              data && len > 0 ? (size_t)len : 0));
+    if (query->is_abandoned || query->call) {
         query_free(query);
         return;
     }
-    query->is_done = true;
     query->status = status;
     if (data && len > 0)
         buf_add(&query->packet, data, (size_t)len);
     co_wake_all(&query->waiter);
 }
 
-static bool id_is_taken(uint16_t id)
-{
-    LIST_FOREACH(&queries, link)
-    if (CONTAINER_OF(link, struct dns_query, link)->id == id)
-        return true;
-    return false;
-}
-
-static uint16_t unused_id(void)
+static uint16_t take_unused_id(void)
 {
     static uint16_t id;
 
     do
         if (getrandom(&id, sizeof(id), 0) != sizeof(id))
             id = (uint16_t)(id * 31421 + 6927); /* before the kernel's pool is ready */
-    while (id_is_taken(id));
+    while (taken_ids[id / 8] & (1U << id % 8));
+    taken_ids[id / 8] |= (unsigned char)(1U << id % 8);
+    n_taken_ids++;
     return id;
 }
 
-struct dns_query *dns_query_start(struct slice name, enum dns_type type, struct error *error)
+static struct dns_query *query_new(void)
+{
+    struct dns_query *query = mem_new(struct dns_query);
+
+    query->id = take_unused_id();
+    buf_init(&query->packet);
+    list_append(&queries, &query->link);
+    return query;
+}
+
+static struct dns_query *send_query(struct slice name, enum dns_type type,
+                                    dns_answered_fn *call, void *arg, struct error *error)
 {
     CLEANUP(mem_free_text) char *text = slice_dup(name);
     unsigned char *packet;
@@ -235,21 +259,31 @@ struct dns_query *dns_query_start(struct slice name, enum dns_type type, struct 
         error_set(error, ERROR_TEMPORARY, "the resolver is not open");
         return NULL;
     }
-    uint16_t id = unused_id();
+    if (n_taken_ids >= QUERIES_MAX) {
+        error_set(error, ERROR_TEMPORARY, "too many questions are on their way");
+        return NULL;
+    }
     int status =
-        ares_create_query(text, ns_c_in, (int)type, id, 1, &packet, &len, UDP_PAYLOAD_BYTES);
+        ares_create_query(text, ns_c_in, (int)type, 0, 1, &packet, &len, UDP_PAYLOAD_BYTES);
     if (status != ARES_SUCCESS) {
         error_set(error, ERROR_PERMANENT, "%s", ares_strerror(status));
         return NULL;
     }
+    struct dns_query *query = query_new();
+
+    packet[0] = (unsigned char)(query->id >> 8);
+    packet[1] = (unsigned char)query->id;
     packet[3] |= FLAG_AD; /* we want to hear whether it was validated (RFC 6840 section 5.7) */
-    struct dns_query *query = mem_new(struct dns_query);
-    query->id = id;
-    buf_init(&query->packet);
-    list_append(&queries, &query->link);
+    query->call = call;
+    query->call_arg = arg;
     ares_send(channel, packet, len, answered, query);
     ares_free_string(packet);
     return query;
+}
+
+struct dns_query *dns_query_start(struct slice name, enum dns_type type, struct error *error)
+{
+    return send_query(name, type, NULL, NULL, error);
 }
 
 /* Outside a coroutine nobody watches the sockets: do it here. */
@@ -314,4 +348,30 @@ int dns_query_finish(struct dns_query *query, deadline_t until, struct buf *pack
     if (!has_packet)
         return error_set(error, ERROR_TEMPORARY, "%s", ares_strerror(status));
     return 0;
+}
+
+/* While questions are on their way that nobody waits for: c-ares' repetitions. */
+static void drive(void *arg)
+{
+    struct timeval most = {.tv_sec = 1}, left_storage;
+
+    (void)arg;
+    while (is_open && !list_is_empty(&queries)) {
+        const struct timeval *left = ares_timeout(channel, &most, &left_storage);
+        int64_t left_ms = (int64_t)left->tv_sec * 1000 + left->tv_usec / 1000 + 1;
+
+        if (co_sleep_until(deadline_in(left_ms)) == WAKE_CANCELLED)
+            break;
+        ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    }
+    is_driven = false;
+}
+
+int dns_query_later(struct slice name, enum dns_type type, dns_answered_fn *call, void *arg)
+{
+    struct error error;
+
+    if (!is_driven)
+        is_driven = co_spawn("dns repetitions", drive, NULL) != NULL;
+    return is_driven && send_query(name, type, call, arg, &error) ? 0 : -1;
 }

@@ -25,3 +25,12 @@ MUST_USE struct dns_query *dns_query_start(struct slice name, enum dns_type type
  */
 MUST_USE MAY_WAIT int dns_query_finish(struct dns_query *query, deadline_t until,
                                        struct buf *packet, struct error *error);
+
+/*
+ * Ask without waiting: answered(arg, packet) is called once from the event loop, with an empty
+ * packet when no server answered; it may not wait. Only in a coroutine. -1: it is not going to
+ * be called.
+ */
+typedef void dns_answered_fn(void *arg, struct slice packet);
+MUST_USE int dns_query_later(struct slice name, enum dns_type type, dns_answered_fn *answered,
+                             void *arg);

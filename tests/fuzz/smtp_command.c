@@ -2,15 +2,15 @@
  * Command lines of SMTP: words, paths, parameters, the attributes of XCLIENT; and the filters
  * of DNS lists, which come from main.cf.
  *
- * links: smtpd/esmtp smtpd/xattribute smtpd/dns_filter smtpd/reply
+ * links: smtpd/esmtp smtpd/xattribute smtpd/reply
  */
 #include <stdint.h>
 
-#include "../../smtpd/dns_filter.h"
 #include "../../smtpd/esmtp.h"
 #include "../../smtpd/reply.h"
 #include "../../smtpd/xattribute.h"
 #include "base/bug.h"
+#include "dns/filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,6 @@
 /*
- * The filter of a DNS list's answers: "127.0.0.[2..4;8]" behind the "=" of reject_rbl_client.
+ * The filter of a DNS list's answers: "127.0.0.[2..4;8]" behind the "=" of reject_rbl_client
+ * and postscreen_dnsbl_sites.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "dns_filter.h"
+#include "dns/filter.h"
 
 #include "base/test.h"
 

@@ -1,5 +1,5 @@
 /* Matching the fields of an address against numbers and ranges. */
-#include "dns_filter.h"
+#include "dns/filter.h"
 
 #include <stdint.h>
 
