@@ -222,16 +222,28 @@ static MDB_val to_val(struct slice text)
     return (MDB_val){.mv_size = text.len + 1, .mv_data = data.taken};
 }
 
-static void batch_fill(struct batch *batch, struct cache *cache)
+static void batch_init(struct batch *batch, const struct cache *cache)
 {
-    const struct hash *changes = &cache->leaving;
+    size_t n = cache->leaving.n_entries + cache->pending.n_entries;
+
+    *batch = (struct batch){.env = cache->env,
+                            .dbi = cache->dbi,
+                            .keys = mem_array(MDB_val, n),
+                            .values = mem_array(MDB_val, n)};
+}
+
+static void batch_release(struct batch *batch)
+{
+    mem_free(batch->keys);
+    mem_free(batch->values);
+}
+
+static void batch_add(struct batch *batch, const struct hash *changes)
+{
     struct hash_cursor cursor = {0};
     struct slice key;
     void *value;
 
-    *batch = (struct batch){.env = cache->env, .dbi = cache->dbi};
-    batch->keys = mem_array(MDB_val, changes->n_entries);
-    batch->values = mem_array(MDB_val, changes->n_entries);
     while (hash_next(changes, &cursor, &key, &value)) {
         const struct change *change = value;
 
@@ -242,26 +254,42 @@ static void batch_fill(struct batch *batch, struct cache *cache)
     }
 }
 
-static void write_leaving(struct cache *cache, int (*run)(int (*call)(void *arg), void *arg))
+static void forget(struct hash *changes)
 {
-    struct batch batch;
+    hash_release(changes, change_free);
+    *changes = HASH_INIT;
+}
 
-    cache->leaving = cache->pending;
-    cache->pending = HASH_INIT;
-    batch_fill(&batch, cache);
-    int result = run(commit, &batch);
-
-    mem_free(batch.keys);
-    mem_free(batch.values);
-    hash_release(&cache->leaving, change_free);
-    cache->leaving = HASH_INIT;
+static void warn(const struct cache *cache, int result)
+{
     if (result != 0)
         log_warning("error writing %s: %s", cache->path, mdb_strerror(result));
 }
 
-static int run_here(int (*call)(void *arg), void *arg)
+static void save_pending(struct cache *cache)
 {
-    return call(arg);
+    CLEANUP(batch_release) struct batch batch;
+
+    cache->leaving = cache->pending;
+    cache->pending = HASH_INIT;
+    batch_init(&batch, cache);
+    batch_add(&batch, &cache->leaving);
+    warn(cache, co_offload(commit, &batch));
+    forget(&cache->leaving);
+}
+
+/* What the helper thread is about to write may be lost with the process: it is written twice.
+ */
+void cache_save_now(struct cache *cache)
+{
+    CLEANUP(batch_release) struct batch batch;
+
+    batch_init(&batch, cache);
+    batch_add(&batch, &cache->leaving);
+    batch_add(&batch, &cache->pending);
+    if (batch.n > 0)
+        warn(cache, commit(&batch));
+    forget(&cache->pending);
 }
 
 static void save_all(void *arg)
@@ -269,15 +297,9 @@ static void save_all(void *arg)
     struct cache *cache = arg;
 
     while (cache->pending.n_entries > 0)
-        write_leaving(cache, co_offload);
+        save_pending(cache);
     cache->is_saving = false;
     co_wake_all(&cache->saved);
-}
-
-void cache_save_now(struct cache *cache)
-{
-    if (cache->pending.n_entries > 0 && cache->leaving.n_entries == 0)
-        write_leaving(cache, run_here);
 }
 
 static void save_soon(struct cache *cache)

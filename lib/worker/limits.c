@@ -80,7 +80,7 @@ int worker_compute_limits(struct worker_limits *limits, const struct worker *wor
         *limits = (struct worker_limits){.slots = sessions,
                                          .n_max = limit,
                                          .n_spread = limit == 0 ? cores : smaller(cores, limit),
-                                         .counts_draining = true};
+                                         .counts_draining = !worker->overlaps};
     } else {
         share_out(limits, sessions, limit);
     }

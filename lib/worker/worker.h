@@ -22,8 +22,9 @@ struct worker {
     const char *name;         /* program name: "smtpd" */
     int sessions_per_process; /* default of that parameter: 1 may block or change user */
     bool limits_processes;    /* maxproc counts processes (qmgr, anvil, ...), not sessions */
-    bool stays;               /* neither max_idle nor max_use end it (qmgr, anvil) */
-    bool needs_root;          /* keeps the right to change user (local, virtual, pipe, spawn) */
+    bool overlaps;   /* of those: a successor may start before the last session has ended */
+    bool stays;      /* neither max_idle nor max_use end it (qmgr, anvil) */
+    bool needs_root; /* keeps the right to change user (local, virtual, pipe, spawn) */
 
     bool opens_files; /* its libraries open files at any time (proxymap, sasl) */
 

@@ -1,0 +1,353 @@
+/* What the commands answer. */
+#include "commands.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "reply.h"
+#include "starttls.h"
+
+#define UNAVAILABLE "450 4.3.2 Service currently unavailable"
+
+static int say(struct dialogue *dialogue, const char *line)
+{
+    return reply_send(dialogue->session, line);
+}
+
+static const char *rcpt_reply(const struct dialogue *dialogue)
+{
+    return dialogue->session->rcpt_reply ? dialogue->session->rcpt_reply : UNAVAILABLE;
+}
+
+/* -- HELO, EHLO -----------------------------------------------------------------------------
+ */
+
+enum {
+    KEYWORD_SIZE = 1 << 0,
+    KEYWORD_VRFY = 1 << 1,
+    KEYWORD_ETRN = 1 << 2,
+    KEYWORD_STARTTLS = 1 << 3,
+    KEYWORD_ENHANCEDSTATUSCODES = 1 << 4,
+    KEYWORD_8BITMIME = 1 << 5,
+    KEYWORD_DSN = 1 << 6,
+    KEYWORD_SMTPUTF8 = 1 << 7,
+    KEYWORD_CHUNKING = 1 << 8,
+};
+
+static bool offers_vrfy(const struct dialogue *dialogue)
+{
+    (void)dialogue;
+    return !params.disable_vrfy_command; /* that of smtpd, as in Postfix */
+}
+
+static bool offers_smtputf8(const struct dialogue *dialogue)
+{
+    (void)dialogue;
+    return params.smtputf8_enable;
+}
+
+static bool offers_starttls(const struct dialogue *dialogue)
+{
+    return starttls_is_offered() && !dialogue->is_encrypted;
+}
+
+/* In the order of smtpd; those without a bit are known, and not offered here. */
+static const struct {
+    const char *name;
+    unsigned bit;
+    bool (*is_offered)(const struct dialogue *dialogue);
+} keywords[] = {
+    {"PIPELINING", 0, NULL},
+    {"SIZE", KEYWORD_SIZE, NULL},
+    {"VRFY", KEYWORD_VRFY, offers_vrfy},
+    {"ETRN", KEYWORD_ETRN, NULL},
+    {"STARTTLS", KEYWORD_STARTTLS, offers_starttls},
+    {"AUTH", 0, NULL},
+    {"XVERP", 0, NULL},
+    {"XCLIENT", 0, NULL},
+    {"XFORWARD", 0, NULL},
+    {"ENHANCEDSTATUSCODES", KEYWORD_ENHANCEDSTATUSCODES, NULL},
+    {"8BITMIME", KEYWORD_8BITMIME, NULL},
+    {"DSN", KEYWORD_DSN, NULL},
+    {"SMTPUTF8", KEYWORD_SMTPUTF8, offers_smtputf8},
+    {"CHUNKING", KEYWORD_CHUNKING, NULL},
+    {"REQUIRETLS", 0, NULL},
+    {"SILENT-DISCARD", 0, NULL},
+};
+
+unsigned keywords_parse(const char *list)
+{
+    struct slice rest = slice_from(list);
+    struct slice word;
+    unsigned bits = 0;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        size_t i = 0;
+
+        while (i < ARRAY_SIZE(keywords) && !slice_equals_nocase(word, keywords[i].name))
+            i++;
+        if (i < ARRAY_SIZE(keywords))
+            bits |= keywords[i].bit;
+        else
+            log_warning("unknown EHLO keyword \"%.*s\" in \"%s\"", SLICE_ARG(word), list);
+    }
+    return bits;
+}
+
+static unsigned discarded_keywords(const struct session *session)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    char text[ENDPOINT_TEXT_BYTES];
+    struct slice address = slice_from(endpoint_text(&session->connection->peer, text));
+    struct error error;
+
+    if (maps_is_empty(settings.discard_keyword_maps))
+        return settings.discarded_keywords;
+    switch (maps_find(settings.discard_keyword_maps, address, &value, &error)) {
+    case TABLE_FOUND:
+        return keywords_parse(value.data);
+    case TABLE_NOT_FOUND:
+        break;
+    case TABLE_ERROR:
+        log_warning("postscreen_discard_ehlo_keyword_address_maps: %s", error.text);
+        return ~0U;
+    }
+    return settings.discarded_keywords;
+}
+
+/* Forget the transaction; the first word is the client's name. */
+static void meet(struct dialogue *dialogue, const char *protocol, struct slice arguments)
+{
+    dialogue->protocol = protocol;
+    dialogue->has_sender = false;
+    buf_set(&dialogue->helo, slice_sub(arguments, 0, slice_find_any(arguments, " \t")));
+}
+
+static int helo(struct dialogue *dialogue, struct slice arguments)
+{
+    CLEANUP(buf_release) struct buf reply = BUF_INIT;
+
+    if (arguments.len == 0)
+        return say(dialogue, "501 Syntax: HELO hostname");
+    meet(dialogue, "SMTP", arguments);
+    buf_printf(&reply, "250 %s", params.myhostname);
+    return say(dialogue, reply.data);
+}
+
+static void add_keywords(struct buf *reply, const struct dialogue *dialogue)
+{
+    unsigned discarded = discarded_keywords(dialogue->session);
+
+    for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
+        if (!keywords[i].bit || (discarded & keywords[i].bit) ||
+            (keywords[i].is_offered && !keywords[i].is_offered(dialogue)))
+            continue;
+        buf_printf(reply, "\n%s", keywords[i].name);
+        if (keywords[i].bit == KEYWORD_SIZE && params.message_size_limit > 0)
+            buf_printf(reply, " %" PRId64, params.message_size_limit);
+    }
+}
+
+static int ehlo(struct dialogue *dialogue, struct slice arguments)
+{
+    CLEANUP(buf_release) struct buf reply = BUF_INIT;
+    CLEANUP(buf_release) struct buf out = BUF_INIT;
+
+    if (arguments.len == 0)
+        return say(dialogue, "501 Syntax: EHLO hostname");
+    meet(dialogue, "ESMTP", arguments);
+    buf_printf(&reply, "250 %s", params.myhostname);
+    add_keywords(&reply, dialogue);
+    reply_format(&out, buf_slice(&reply), SLICE_EMPTY);
+    return reply_send_raw(dialogue->session, buf_slice(&out));
+}
+
+/* -- the transaction ------------------------------------------------------------------------
+ */
+
+/* Up to the byte that is not in quotes, or all of it. */
+static struct slice until(struct slice text, const char *set)
+{
+    bool is_quoted = false;
+    size_t i = 0;
+
+    for (; i < text.len; i++) {
+        if (text.ptr[i] == '\\' && i + 1 < text.len)
+            i++;
+        else if (text.ptr[i] == '"')
+            is_quoted = !is_quoted;
+        else if (!is_quoted && strchr(set, text.ptr[i]))
+            break;
+    }
+    return slice_sub(text, 0, i);
+}
+
+bool command_address(struct slice arguments, struct slice *address)
+{
+    size_t colon = slice_find(arguments, ':');
+
+    if (colon == arguments.len)
+        return false;
+    struct slice text = slice_trim(slice_from_offset(arguments, colon + 1));
+
+    if (!slice_starts_with(text, "<")) {
+        *address = until(text, " \t");
+        return true;
+    }
+    text = until(slice_from_offset(text, 1), ">");
+    if (slice_starts_with(text, "@") && slice_find(text, ':') < text.len)
+        text = slice_from_offset(text, slice_find(text, ':') + 1);
+    *address = text;
+    return true;
+}
+
+static bool lacks_helo(const struct dialogue *dialogue)
+{
+    return params.postscreen_helo_required && dialogue->helo.len == 0;
+}
+
+static int mail(struct dialogue *dialogue, struct slice arguments)
+{
+    struct slice address;
+
+    if (lacks_helo(dialogue))
+        return say(dialogue, "503 5.5.1 Error: send HELO/EHLO first");
+    if (dialogue->has_sender)
+        return say(dialogue, "503 5.5.1 Error: nested MAIL command");
+    if (!command_address(arguments, &address))
+        return say(dialogue, "501 5.5.4 Syntax: MAIL FROM:<address>");
+    buf_set(&dialogue->sender, address);
+    dialogue->has_sender = true;
+    return say(dialogue, "250 2.1.0 Ok");
+}
+
+/* A client that has come so far speaks SMTP. */
+static void pass_deep_tests(struct dialogue *dialogue)
+{
+    struct session *session = dialogue->session;
+    unsigned tests = dialogue->watched & session->todo & ~session->passed;
+
+    for (int i = 0; i < N_TESTS; i++) {
+        if (tests & TEST_BIT(i))
+            session_pass(session, (enum test)i, 0);
+    }
+}
+
+static void log_reject(const struct dialogue *dialogue, struct slice recipient)
+{
+    CLEANUP(buf_release) struct buf reply = BUF_INIT;
+
+    buf_set_text(&reply, rcpt_reply(dialogue));
+    if (params.soft_bounce)
+        reply_soften(&reply);
+    log_info("NOQUEUE: reject: RCPT from %s: %s; from=<%s>, to=<%.*s>, proto=%s, helo=<%s>",
+             dialogue->session->name, reply.data, dialogue->sender.data, SLICE_ARG(recipient),
+             dialogue->protocol, dialogue->helo.data);
+}
+
+static int rcpt(struct dialogue *dialogue, struct slice arguments)
+{
+    struct slice recipient;
+
+    pass_deep_tests(dialogue);
+    if (!dialogue->has_sender)
+        return say(dialogue, "503 5.5.1 Error: need MAIL command");
+    if (!command_address(arguments, &recipient))
+        return say(dialogue, "501 5.5.4 Syntax: RCPT TO:<address>");
+    log_reject(dialogue, recipient);
+    return say(dialogue, rcpt_reply(dialogue));
+}
+
+/* There was no valid recipient: whoever goes on all the same does not read replies. */
+static int hang_up(struct dialogue *dialogue, const char *name, const char *without_sender)
+{
+    log_info("%s without valid RCPT from %s", name, dialogue->session->name);
+    session_drop(dialogue->session, dialogue->has_sender
+                                        ? "554 5.5.1 Error: no valid recipients"
+                                        : without_sender);
+    return 0;
+}
+
+static int data(struct dialogue *dialogue, struct slice arguments)
+{
+    (void)arguments;
+    return hang_up(dialogue, "DATA", "503 5.5.1 Error: need RCPT command");
+}
+
+static int bdat(struct dialogue *dialogue, struct slice arguments)
+{
+    (void)arguments;
+    return hang_up(dialogue, "BDAT", "554 5.5.1 Error: need MAIL command");
+}
+
+static int rset(struct dialogue *dialogue, struct slice arguments)
+{
+    (void)arguments;
+    dialogue->has_sender = false;
+    return say(dialogue, "250 2.0.0 Ok");
+}
+
+/* -- the others -----------------------------------------------------------------------------
+ */
+
+static int noop(struct dialogue *dialogue, struct slice arguments)
+{
+    (void)arguments;
+    return say(dialogue, "250 2.0.0 Ok");
+}
+
+static int vrfy(struct dialogue *dialogue, struct slice arguments)
+{
+    if (settings.disables_vrfy)
+        return say(dialogue, "502 5.5.1 VRFY command is disabled");
+    if (arguments.len == 0)
+        return say(dialogue, "501 5.5.4 Syntax: VRFY address");
+    return say(dialogue, rcpt_reply(dialogue));
+}
+
+static int etrn(struct dialogue *dialogue, struct slice arguments)
+{
+    if (lacks_helo(dialogue))
+        return say(dialogue, "503 5.5.1 Error: send HELO/EHLO first");
+    if (arguments.len == 0)
+        return say(dialogue, "500 Syntax: ETRN domain");
+    return say(dialogue, "458 Unable to queue messages");
+}
+
+static int quit(struct dialogue *dialogue, struct slice arguments)
+{
+    (void)arguments;
+    session_drop(dialogue->session, "221 2.0.0 Bye");
+    return 0;
+}
+
+static const struct command commands[] = {
+    {"EHLO", ehlo, true, false, false},
+    {"HELO", helo, true, false, false},
+    {"MAIL", mail, false, false, false},
+    {"RCPT", rcpt, false, false, false},
+    {"DATA", data, false, false, false},
+    {"BDAT", bdat, false, true, false},
+    {"RSET", rset, false, false, false},
+    {"NOOP", noop, true, false, false},
+    {"VRFY", vrfy, false, false, false},
+    {"ETRN", etrn, false, false, false},
+    {"STARTTLS", starttls_run, true, false, false},
+    {"QUIT", quit, true, false, true},
+};
+
+const struct command *command_find(struct slice verb)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (slice_equals_nocase(verb, commands[i].name))
+            return &commands[i];
+    }
+    return NULL;
+}
+
+bool command_needs_tls(const struct dialogue *dialogue, const struct command *command)
+{
+    return starttls_is_required() && !dialogue->is_encrypted && !command->before_tls;
+}
