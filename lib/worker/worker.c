@@ -142,7 +142,9 @@ static void prepare(const char *program)
         worker->arguments(process.arguments.argc, process.arguments.argv);
     if (worker->before_jail)
         worker->before_jail();
-    unicode_prepare();
+    /* Those that start anew every hundred jobs, and keep sight of it, load it when they must. */
+    if (!worker->needs_root || process.arguments.is_chrooted)
+        unicode_prepare();
     worker_enter_jail();
 }
 
