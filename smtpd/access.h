@@ -47,3 +47,6 @@ MAY_WAIT void access_log_event_to(struct session *session, const char *what,
                                   struct slice recipient, const char *text);
 /* The same for a refusal that was decided elsewhere. */
 MAY_WAIT void access_log_reject(struct session *session, const struct smtp_reply *reply);
+/* What smtpd_proxy_filter said of a message: "proxy-accept: STAGE: reply; from=<> ...". */
+void access_log_proxy(struct session *session, const char *what,
+                      const struct smtp_reply *reply);

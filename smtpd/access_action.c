@@ -105,6 +105,12 @@ static struct message_actions *actions_of(struct check *check, const char *actio
 {
     struct transaction *transaction = check->session->transaction;
 
+    if (proxy_is_used(check->session) && strcmp(action, "PREPEND") != 0) {
+        log_warning(
+            "access table %s: with smtpd_proxy_filter specified, action %s is unavailable",
+            match->table, action);
+        return NULL;
+    }
     if (transaction)
         return &transaction->actions;
     log_warning("access table %s: with smtpd_delay_reject=no, action %s is always skipped in "

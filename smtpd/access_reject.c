@@ -71,24 +71,39 @@ static void add_recipient(struct buf *line, const struct check *check)
     buf_add_char(line, '>');
 }
 
+/* "; from=<> to=<> proto= helo=<>" */
+static void add_request(struct buf *line, const struct check *check)
+{
+    const struct session *session = check->session;
+    struct slice sender;
+
+    buf_add_char(line, ';');
+    if (check_sender(check, &sender)) {
+        buf_add_text(line, " from=<");
+        address_quote(line, sender);
+        buf_add_char(line, '>');
+    }
+    add_recipient(line, check);
+    buf_printf(line, " proto=%s", session->protocol);
+    if (session->helo.len)
+        buf_printf(line, " helo=<%s>", session->helo.data);
+}
+
 void check_log(const struct check *check, const char *what, const char *text)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     struct session *session = check->session;
-    struct slice sender;
 
-    buf_printf(&line, "%s: %s: %s from %s: %s;", session_queue_id(session), what,
-               session->stage, session_client(session), text);
-    if (check_sender(check, &sender)) {
-        buf_add_text(&line, " from=<");
-        address_quote(&line, sender);
-        buf_add_char(&line, '>');
-    }
-    add_recipient(&line, check);
-    buf_printf(&line, " proto=%s", session->protocol);
-    if (session->helo.len)
-        buf_printf(&line, " helo=<%s>", session->helo.data);
+    buf_printf(&line, "%s: %s: %s from %s: %s", session_queue_id(session), what, session->stage,
+               session_client(session), text);
+    add_request(&line, check);
     log_info("%s", line.data);
+}
+
+static void add_reply(struct buf *text, const struct smtp_reply *reply)
+{
+    buf_printf(text, "%d %s%s%.*s", reply->code, reply->dsn, reply->dsn[0] ? " " : "",
+               SLICE_ARG(reply->text));
 }
 
 static void log_reply(const struct check *check, const char *what,
@@ -96,9 +111,22 @@ static void log_reply(const struct check *check, const char *what,
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-    buf_printf(&text, "%d %s%s%.*s", reply->code, reply->dsn, reply->dsn[0] ? " " : "",
-               SLICE_ARG(reply->text));
+    add_reply(&text, reply);
     check_log(check, what, text.data);
+}
+
+void access_log_proxy(struct session *session, const char *what, const struct smtp_reply *reply)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    /* The first recipient stands for all of them. */
+    const struct check check = {.session = session,
+                                .recipient = session->transaction->recipient,
+                                .has_recipient = true};
+
+    buf_printf(&line, "%s: %s: ", what, session->stage);
+    add_reply(&line, reply);
+    add_request(&line, &check);
+    log_info("%s", line.data);
 }
 
 void access_log_event(struct session *session, const char *what, const char *text)

@@ -232,6 +232,7 @@ struct smtp_reply command_run(struct session *session, struct slice line)
     struct slice rest = line = filtered(session, line);
     struct smtp_reply reply;
 
+    session->command = line;
     if (params.smtputf8_enable && !slice_is_utf8(line)) {
         session->notices |= NOTICE_PROTOCOL;
         reply = smtp_reply(500, "5.5.2", "Error: bad UTF-8 syntax");

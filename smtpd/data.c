@@ -137,6 +137,8 @@ static struct smtp_reply hand_over(struct session *session, bool is_bdat)
     struct cleanup_result_texts result;
     struct error error;
 
+    if (session->transaction->proxy)
+        return proxy_finish(session);
     if (transaction_finish(session, &result, &error) < 0)
         return write_error(session, &error);
     if ((result.status & ~(unsigned)CLEANUP_STATUS_OVER) != CLEANUP_STATUS_OK)
@@ -199,11 +201,23 @@ static bool has_recipients(struct session *session, struct smtp_reply *reply)
     return false;
 }
 
+/* The message has somewhere to go. False with the reply. */
+static bool open_destination(struct session *session, struct smtp_reply *reply)
+{
+    struct error error;
+
+    if (session->transaction->proxy)
+        return proxy_data(session, reply);
+    if (transaction_settle(session, &error) == 0)
+        return true;
+    *reply = write_error(session, &error);
+    return false;
+}
+
 /* DATA */
 struct smtp_reply data_data(struct session *session, struct slice arguments)
 {
     struct smtp_reply reply;
-    struct error error;
     struct slice word;
 
     if (session->transaction && session->transaction->in_bdat) {
@@ -218,8 +232,7 @@ struct smtp_reply data_data(struct session *session, struct slice arguments)
     }
     if (!session->is_standalone && !access_data(session, &reply))
         return reply;
-    if (transaction_settle(session, &error) < 0) {
-        reply = write_error(session, &error);
+    if (!open_destination(session, &reply)) {
         session_end_transaction(session);
         return reply;
     }
@@ -314,16 +327,12 @@ static bool allows_chunk(struct session *session, const struct bdat *bdat,
 static bool begin_bdat(struct session *session, struct smtp_reply *reply)
 {
     struct transaction *transaction = session->transaction;
-    struct error error;
 
     if (transaction->in_bdat)
         return true;
-    if (!session->is_standalone && !access_data(session, reply))
+    if ((!session->is_standalone && !access_data(session, reply)) ||
+        !open_destination(session, reply))
         return false;
-    if (transaction_settle(session, &error) < 0) {
-        *reply = write_error(session, &error);
-        return false;
-    }
     if (!milter_data(session, reply))
         return false;
     transaction->in_bdat = true;

@@ -152,6 +152,8 @@ static void begin(struct session *session, struct slice sender,
     transaction->parameters.verp = arena_slice(&transaction->arena, parameters->verp);
     session->transaction = transaction;
     transaction->rewrite_context = access_rewrite_context(session);
+    if (proxy_is_used(session))
+        proxy_mail(session);
 }
 
 static struct smtp_reply write_error(struct session *session, const struct error *error)
@@ -191,7 +193,8 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
         session_end_transaction(session);
         return reply;
     }
-    if (!params.smtpd_delay_open_until_valid_rcpt && transaction_open(session, &trouble) < 0) {
+    if (!params.smtpd_delay_open_until_valid_rcpt && !session->transaction->proxy &&
+        transaction_open(session, &trouble) < 0) {
         session_end_transaction(session);
         return write_error(session, &trouble);
     }
@@ -216,10 +219,16 @@ static bool has_room(struct session *session, struct smtp_reply *reply)
 static struct smtp_reply accept_recipient(struct session *session, struct slice recipient,
                                           const struct rcpt_parameters *parameters)
 {
+    struct smtp_reply reply;
     struct error error;
 
-    if (transaction_add_recipient(session, recipient, parameters, &error) < 0)
+    if (session->transaction->proxy) {
+        if (!proxy_recipient(session, &reply))
+            return reply;
+        transaction_note_recipient(session->transaction, recipient);
+    } else if (transaction_add_recipient(session, recipient, parameters, &error) < 0) {
         return write_error(session, &error);
+    }
     return smtp_reply(250, "2.1.5", "Ok");
 }
 

@@ -92,6 +92,7 @@ void received_put(struct session *session)
     struct transaction *transaction = session->transaction;
     const char *utf8 = transaction->parameters.is_smtputf8 ? "UTF8" : "";
     const char *protocol = *utf8 ? "SMTP" : session->protocol;
+    const char *queue_id = transaction_queue_id(transaction);
     const char *date = time_rfc5322(transaction->arrival_time.tv_sec);
     bool is_hidden = params.smtpd_hide_client_session;
 
@@ -101,9 +102,10 @@ void received_put(struct session *session)
         if (session->tls && params.smtpd_tls_received_header)
             put_tls(session, &line);
     }
-    buf_printf(&line, "%sby %s (%s) with %s%s%s id %s", is_hidden ? "Received: " : "\t",
-               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "",
-               transaction_queue_id(transaction));
+    buf_printf(&line, "%sby %s (%s) with %s%s%s", is_hidden ? "Received: " : "\t",
+               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "");
+    if (queue_id) /* a message that a filter takes over has none here */
+        buf_printf(&line, " id %s", queue_id);
     if (transaction->n_recipients > 1)
         buf_add_char(&line, ';');
     put_line(transaction, &line);

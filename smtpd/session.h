@@ -73,6 +73,7 @@ struct session {
 
     struct buf helo;             /* argument of HELO and EHLO; empty: none yet */
     const char *protocol;        /* "SMTP" or "ESMTP" */
+    struct slice command;        /* the line at hand, as the client said it */
     const char *stage;           /* "CONNECT", then the last command: for the log */
     unsigned discarded_keywords; /* KEYWORD_ bits (ehlo.h) not offered to this client */
     unsigned bare_newline;       /* enum newline_rule of settings.h for this client */

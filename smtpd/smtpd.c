@@ -13,6 +13,7 @@
 #include "base/bug.h"
 #include "dns/dns.h"
 #include "milter.h"
+#include "proxy.h"
 #include "route/resolve.h"
 #include "session.h"
 #include "settings.h"
@@ -28,6 +29,7 @@ static void open_all(void)
     route_open();
     settings_open();
     starttls_open();
+    proxy_open();
     access_open();
     milter_settings_open();
 }

@@ -44,6 +44,7 @@ void transaction_free(struct transaction *transaction)
         postdrop_release(&transaction->postdrop);
     else if (transaction->has_destination)
         cleanup_client_release(&transaction->cleanup);
+    proxy_free(transaction->proxy);
     policy_release(&transaction->policy);
     content_release(&transaction->content);
     buf_release(&transaction->recipients);
@@ -55,7 +56,7 @@ void transaction_free(struct transaction *transaction)
 
 const char *transaction_queue_id(const struct transaction *transaction)
 {
-    if (!transaction || !transaction->has_envelope)
+    if (!transaction || !transaction->has_envelope || transaction->proxy)
         return NULL;
     return transaction->is_dropped ? transaction->postdrop.queue_id
                                    : transaction->cleanup.queue_id;
@@ -63,7 +64,9 @@ const char *transaction_queue_id(const struct transaction *transaction)
 
 void transaction_put(struct transaction *transaction, char type, struct slice data)
 {
-    if (transaction->is_dropped)
+    if (transaction->proxy)
+        proxy_put(transaction->proxy, type, data);
+    else if (transaction->is_dropped)
         postdrop_put(&transaction->postdrop, type, data);
     else
         cleanup_put(&transaction->cleanup, type, data);
@@ -136,6 +139,12 @@ int transaction_open(struct session *session, struct error *error)
     return 0;
 }
 
+void transaction_note_recipient(struct transaction *transaction, struct slice recipient)
+{
+    if (transaction->n_recipients++ == 0)
+        transaction->recipient = arena_slice(&transaction->arena, recipient);
+}
+
 /* notify_flags and dsn_orig_rcpt belong to the R record that follows them. */
 int transaction_add_recipient(struct session *session, struct slice recipient,
                               const struct rcpt_parameters *parameters, struct error *error)
@@ -158,8 +167,7 @@ int transaction_add_recipient(struct session *session, struct slice recipient,
     if (!session->is_standalone) /* postdrop takes none from users */
         record_append(records, RECORD_ORIGINAL_RECIPIENT, recipient);
     record_append(records, RECORD_RECIPIENT, recipient);
-    if (transaction->n_recipients++ == 0)
-        transaction->recipient = arena_slice(&transaction->arena, recipient);
+    transaction_note_recipient(transaction, recipient);
     return 0;
 }
 
@@ -258,7 +266,9 @@ static void log_client(struct session *session)
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     const struct client_attributes *forwarded = &session->forwarded;
 
-    buf_printf(&line, "%s: client=%s", transaction_queue_id(session->transaction),
+    buf_printf(&line, "%s: client=%s",
+               session->transaction->proxy ? "NOQUEUE"
+                                           : transaction_queue_id(session->transaction),
                session_client(session));
     if (session->forwarded_ident.len)
         buf_printf(&line, ", orig_queue_id=%.*s", SLICE_ARG(session->forwarded_ident));
@@ -268,6 +278,13 @@ static void log_client(struct session *session)
             buf_printf(&line, "[%.*s]", SLICE_ARG(forwarded->address));
     }
     log_info("%s", line.data);
+}
+
+void transaction_log_client(struct session *session)
+{
+    if (!session->transaction->has_envelope)
+        log_client(session);
+    session->transaction->has_envelope = true;
 }
 
 static void put_recipients(struct transaction *transaction)
@@ -319,7 +336,9 @@ void transaction_begin_content(struct session *session)
 
     transaction_put(transaction, RECORD_MESSAGE, SLICE_EMPTY);
     put_prepended(transaction);
-    received_put(session);
+    /* On the way from one filter to the next Postfix adds no trace either. */
+    if (!transaction->proxy || !session->has_forwarded)
+        received_put(session);
 }
 
 /* What access tables ordered; flags may have come up after cleanup was opened. */

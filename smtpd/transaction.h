@@ -15,6 +15,7 @@
 #include "ipc/cleanup_client.h"
 #include "policy_server.h"
 #include "postdrop.h"
+#include "proxy.h"
 
 struct session;
 
@@ -46,6 +47,7 @@ struct transaction {
     unsigned cleanup_flags; /* as told to cleanup last */
     struct cleanup_client cleanup;
     struct postdrop postdrop;
+    struct proxy *proxy;   /* smtpd_proxy_filter takes the message; NULL: it does not */
     struct buf recipients; /* records of recipients that wait for the envelope */
 
     unsigned instance;         /* no two messages of this process have the same */
@@ -72,6 +74,10 @@ MUST_USE MAY_WAIT int transaction_open(struct session *session, struct error *er
 MUST_USE MAY_WAIT int transaction_add_recipient(struct session *session, struct slice recipient,
                                                 const struct rcpt_parameters *parameters,
                                                 struct error *error);
+/* Count a recipient that was accepted. */
+void transaction_note_recipient(struct transaction *transaction, struct slice recipient);
+/* Once for a message that gets no queue ID here: log "NOQUEUE: client=". */
+void transaction_log_client(struct session *session);
 /*
  * Wait for the queue ID, log "client=", hand over the envelope. Harmless when there is nothing
  * to do; to be called when the client has its replies and before content. Temporary error.
