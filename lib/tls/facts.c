@@ -287,9 +287,15 @@ void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *opti
         matches = matches_tlsa(ssl);
         break;
     }
-    if (matches)
+    if (matches) {
         peer->trust = TLS_VERIFIED;
+        return;
+    }
+    /* A good certificate, but not of whom we want. */
+    if (options->check != TLS_CHECK_NAMES)
+        peer->distrust = "not trusted by local or TLSA policy";
     else if (peer->trust == TLS_TRUSTED)
         peer->distrust = "num=62:hostname mismatch";
+    peer->trust = TLS_UNTRUSTED;
     ERR_clear_error();
 }

@@ -145,6 +145,18 @@ static int run(struct handshake *handshake, struct error *error)
     return -1;
 }
 
+/* Postfix names the side with some of the reasons. */
+static const char *side_of(const struct handshake *handshake, const char *distrust)
+{
+    static const char *const with_side[] = {"num=", "certificate has expired",
+                                            "certificate not yet valid"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(with_side); i++)
+        if (slice_starts_with(slice_from(distrust), with_side[i]))
+            return strcmp(handshake->function, "SSL_accept") == 0 ? "client " : "server ";
+    return "";
+}
+
 static void report(const struct handshake *handshake, const struct tls_peer *peer,
                    bool logs_distrust)
 {
@@ -153,8 +165,8 @@ static void report(const struct handshake *handshake, const struct tls_peer *pee
     if (handshake->log->level < 1)
         return;
     if (logs_distrust && peer->distrust && peer->trust < TLS_VERIFIED)
-        log_info("certificate verification failed for %s: %s", handshake->log->name,
-                 peer->distrust);
+        log_info("%scertificate verification failed for %s: %s",
+                 side_of(handshake, peer->distrust), handshake->log->name, peer->distrust);
     if (handshake->log->level >= 2 && peer->fingerprint.len)
         log_info("%s: subject_CN=%.*s, issuer=%.*s, fingerprint=%.*s, pkey_fingerprint=%.*s",
                  handshake->log->name, SLICE_ARG(peer->subject), SLICE_ARG(peer->issuer),
