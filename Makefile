@@ -14,7 +14,7 @@ DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev li
 TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
 	swaks iproute2 util-linux lmdb-utils
 # The real servers that system tests talk to; a test whose server is missing is skipped.
-PEER_DEBS := postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
+PEER_DEBS := nsd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
 	ldap-utils mariadb-server memcached postgresql postfix-policyd-spf-python postgrey redis-server slapd
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 

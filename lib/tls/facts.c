@@ -287,6 +287,7 @@ void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *opti
         matches = matches_tlsa(ssl);
         break;
     }
+    ERR_clear_error();
     if (matches) {
         peer->trust = TLS_VERIFIED;
         return;
@@ -297,5 +298,4 @@ void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *opti
     else if (peer->trust == TLS_TRUSTED)
         peer->distrust = "num=62:hostname mismatch";
     peer->trust = TLS_UNTRUSTED;
-    ERR_clear_error();
 }
