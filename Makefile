@@ -15,7 +15,7 @@ TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14
 	swaks iproute2 util-linux lmdb-utils
 # The real servers that system tests talk to; a test whose server is missing is skipped.
 PEER_DEBS := nsd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
-	ldap-utils mariadb-server memcached postgresql postfix-policyd-spf-python postgrey redis-server slapd
+	ldap-utils libsasl2-modules libsasl2-modules-db mariadb-server memcached postgresql postfix-policyd-spf-python postgrey redis-server slapd
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 
 help: ## this list
@@ -74,6 +74,7 @@ TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/*/*_test.c */*_test.c cmd/*
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 # Table plug-ins: plugins/TYPE.c (and TYPE_*.c), each built where pkg-config finds the library that it "needs:".
 needs     = $(shell sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $(1))
+libs_of   = $(if $(strip $(call needs,$(1))),$(shell pkg-config --libs $(call needs,$(1)))) # a program can say so, too
 PLUGINS  := $(shell for p in plugins/*.c; do pkg-config --exists $$(sed -n 's,^/\* needs: \(.*\) \*/,\1,p' $$p) 2>/dev/null && echo $$p; done)
 PLUGINS  := $(PLUGINS:plugins/%.c=$(BUILD)/libexec/tassis/plugins/%.so)
 PROGRAMS := $(DAEMONS:%=$(BUILD)/libexec/tassis/%) $(COMMANDS:%=$(BUILD)/sbin/%)
@@ -84,7 +85,7 @@ all: $(PROGRAMS) $(PLUGINS) ## build every program (CC=clang, WERROR=1, CO_SWITC
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_test.c,$(1)))
 $(BUILD)/libexec/tassis/%: $$(call objects,$$(wildcard $$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(call libs_of,$(wildcard $*/*.c))
 $(BUILD)/sbin/%: $$(call objects,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

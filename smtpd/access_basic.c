@@ -98,15 +98,6 @@ enum access_result restrict_permit_inet_interfaces(struct check *check,
     return interfaces_have_literal(slice_from(literal)) ? ACCESS_PERMIT : ACCESS_DUNNO;
 }
 
-/* Nobody has authenticated. */
-enum access_result restrict_permit_authenticated(struct check *check,
-                                                 const struct restriction *restriction)
-{
-    (void)check;
-    (void)restriction;
-    return ACCESS_DUNNO;
-}
-
 enum access_result restrict_unknown_client_hostname(struct check *check,
                                                     const struct restriction *restriction)
 {

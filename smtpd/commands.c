@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "access.h"
+#include "auth.h"
 #include "base/log.h"
 #include "conf/params.h"
 #include "esmtp.h"
@@ -53,13 +54,6 @@ static struct smtp_reply quit(struct session *session, struct slice arguments)
     return smtp_reply(221, "2.0.0", "Bye");
 }
 
-static struct smtp_reply auth(struct session *session, struct slice arguments)
-{
-    (void)session;
-    (void)arguments;
-    return smtp_reply(503, "5.5.1", "Error: authentication not enabled");
-}
-
 /* The most frequent ones first. */
 static const struct command commands[] = {
     {"RCPT", rcpt_to, COMMAND_RCPT, false, false, false},
@@ -76,7 +70,7 @@ static const struct command commands[] = {
     {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true, false},
     {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false, false},
     {"STARTTLS", starttls_command, COMMAND_STARTTLS, false, true, true},
-    {"AUTH", auth, COMMAND_AUTH, false, false, true},
+    {"AUTH", auth_command, COMMAND_AUTH, false, false, true},
 };
 
 static const struct command *find(struct slice name)

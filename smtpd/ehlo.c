@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "auth.h"
 #include "base/log.h"
 #include "conf/params.h"
 #include "conf/words.h"
@@ -78,7 +79,7 @@ static const struct {
     {"VRFY", KEYWORD_VRFY, has_vrfy, NULL},
     {"ETRN", KEYWORD_ETRN, always, NULL},
     {"STARTTLS", KEYWORD_STARTTLS, starttls_is_offered, NULL},
-    {"AUTH", KEYWORD_AUTH, never, NULL},
+    {"AUTH", KEYWORD_AUTH, never, NULL}, /* see auth_add_keyword */
     {"XVERP", KEYWORD_XVERP, session_may_verp, NULL},
     {"XCLIENT", KEYWORD_XCLIENT, session_may_xclient,
      "NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT"},
@@ -138,7 +139,11 @@ void ehlo_add_keywords(struct session *session, struct buf *reply)
     unsigned discarded = session->discarded_keywords;
 
     for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
-        if ((discarded & keywords[i].bit) || !keywords[i].is_offered(session))
+        if (discarded & keywords[i].bit)
+            continue;
+        if (keywords[i].bit == KEYWORD_AUTH)
+            auth_add_keyword(session, reply);
+        if (!keywords[i].is_offered(session))
             continue;
         buf_printf(reply, "\n%s", keywords[i].name);
         if (keywords[i].bit == KEYWORD_SIZE && params.message_size_limit > 0)

@@ -187,7 +187,10 @@ static struct esmtp_error mail_parameter(struct slice word, unsigned allowed,
         parsed->has_verp = true;
         parsed->verp = has_value ? value : SLICE_EMPTY;
     } else if (has_value && slice_equals_nocase(name, "AUTH")) {
-        /* RFC 4954 section 5: who submitted it elsewhere. We believe nobody, so it goes. */
+        if (parsed->has_auth)
+            return wrong(503, "5.5.4", "Error: multiple AUTH= options");
+        parsed->has_auth = true;
+        parsed->auth = slice_equals(value, "<>") ? SLICE_EMPTY : value;
     } else {
         return unsupported(word);
     }
@@ -199,7 +202,8 @@ struct esmtp_error mail_parameters_parse(struct slice text, unsigned allowed,
 {
     struct slice word;
 
-    *parsed = (struct mail_parameters){.envelope_id = SLICE_EMPTY, .verp = SLICE_EMPTY};
+    *parsed = (struct mail_parameters){
+        .envelope_id = SLICE_EMPTY, .verp = SLICE_EMPTY, .auth = SLICE_EMPTY};
     while (esmtp_next_word(&text, &word)) {
         struct esmtp_error error = mail_parameter(word, allowed, arena, parsed);
 

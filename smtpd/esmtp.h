@@ -46,6 +46,8 @@ struct mail_parameters {
     struct slice envelope_id; /* decoded; empty: none */
     struct slice verp;        /* two delimiters; with has_verp and empty: the default ones */
     bool has_verp;
+    bool has_auth;     /* AUTH= (RFC 4954 section 5) */
+    struct slice auth; /* its value as sent: who submitted it elsewhere; empty for <> */
 };
 
 struct rcpt_parameters {

@@ -85,6 +85,8 @@ static void test_mail_parameters(void **state)
     assert_slice_equal(parsed.envelope_id, "a+b");
     assert_true(parsed.has_verp);
     assert_slice_equal(parsed.verp, "+=");
+    assert_true(parsed.has_auth);
+    assert_slice_equal(parsed.auth, "");
 }
 
 static const struct {
@@ -104,6 +106,7 @@ static const struct {
     {"ENVID=a+zz", 501, "5.5.4", "Bad ENVID parameter syntax", ""},
     {"ENVID=+0A", 501, "5.5.4", "Bad ENVID parameter syntax", ""},
     {"ENVID=a+4", 501, "5.5.4", "Bad ENVID parameter syntax", ""},
+    {"AUTH=a AUTH=b", 503, "5.5.4", "Error: multiple AUTH= options", ""},
     {"FOO", 555, "5.5.4", "Unsupported option: ", "FOO"},
     {"=x", 555, "5.5.4", "Unsupported option: ", "=x"},
 };

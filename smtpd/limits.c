@@ -169,6 +169,19 @@ bool limits_allow_new_tls(struct session *session, struct smtp_reply *reply)
     return false;
 }
 
+bool limits_allow_auth(struct session *session, struct smtp_reply *reply)
+{
+    struct anvil_reply counters;
+
+    if (params.smtpd_client_auth_rate_limit <= 0 || is_exempt(session) ||
+        !report(session, ANVIL_AUTH, &counters) ||
+        stays_below(session, counters.auth_rate, params.smtpd_client_auth_rate_limit,
+                    "AUTH command rate"))
+        return true;
+    *reply = too_many(session, 450, "4.7.1", "too many AUTH commands");
+    return false;
+}
+
 void limits_disconnect(struct session *session)
 {
     struct anvil_reply counters;

@@ -22,5 +22,6 @@ MUST_USE MAY_WAIT bool limits_allow_recipient(struct session *session,
 /* Before a handshake nothing is counted, and after it what was resumed is not. */
 MUST_USE MAY_WAIT bool limits_may_start_tls(struct session *session, struct smtp_reply *reply);
 MUST_USE MAY_WAIT bool limits_allow_new_tls(struct session *session, struct smtp_reply *reply);
+MUST_USE MAY_WAIT bool limits_allow_auth(struct session *session, struct smtp_reply *reply);
 /* The connection has ended. */
 MAY_WAIT void limits_disconnect(struct session *session);

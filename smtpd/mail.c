@@ -150,6 +150,10 @@ static void begin(struct session *session, struct slice sender,
     transaction->parameters.envelope_id =
         arena_slice(&transaction->arena, parameters->envelope_id);
     transaction->parameters.verp = arena_slice(&transaction->arena, parameters->verp);
+    transaction->parameters.auth = arena_slice(&transaction->arena, parameters->auth);
+    /* Of a stranger it says nothing. */
+    transaction->sasl_sender =
+        session->sasl_username.len ? transaction->parameters.auth : SLICE_EMPTY;
     session->transaction = transaction;
     transaction->rewrite_context = access_rewrite_context(session);
     if (proxy_is_used(session))

@@ -34,11 +34,22 @@ static void forget_old(struct session *session, struct slice line)
         buf_reset(&session->transcript);
 }
 
+/* "AUTH PLAIN ..." ends with a password. */
+static struct slice without_secret(struct slice line)
+{
+    struct slice rest = line;
+    struct slice verb = slice_word(&rest, " \t");
+
+    if (!slice_equals_nocase(verb, "AUTH") || !slice_word(&rest, " \t").ptr || !rest.len)
+        return line;
+    return slice_sub(line, 0, line.len - rest.len);
+}
+
 void notice_add_received(struct session *session, struct slice line)
 {
     forget_old(session, line);
     if (is_wanted(session))
-        buf_printf(&session->transcript, " In:  %.*s\n", SLICE_ARG(line));
+        buf_printf(&session->transcript, " In:  %.*s\n", SLICE_ARG(without_secret(line)));
 }
 
 void notice_add_sent(struct session *session, struct slice reply)

@@ -118,10 +118,10 @@ static void put_message(struct buf *out, const struct check *check, const char *
 
 static void put_login(struct buf *out, const struct session *session)
 {
-    (void)session;
-    put_text(out, "sasl_method", "");
-    put_text(out, "sasl_username", "");
-    put_text(out, "sasl_sender", "");
+    put(out, "sasl_method", session->sasl_method);
+    put(out, "sasl_username", session->sasl_username);
+    put(out, "sasl_sender",
+        session->transaction ? session->transaction->sasl_sender : SLICE_EMPTY);
 }
 
 static void put_encryption(struct buf *out, const struct session *session)

@@ -86,6 +86,21 @@ static void put_tls(struct session *session, struct buf *line)
     put_certificate(session, line);
 }
 
+/* smtpd_sasl_authenticated_header */
+static void put_login(struct session *session, struct buf *line)
+{
+    if (!params.smtpd_sasl_authenticated_header || session->sasl_username.len == 0)
+        return;
+    buf_printf(line, "\t(Authenticated sender: %.*s)",
+               SLICE_ARG(in_comment(session, session->sasl_username)));
+    put_line(session->transaction, line);
+}
+
+static bool is_esmtp(const struct session *session)
+{
+    return strcmp(session->protocol, "ESMTP") == 0;
+}
+
 void received_put(struct session *session)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
@@ -101,9 +116,12 @@ void received_put(struct session *session)
         put_line(transaction, &line);
         if (session->tls && params.smtpd_tls_received_header)
             put_tls(session, &line);
+        put_login(session, &line);
     }
-    buf_printf(&line, "%sby %s (%s) with %s%s%s", is_hidden ? "Received: " : "\t",
-               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "");
+    /* ESMTPSA and UTF8SMTPSA: RFC 3848, RFC 6531 section 4.3. */
+    buf_printf(&line, "%sby %s (%s) with %s%s%s%s", is_hidden ? "Received: " : "\t",
+               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "",
+               is_esmtp(session) && session->sasl_username.len ? "A" : "");
     if (queue_id) /* a message that a filter takes over has none here */
         buf_printf(&line, " id %s", queue_id);
     if (transaction->n_recipients > 1)

@@ -160,6 +160,7 @@ bool check_is_own_address(struct slice address);
 #define CLASS_SENDER    "Sender address"
 #define CLASS_RECIPIENT "Recipient address"
 #define CLASS_ETRN      "Etrn command"
+#define CLASS_LOGIN     "SASL login name"
 #define CLASS_DATA      "Data command"
 #define CLASS_END       "End-of-data"
 
@@ -199,8 +200,10 @@ restriction_fn restrict_permit, restrict_reject, restrict_defer, restrict_sleep,
     restrict_unauth_pipelining;
 restriction_fn restrict_permit_mynetworks, restrict_permit_inet_interfaces,
     restrict_unknown_client_hostname, restrict_unknown_reverse_hostname,
-    restrict_plaintext_session, restrict_permit_authenticated, restrict_permit_clientcerts,
+    restrict_plaintext_session, restrict_permit_clientcerts,
     restrict_permit_all_clientcerts, restrict_ccert_access;
+restriction_fn restrict_permit_login, restrict_login_mismatch, restrict_known_login_mismatch,
+    restrict_login_of_others, restrict_no_login, restrict_login_access;
 restriction_fn restrict_invalid_helo, restrict_non_fqdn_helo, restrict_unknown_helo;
 restriction_fn restrict_non_fqdn_sender, restrict_non_fqdn_recipient,
     restrict_unknown_sender_domain, restrict_unknown_recipient_domain, restrict_unknown_address,

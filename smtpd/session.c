@@ -119,15 +119,14 @@ static void go_idle(struct session *session)
     stream_shrink(session->stream);
 }
 
-/* The line was longer than line_length_limit: its start is the command, the rest is dropped. */
-static enum line_result skip_line(struct session *session, struct slice *line)
+/* The line was longer than the limit: its start is the command, the rest is dropped. */
+static enum line_result skip_line(struct session *session, size_t limit, struct slice *line)
 {
-    size_t limit = (size_t)params.line_length_limit;
     enum line_result result;
     struct slice rest;
 
-    log_warning("%s: request longer than %d: %.*s...", session_client(session),
-                params.line_length_limit, SLICE_ARG(slice_sub(*line, 0, 30)));
+    log_warning("%s: request longer than %zu: %.*s...", session_client(session), limit,
+                SLICE_ARG(slice_sub(*line, 0, 30)));
     *line = arena_slice(&session->scratch, *line);
     do {
         result = stream_read_line(session->stream, &rest, limit);
@@ -154,6 +153,27 @@ static bool accepts_line_end(struct session *session, struct slice *line)
     return false;
 }
 
+enum line_result session_read_response(struct session *session, size_t limit,
+                                       struct slice *line)
+{
+    enum line_result result;
+    bool is_too_long;
+
+    stream_set_deadline(session->stream, deadline_in(params.smtpd_timeout));
+    result = stream_read_line(session->stream, line, limit);
+    is_too_long = result == LINE_TOO_LONG;
+    if (is_too_long)
+        result = skip_line(session, limit, line);
+    else if (result == LINE_OK && !accepts_line_end(session, line))
+        return LINE_END;
+    if (result != LINE_OK) {
+        session_note_stream_end(session);
+        return LINE_END;
+    }
+    *line = arena_slice(&session->scratch, *line);
+    return is_too_long ? LINE_TOO_LONG : LINE_OK;
+}
+
 /* False when there is none: session->end tells why. */
 static bool read_command(struct session *session, struct slice *line)
 {
@@ -165,7 +185,7 @@ static bool read_command(struct session *session, struct slice *line)
     stream_set_deadline(session->stream, deadline_in(params.smtpd_timeout));
     result = stream_read_line(session->stream, line, (size_t)params.line_length_limit);
     if (result == LINE_TOO_LONG)
-        result = skip_line(session, line);
+        result = skip_line(session, (size_t)params.line_length_limit, line);
     else if (result == LINE_OK && !accepts_line_end(session, line))
         return false;
     if (result != LINE_OK) {
@@ -356,6 +376,8 @@ static void session_init(struct session *session, struct worker_client *client)
         .stage_bytes = -1,
         .is_standalone = worker_is_standalone(),
         .forwarded_ident = SLICE_EMPTY,
+        .sasl_method = SLICE_EMPTY,
+        .sasl_username = SLICE_EMPTY,
         .helo = BUF_INIT,
         .denied = BUF_INIT,
         .deferred = BUF_INIT,

@@ -84,6 +84,8 @@ struct session {
     int64_t n_connections; /* of this client, as anvil counted them at its start; 0: unknown */
 
     const struct tls_peer *tls; /* NULL: plain text; lives in arena */
+    /* Who has logged in, and how (AUTH, XCLIENT LOGIN); in the arena. Empty: nobody. */
+    struct slice sasl_method, sasl_username;
 
     struct transaction *transaction; /* NULL outside of one */
     struct mail_filters *filters;    /* NULL: none for this client (milter.h) */
@@ -115,6 +117,13 @@ void session_forget_forwarded(struct session *session);
 MAY_WAIT void session_restart(struct session *session);
 /* The greeting, or the refusal of the connection. */
 MAY_WAIT struct smtp_reply session_greeting(struct session *session);
+
+/*
+ * Read a line that answers a challenge of ours, at most limit bytes, into the scratch arena.
+ * TOO_LONG: it was, and has been dropped; END: the client is gone, session->end tells why.
+ */
+MUST_USE MAY_WAIT enum line_result session_read_response(struct session *session, size_t limit,
+                                                         struct slice *line);
 
 /* "name[address]" for log lines and replies. */
 const char *session_client(const struct session *session);

@@ -129,6 +129,10 @@ static void open_lists(void)
                                             params.smtpd_forbid_bare_newline_exclusions);
     settings.event_limit_exceptions = open_list("smtpd_client_event_limit_exceptions",
                                                 params.smtpd_client_event_limit_exceptions);
+    settings.sasl_mechanisms =
+        open_list("smtpd_sasl_mechanism_filter", params.smtpd_sasl_mechanism_filter);
+    settings.sasl_exceptions =
+        open_list("smtpd_sasl_exceptions_networks", params.smtpd_sasl_exceptions_networks);
     settings.noop_commands = open_list("smtpd_noop_commands", params.smtpd_noop_commands);
     settings.forbidden_commands =
         open_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
@@ -209,6 +213,8 @@ void settings_open(void)
     settings.relay_clientcerts = open_maps("relay_clientcerts", params.relay_clientcerts);
     settings.tls_loglevel_maps =
         open_maps("smtpd_tls_loglevel_maps", params.smtpd_tls_loglevel_maps);
+    settings.sender_logins =
+        open_maps("smtpd_sender_login_maps", params.smtpd_sender_login_maps);
     settings.rbl_replies = open_maps("rbl_reply_maps", params.rbl_reply_maps);
     settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",

@@ -29,6 +29,8 @@ struct settings {
     struct match_list *noop_commands, *forbidden_commands;
     struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies;
     struct maps *relay_clientcerts, *tls_loglevel_maps;
+    struct match_list *sasl_mechanisms, *sasl_exceptions;
+    struct maps *sender_logins;
     struct maps *virtual_aliases, *canonical, *sender_canonical, *recipient_canonical;
     struct maps *local_recipients, *virtual_mailboxes, *relay_recipients;
     const char *cleanup_service;  /* socket path */

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "access.h"
+#include "auth.h"
 #include "base/bug.h"
 #include "dns/dns.h"
 #include "milter.h"
@@ -32,6 +33,7 @@ static void open_all(void)
     proxy_open();
     access_open();
     milter_settings_open();
+    auth_open();
 }
 
 static const struct worker smtpd = {

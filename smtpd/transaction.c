@@ -239,6 +239,9 @@ static void put_envelope(struct session *session)
                   session->forwarded_ident.len ? session->forwarded_ident
                                                : slice_from(transaction_queue_id(transaction)));
     put_attribute(transaction, "rewrite_context", transaction->rewrite_context);
+    put_attribute(transaction, "sasl_method", session->sasl_method);
+    put_attribute(transaction, "sasl_username", session->sasl_username);
+    put_attribute(transaction, "sasl_sender", transaction->sasl_sender);
     put_sender(transaction);
     put_logged_client(transaction, session);
     put_real_client(transaction, session);
@@ -270,6 +273,11 @@ static void log_client(struct session *session)
                session->transaction->proxy ? "NOQUEUE"
                                            : transaction_queue_id(session->transaction),
                session_client(session));
+    if (session->sasl_username.len)
+        buf_printf(&line, ", sasl_method=%.*s, sasl_username=%.*s",
+                   SLICE_ARG(session->sasl_method), SLICE_ARG(session->sasl_username));
+    if (session->transaction->sasl_sender.len)
+        buf_printf(&line, ", sasl_sender=%.*s", SLICE_ARG(session->transaction->sasl_sender));
     if (session->forwarded_ident.len)
         buf_printf(&line, ", orig_queue_id=%.*s", SLICE_ARG(session->forwarded_ident));
     if (session->has_forwarded) {

@@ -32,6 +32,7 @@ struct transaction {
     struct arena arena;
     struct slice sender; /* internal form; empty: <> */
     struct mail_parameters parameters;
+    struct slice sasl_sender; /* AUTH= of a client that has logged in; empty: none */
     struct timeval arrival_time;
     struct slice rewrite_context; /* "local" or "remote" */
     struct message_actions actions;

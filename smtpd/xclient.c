@@ -40,6 +40,8 @@ struct xclient {
     struct session *session;
     struct peer peer;
     bool has_name, has_reverse_name;
+    bool has_login;
+    struct slice login; /* empty: nobody */
 };
 
 static bool set_name(struct xclient *xclient, struct slice value)
@@ -138,6 +140,13 @@ static bool set_server_address(struct xclient *xclient, struct slice value)
                               &xclient->peer.server_address);
 }
 
+static bool set_login(struct xclient *xclient, struct slice value)
+{
+    xclient->has_login = true;
+    xclient->login = slice_equals(value, XATTRIBUTE_UNAVAILABLE) ? SLICE_EMPTY : value;
+    return true;
+}
+
 /* Names are case-insensitive. *known: there is such an attribute. */
 static bool set_attribute(struct xclient *xclient, const struct xattribute *attribute,
                           bool *known)
@@ -163,7 +172,7 @@ static bool set_attribute(struct xclient *xclient, const struct xattribute *attr
     if (strcmp(name, "DESTPORT") == 0)
         return set_port(value, &xclient->peer.server_port);
     if (strcmp(name, "LOGIN") == 0)
-        return true; /* concerns sessions with AUTH */
+        return set_login(xclient, value);
     *known = false;
     return false;
 }
@@ -176,6 +185,11 @@ static struct smtp_reply become(struct xclient *xclient)
 
     limits_disconnect(session);
     session_restart(session);
+    /* A login of the client before ends with it; one that XCLIENT brought stays. */
+    if (xclient->has_login || !slice_equals(session->sasl_method, "XCLIENT")) {
+        session->sasl_username = xclient->has_login ? xclient->login : SLICE_EMPTY;
+        session->sasl_method = session->sasl_username.len ? SLICE("XCLIENT") : SLICE_EMPTY;
+    }
     session->peer = xclient->peer;
     peer_update_full_name(&session->peer, &session->arena);
     buf_set(&session->helo, xclient->peer.text.helo);
