@@ -107,6 +107,8 @@ bool process_is_ours(pid_t pid);
 /* -- wakeup.c -- */
 void wakeup_start(struct service *service);
 void wakeup_stop(struct service *service);
+/* Do not wait for the time of the next one: its process has died with work unfinished. */
+void wakeup_now(struct service *service);
 
 /* -- lock.c: fatal when another master has the queue or the data directory -- */
 void lock_take(void);

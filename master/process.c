@@ -257,6 +257,8 @@ static void process_ended(struct process *process, int status)
     /* Whoever waits for a slot may have the dead one's. */
     (void)!write(service->slot_freed_fd, &one, sizeof(one));
     co_wake_all(&service->changed);
+    if (status != 0 && !service->is_removed)
+        wakeup_now(service);
     service_freed_if_done(service);
 }
 

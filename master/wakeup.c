@@ -45,6 +45,14 @@ void wakeup_start(struct service *service)
         co_hold(service->waker);
 }
 
+void wakeup_now(struct service *service)
+{
+    if (!service->waker)
+        return;
+    wakeup_stop(service);
+    wakeup_start(service);
+}
+
 void wakeup_stop(struct service *service)
 {
     if (!service->waker)

@@ -76,11 +76,11 @@ class Load:
             except ProcessLookupError:
                 pass
 
-    def run(self, mta, name, meanwhile=None):
+    def run(self, mta, name, pauses, meanwhile=None):
         for thread in self.threads:
             thread.start()
         while any(thread.is_alive() for thread in self.threads):
-            time.sleep(random.uniform(0.02, 0.3))
+            time.sleep(random.uniform(*pauses))
             if meanwhile:
                 meanwhile()
             self.kill(mta, name)
@@ -121,7 +121,8 @@ def drain(mta):
 
 
 def run(name, in_progress, main=None, master=lambda mta: "", texts=from_boxes, submit=submit_by_smtp,
-        sender="sender@client.test", recipient="alice@example.test", meanwhile=None, afterwards=None, may_bounce=False):
+        sender="sender@client.test", recipient="alice@example.test", meanwhile=None, afterwards=None, may_bounce=False,
+        pauses=(0.02, 0.3)):
     """in_progress: how many messages the death of one process may repeat."""
     with Instance(main={**MAIN, **(main or {})}, start=False) as mta:
         (mta.folder / "out").mkdir()
@@ -130,7 +131,7 @@ def run(name, in_progress, main=None, master=lambda mta: "", texts=from_boxes, s
         mta.write("master.cf", (mta.etc / "master.cf").read_text() + master(mta))
         mta.start()
         load = Load(mta, submit, sender, recipient)
-        load.run(mta, name, meanwhile and (lambda: meanwhile(mta)))
+        load.run(mta, name, pauses, meanwhile and (lambda: meanwhile(mta)))
         if afterwards:
             afterwards(mta)
         drain(mta)
@@ -282,4 +283,4 @@ def test_master():
     def start(mta):
         if not mta.processes("master"):
             mta.run("tassis", "start")
-    run("master", SENDERS + IN_PROGRESS, meanwhile=start, afterwards=start)
+    run("master", SENDERS + IN_PROGRESS, meanwhile=start, afterwards=start, pauses=(0.3, 2))

@@ -351,3 +351,14 @@ def test_moved_services_are_mentioned():
     with Instance(master="scache unix - - n - 1 scache\n") as mta:
         mta.wait_log(r"master\[\d+\]: service scache \(scache\): ")
         assert "warning" not in mta.log()
+
+
+def test_killed_queue_manager_is_back_at_once():
+    """Nobody knocks at its door before the next wakeup, and mail must not wait for that."""
+    with Instance() as mta:
+        first = wait_for(lambda: mta.processes("qmgr"), what="qmgr")
+        mta.send("alice@example.test", "Subject: x\n\nx\n")
+        mta.mail("alice")
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: set(mta.processes("qmgr")) - set(first), 10, "another qmgr")

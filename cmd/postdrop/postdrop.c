@@ -22,25 +22,16 @@
 #include "mail/address.h"
 #include "mail/postdrop_reply.h"
 #include "mail/queue_file.h"
+#include "records.h"
 #include "table/maps.h"
 #include "table/match_list.h"
 #include "worker/logging.h"
 
-#define READ_BYTES 65536
-
-enum segment { ENVELOPE, CONTENT, EXTRACTED, END };
-
-/* What users may say (queue format, section 4); the last one ends the segment. */
-static const char *const allowed[] = {
-    [ENVELOPE] = "CFSRAVinM", [CONTENT] = "LNX", [EXTRACTED] = "ARE"};
-
 struct drop {
     struct queue_file file;
-    struct buf input;
-    size_t consumed; /* bytes of input */
+    struct records records;
     long uid;
     char login[64];
-    enum segment segment;
     bool has_arrival_time, has_sender, has_recipient;
     int status; /* POSTDROP_ bits */
     struct buf reason;
@@ -218,131 +209,29 @@ static void check_sender_permission(struct drop *drop, struct slice sender)
 /* -- reading --------------------------------------------------------------------------------
  */
 
-/* False: the input ends here. */
-static bool read_more(struct drop *drop)
-{
-    ssize_t n;
-
-    buf_remove_front(&drop->input, drop->consumed);
-    drop->consumed = 0;
-    char *to = buf_reserve(&drop->input, READ_BYTES);
-
-    do {
-        n = read(STDIN_FILENO, to, READ_BYTES);
-    } while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return false;
-    drop->input.len += (size_t)n;
-    drop->input.data[drop->input.len] = '\0';
-    return true;
-}
-
-/* What the start of a record that is not all there says of its length; -1: not yet known. */
-static int64_t announced_length(struct slice from)
-{
-    int64_t len = 0;
-
-    for (size_t i = 1; i < from.len && i <= 4; i++) {
-        len |= (int64_t)(from.ptr[i] & 0x7f) << (7 * (i - 1));
-        if (!(from.ptr[i] & 0x80))
-            return len;
-    }
-    return -1;
-}
-
-NORETURN static void malformed(struct drop *drop)
-{
-    queue_file_release(&drop->file);
-    fatal(1, "uid=%ld: malformed input", drop->uid);
-}
-
-/* False at the end of the input in front of a record: the caller changed its mind. */
-static bool next_record(struct drop *drop, char *type, struct slice *data)
-{
-    for (;;) {
-        struct slice from = slice_from_offset(buf_slice(&drop->input), drop->consumed);
-        int64_t announced = announced_length(from);
-        ssize_t bytes = from.len ? record_decode(from, type, data) : 0;
-
-        if (announced > params.line_length_limit) {
-            log_warning("stdin: illegal length %ld, record type %d", (long)announced,
-                        from.ptr[0]);
-            malformed(drop);
-        }
-        if (bytes < 0)
-            malformed(drop);
-        if (bytes > 0) {
-            drop->consumed += (size_t)bytes;
-            return true;
-        }
-        if (!read_more(drop)) {
-            if (from.len == 0)
-                return false;
-            log_warning("stdin: unexpected EOF in data, record type %d length %ld", from.ptr[0],
-                        (long)announced);
-            malformed(drop);
-        }
-    }
-}
-
-static bool attribute_is_allowed(struct slice name, struct slice value)
-{
-    static const char *const free_text[] = {"envelope_id", "ret_flags", "notify_flags",
-                                            "dsn_orig_rcpt", "rewrite_context"};
-
-    static const struct {
-        const char *name, *value;
-    } pairs[] = {
-        {"encoding", "7bit"},   {"encoding", "8bit"},    {"trace_flags", "256"},
-        {"trace_flags", "512"}, {"trace_flags", "1024"},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(free_text); i++) {
-        if (slice_equals(name, free_text[i]))
-            return true;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-        if (slice_equals(name, pairs[i].name) && slice_equals(value, pairs[i].value))
-            return true;
-    }
-    return false;
-}
-
 static void put_attribute(struct drop *drop, struct slice data)
 {
-    size_t equals = slice_find(data, '=');
-    struct slice name = slice_trim(slice_sub(data, 0, equals));
-    struct slice value = slice_trim(slice_from_offset(data, equals + 1));
+    bool has_value;
 
-    if (equals == data.len) {
-        log_warning(
-            "uid=%ld: ignoring malformed record: missing '=' after attribute name: %.*s",
-            drop->uid, SLICE_ARG(slice_sub(data, 0, 200)));
-    } else if (attribute_is_allowed(name, value)) {
+    if (records_attribute_is_allowed(data, &has_value)) {
         put(drop, RECORD_ATTRIBUTE, data);
     } else {
-        log_warning("uid=%ld: ignoring attribute record: %.*s", drop->uid,
+        log_warning("uid=%ld: %s: %.*s", drop->uid,
+                    has_value ? "ignoring attribute record"
+                              : "ignoring malformed record: missing '=' after attribute name",
                     SLICE_ARG(slice_sub(data, 0, 200)));
     }
 }
 
-static void take_record(struct drop *drop, char type, struct slice data)
+static void take_record(struct drop *drop, enum segment segment, char type, struct slice data)
 {
-    const char *types = allowed[drop->segment];
-
-    if (type == '\0' || !strchr(types, type)) {
-        queue_file_release(&drop->file);
-        fatal(1, "uid=%ld: unexpected record type: %d", drop->uid, type);
-    }
-    /* One record is one line of the log, of tables and of queue listings. */
-    if (drop->segment != CONTENT &&
-        (memchr(data.ptr, '\0', data.len) || slice_find_any(data, "\r\n") < data.len)) {
+    if (!records_data_is_clean(segment, data)) {
         log_warning("uid=%ld: control characters in record type %d", drop->uid, type);
         drop->status |= POSTDROP_BAD;
         return;
     }
     put_arrival_time(drop, type);
-    if (type == RECORD_SENDER && drop->segment == ENVELOPE) {
+    if (type == RECORD_SENDER && segment == SEGMENT_ENVELOPE) {
         check_sender_permission(drop, data);
         drop->has_sender = true;
     } else if (type == RECORD_RECIPIENT) {
@@ -352,8 +241,6 @@ static void take_record(struct drop *drop, char type, struct slice data)
         put_attribute(drop, data);
     else
         put(drop, type, data);
-    if (types[strlen(types) - 1] == type)
-        drop->segment++;
 }
 
 /* -- the end --------------------------------------------------------------------------------
@@ -391,13 +278,24 @@ static void report(struct drop *drop)
 static void run(struct drop *drop)
 {
     create(drop);
-    while (drop->segment != END && !(drop->status & POSTDROP_NOT_PERMITTED)) {
+    while (drop->records.segment != SEGMENT_END && !(drop->status & POSTDROP_NOT_PERMITTED)) {
+        enum segment segment = drop->records.segment;
         struct slice data;
         char type;
 
-        if (!next_record(drop, &type, &data))
+        switch (records_next(&drop->records, &type, &data)) {
+        case RECORDS_FOUND:
+            take_record(drop, segment, type, data);
+            break;
+        case RECORDS_ENDED:
             leave(drop, 0);
-        take_record(drop, type, data);
+        case RECORDS_MALFORMED:
+            queue_file_release(&drop->file);
+            fatal(1, "uid=%ld: malformed input", drop->uid);
+        case RECORDS_UNEXPECTED:
+            queue_file_release(&drop->file);
+            fatal(1, "uid=%ld: unexpected record type: %d", drop->uid, type);
+        }
     }
     if (drop->status == POSTDROP_OK && (!drop->has_sender || !drop->has_recipient))
         drop->status |= POSTDROP_BAD;
@@ -434,8 +332,7 @@ static const char *parse_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct drop drop = {
-        .file = QUEUE_FILE_INIT, .input = BUF_INIT, .reason = BUF_INIT, .uid = (long)getuid()};
+    struct drop drop = {.file = QUEUE_FILE_INIT, .reason = BUF_INIT, .uid = (long)getuid()};
     struct conf_request request = {.program = "postdrop", .trust = CONF_TRUST_NOBODY};
     struct error error;
 
@@ -450,6 +347,7 @@ int main(int argc, char **argv)
     if (chdir(params.queue_directory) < 0)
         fatal(1, "chdir %s: %m", params.queue_directory);
     catch_signals();
+    drop.records = RECORDS_INIT(STDIN_FILENO, (size_t)params.line_length_limit);
     run(&drop);
     return 0;
 }
