@@ -10,11 +10,13 @@
 #include "dnssec.h"
 #include "net/hostport.h"
 #include "options.h"
+#include "srv.h"
 
 /* How the next hop is written. */
 struct target {
     struct slice host;
     struct slice unix_path;
+    struct slice service; /* one that SRV records are looked up for; else empty */
     uint16_t port;
     bool use_mx;
     bool has_port;
@@ -33,6 +35,16 @@ static int fail(struct arena *arena, struct dsn *dsn, const char *status, const 
     memcpy(dsn->status, status, strlen(status) + 1);
     dsn->action = *status == '4' ? "delayed" : "failed";
     return -1;
+}
+
+static bool uses_srv(struct slice service)
+{
+    struct slice rest = slice_from(params.use_srv_lookup), word;
+
+    while ((word = slice_word(&rest, ", \t\r\n")).ptr)
+        if (slice_same_nocase(word, service))
+            return true;
+    return false;
 }
 
 /* "[host]:port", "[host]", "host:port", "host"; an IPv6 address stands in brackets. */
@@ -62,6 +74,10 @@ static bool parse_target(struct slice nexthop, struct target *target)
         size_t colon = slice_find(rest, ':');
         target->host = slice_sub(rest, 0, colon);
         rest = slice_from_offset(rest, colon);
+        if (uses_srv(slice_from_offset(rest, 1))) {
+            target->service = slice_from_offset(rest, 1);
+            rest = SLICE_EMPTY; /* the records have the port */
+        }
     }
     target->has_port = rest.len > 1;
     if (target->has_port && service_port(slice_from_offset(rest, 1), &target->port, NULL) < 0)
@@ -353,6 +369,65 @@ static int domain_hosts(struct search *search, struct slice domain)
     return 0;
 }
 
+/* -- services ---------------------------------------------------------------------------- */
+
+static unsigned random_below(unsigned below)
+{
+    uint32_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return 0;
+    return random % below;
+}
+
+static int srv_addresses(struct search *search, struct slice name,
+                         const struct dns_answer *answer)
+{
+    int found = -1;
+
+    if (answer->n_records == 1 && slice_is_empty(answer->records[0].target))
+        return fail(search->arena, search->dsn, "5.4.4",
+                    arena_printf(search->arena, "%.*s: this service is not available",
+                                 SLICE_ARG(name)));
+    srv_sort(answer->records, answer->n_records, random_below);
+    for (size_t i = 0; i < answer->n_records; i++) {
+        struct host host = {.name = answer->records[i].target, .preference = (unsigned)i};
+        struct dsn before = *search->dsn;
+
+        search->port = answer->records[i].port;
+        if (append_addresses(search, host) == 0)
+            found = 0;
+        else if (before.status[0] == '4')
+            *search->dsn = before; /* as with mail exchangers */
+    }
+    if (found == 0) {
+        order_hosts(search->list);
+        limit_addresses(search->list);
+    }
+    return found;
+}
+
+/* RFC 6186 and the like: _submission._tcp.example.com. */
+static int service_hosts(struct search *search, const struct target *target)
+{
+    struct dns_answer answer;
+    struct error error;
+    struct slice name = slice_from(arena_printf(
+        search->arena, "_%.*s._tcp.%.*s", SLICE_ARG(target->service), SLICE_ARG(target->host)));
+    enum dns_result result =
+        dnssec_lookup(name, DNS_SRV, search->until, search->arena, &answer, &error);
+    bool goes_on = result == DNS_TEMPORARY ? params.ignore_srv_lookup_error
+                                           : params.allow_srv_lookup_fallback;
+
+    if (result == DNS_OK)
+        return srv_addresses(search, name, &answer);
+    if (!goes_on)
+        return failed_lookup(search, result, &error);
+    if (service_port(target->service, &search->port, NULL) < 0)
+        search->port = options.default_port;
+    return domain_hosts(search, target->host);
+}
+
 int destination_hosts(struct slice nexthop, deadline_t until, struct arena *arena,
                       struct host_list *list, struct dsn *dsn)
 {
@@ -373,6 +448,8 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
         return 0;
     }
     search.port = target.port;
+    if (target.service.len > 0 && (options.host_lookup & HOST_LOOKUP_DNS))
+        return service_hosts(&search, &target);
     if (target.use_mx && (options.host_lookup & HOST_LOOKUP_DNS))
         return domain_hosts(&search, target.host);
     result = append_addresses(&search, (struct host){.name = target.host});

@@ -12,6 +12,7 @@
 #include "dns/cache.h"
 #include "dns/hosts.h"
 #include "options.h"
+#include "srv.h"
 
 /* -- names that the tests know ----------------------------------------------------------------
  */
@@ -46,6 +47,27 @@ static void add_mx(const char *name, const char *list)
     add_answer(name, DNS_MX, records, n);
 }
 
+/* "priority weight port target, ...": SRV records. */
+static void add_srv(const char *name, const char *list)
+{
+    struct dns_record records[10] = {0};
+    struct slice rest = slice_from(list), one;
+    size_t n = 0;
+
+    while ((one = slice_word(&rest, ",")).ptr) {
+        uint64_t numbers[3];
+
+        one = slice_trim(one);
+        for (int i = 0; i < 3; i++)
+            assert_true(slice_to_uint(slice_split(&one, ' '), 10, 65535, &numbers[i]));
+        records[n++] = (struct dns_record){.preference = (uint16_t)numbers[0],
+                                           .weight = (uint16_t)numbers[1],
+                                           .port = (uint16_t)numbers[2],
+                                           .target = one};
+    }
+    add_answer(name, DNS_SRV, records, n);
+}
+
 static void add_addresses_of(const char *name, enum dns_type type, const char *list)
 {
     struct dns_record records[10] = {0};
@@ -74,6 +96,9 @@ static int add_names(void **state)
     add_mx("dead.test", "10 none.test, 20 nowhere.test");
     add_mx("both.test", "10 both-a.test");
     add_mx("plain.test", "");
+    add_srv("_submission._tcp.x.test", "20 0 587 b.test, 10 0 2587 a.test");
+    add_srv("_submission._tcp.null.test", "0 0 0 ");
+    add_srv("_submission._tcp.plain.test", "");
     add_mx("nothing.test", "");
     add_host("a.test", "192.0.2.1", "");
     add_host("b.test", "192.0.2.2", "2001:db8::2");
@@ -135,6 +160,57 @@ static void test_forms(void **state)
     check("x.test:26", "a.test[192.0.2.1]:26/10 b.test[192.0.2.2]:26/20 "
                        "b.test[2001:db8::2]:26/20 ");
     check("plain.test", "plain.test[192.0.2.3]:25/0 ");
+}
+
+static void test_services(void **state)
+{
+    (void)state;
+    params.use_srv_lookup = "foo, submission";
+    check("x.test:submission", "a.test[192.0.2.1]:2587/0 b.test[192.0.2.2]:587/1 "
+                               "b.test[2001:db8::2]:587/1 ");
+    check("[a.test]:submission", "a.test[192.0.2.1]:587/0 ");
+    check("x.test:26", "a.test[192.0.2.1]:26/10 b.test[192.0.2.2]:26/20 "
+                       "b.test[2001:db8::2]:26/20 ");
+    check("null.test:submission",
+          "5.4.4 _submission._tcp.null.test: this service is not available");
+    check("plain.test:submission",
+          "5.4.4 Host or domain name not found. Name service error for "
+          "name=_submission._tcp.plain.test type=SRV: Host found but no data record of "
+          "requested type");
+    params.allow_srv_lookup_fallback = true;
+    check("plain.test:submission", "plain.test[192.0.2.3]:587/0 ");
+    params.allow_srv_lookup_fallback = false;
+    params.use_srv_lookup = "";
+    check("x.test:submission", "a.test[192.0.2.1]:587/10 b.test[192.0.2.2]:587/20 "
+                               "b.test[2001:db8::2]:587/20 ");
+}
+
+static unsigned least(unsigned below)
+{
+    (void)below;
+    return 0;
+}
+
+static unsigned greatest(unsigned below)
+{
+    return below - 1;
+}
+
+static void test_weights(void **state)
+{
+    struct dns_record records[] = {{.preference = 2, .weight = 9, .port = 1},
+                                   {.preference = 1, .weight = 3, .port = 2},
+                                   {.preference = 1, .weight = 0, .port = 3},
+                                   {.preference = 1, .weight = 5, .port = 4}};
+
+    (void)state;
+    srv_sort(records, ARRAY_SIZE(records), least);
+    assert_int_equal(records[0].port, 3); /* no weight: only when the mark is nothing */
+    assert_int_equal(records[3].port, 1);
+    srv_sort(records, ARRAY_SIZE(records), greatest);
+    assert_int_not_equal(records[0].port, 3);
+    assert_int_equal(records[2].port, 3);
+    assert_int_equal(records[3].port, 1);
 }
 
 static const char *const malformed[] = {
@@ -320,6 +396,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_forms, add_names),
+        cmocka_unit_test_setup(test_services, add_names),
+        cmocka_unit_test_setup(test_weights, add_names),
         cmocka_unit_test_setup(test_malformed, add_names),
         cmocka_unit_test_setup(test_lmtp_forms, add_names),
         cmocka_unit_test(test_next),

@@ -37,6 +37,7 @@ static void load_timeouts(void)
     options.data_done_timeout = OPTION(data_done_timeout);
     options.rset_timeout = OPTION(rset_timeout);
     options.quit_timeout = OPTION(quit_timeout);
+    options.xforward_timeout = OPTION(xforward_timeout);
     options.cache_time_limit = OPTION(connection_cache_time_limit);
     options.reuse_time_limit = OPTION(connection_reuse_time_limit);
 }
@@ -126,6 +127,7 @@ static void load_dialogue(bool is_lmtp)
     options.helo_name = is_lmtp ? params.lmtp_lhlo_name : params.smtp_helo_name;
     options.line_length_limit = OPTION(line_length_limit);
     options.skip_5xx_greeting = OPTION(skip_5xx_greeting);
+    options.send_xforward = OPTION(send_xforward_command);
     options.skip_quit_response = OPTION(skip_quit_response);
     options.always_send_ehlo = is_lmtp || params.smtp_always_send_ehlo;
     options.never_send_ehlo = !is_lmtp && params.smtp_never_send_ehlo;

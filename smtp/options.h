@@ -17,7 +17,7 @@ struct options {
     const char *helo_name;
     uint16_t default_port; /* of smtp_tcp_port */
     int64_t connect_timeout, helo_timeout, mail_timeout, rcpt_timeout, data_init_timeout,
-        data_xfer_timeout, data_done_timeout, rset_timeout, quit_timeout;
+        data_xfer_timeout, data_done_timeout, rset_timeout, quit_timeout, xforward_timeout;
     int mx_address_limit, mx_session_limit, line_length_limit;
     bool skip_5xx_greeting, skip_quit_response, always_send_ehlo, never_send_ehlo;
     bool randomize_addresses, balance_protocols, defer_if_no_mx_address;
@@ -29,7 +29,8 @@ struct options {
     const char *discard_ehlo_keywords;
     const char *cache_destinations;
     unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
-    bool use_dnssec;      /* smtp_dns_support_level = dnssec */
+    bool send_xforward;
+    bool use_dnssec; /* smtp_dns_support_level = dnssec */
     struct protocols protocols;
     struct endpoint bind_v4, bind_v6; /* len 0: any */
     bool bind_enforce;

@@ -7,6 +7,7 @@
 #include "conf/params.h"
 #include "net/socket.h"
 #include "options.h"
+#include "xforward.h"
 
 /* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
 enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
@@ -248,6 +249,8 @@ static void take_keyword(struct session *session, struct slice line)
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (slice_equals_nocase(keyword, known[i].keyword))
             session->features |= known[i].feature;
+    if (slice_equals_nocase(keyword, "XFORWARD"))
+        session->xforward = xforward_parse(line);
     if (slice_equals_nocase(keyword, "SIZE") &&
         slice_to_int(slice_trim(line), 0, INT64_MAX, &size))
         session->size_limit = size;
@@ -259,6 +262,7 @@ static void take_features(struct session *session, const struct buf *discarded)
     struct slice rest = buf_slice(&session->reply);
 
     session->features = 0;
+    session->xforward = 0;
     session->size_limit = 0;
     slice_split(&rest, '\n');
     while (rest.len > 0) {

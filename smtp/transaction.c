@@ -9,6 +9,7 @@
 #include "ipc/delivery_client.h"
 #include "mail/address.h"
 #include "options.h"
+#include "xforward.h"
 
 /* As many RCPT commands go out before their replies are read: more could fill both directions.
  */
@@ -399,17 +400,31 @@ static enum transaction mail_refused(struct transaction_state *state, size_t n_p
     return n_pipelined > 0 ? drain(state, n_pipelined) : TRANSACTION_DONE;
 }
 
+/* A kept connection that is dead is found out with the first command. */
+static enum transaction first_command_broke(struct transaction_state *state,
+                                            const char *activity)
+{
+    struct session *session = state->session;
+
+    if (session->n_transactions > 1 && session->stream.state != STREAM_TIMEOUT)
+        return TRANSACTION_STALE;
+    return broke(state, activity);
+}
+
 enum transaction transaction_run(struct session *session, struct attempt *attempt,
                                  bool may_keep)
 {
+    const char *activity = "";
     struct transaction_state state = {.session = session, .attempt = attempt};
     size_t n_rcpt = attempt->n_pending;
     bool together =
         is_pipelined(session) && n_rcpt <= RCPT_WINDOW && !delivery_is_trial(attempt->delivery);
-    bool is_reused = session->n_transactions++ > 0;
 
+    session->n_transactions++;
     if (is_refused_beforehand(&state))
         return TRANSACTION_DONE;
+    if (xforward_send(session, attempt->delivery, &activity) == STEP_BROKEN)
+        return first_command_broke(&state, activity);
     send_mail(session, attempt->delivery);
     for (size_t i = 0; together && i < n_rcpt; i++)
         send_rcpt(session, attempt->pending[i]);
@@ -418,9 +433,7 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
 
     switch (session_reply(session, options.mail_timeout)) {
     case STEP_BROKEN:
-        if (is_reused && session->stream.state != STREAM_TIMEOUT)
-            return TRANSACTION_STALE;
-        return broke(&state, "sending MAIL FROM");
+        return first_command_broke(&state, "sending MAIL FROM");
     case STEP_REFUSED:
         return mail_refused(&state, together ? n_rcpt : 0);
     case STEP_OK:

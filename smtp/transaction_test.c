@@ -125,6 +125,36 @@ static void test_extensions(void **state)
                        "DATA\r\nA: b\r\n.\r\nQUIT\r\n");
 }
 
+/* Only what the server takes; what is not known is said to be so. */
+static void test_xforward(void **state)
+{
+    static const char *const replies[] = {
+        GREETING,     "250-mx.test\r\n250 XFORWARD NAME ADDR PROTO SOURCE\r\n",
+        "250 ok\r\n", "550 no\r\n",
+        "250 ok\r\n", "250 ok\r\n",
+        "354 go\r\n", "250 taken\r\n",
+        NULL};
+
+    (void)state;
+    set_scene("A: b\n", 1);
+    struct delivery_request *request = &scene.message.delivery.request;
+
+    options.send_xforward = true;
+    request->log_client_name = SLICE("a+b.test");
+    request->log_client_address = SLICE("2001:db8::1");
+    request->log_client_protocol = SLICE("");
+    request->rewrite_context = SLICE("remote");
+    run(replies);
+    options.send_xforward = false;
+    assert_int_equal(scene.result, TRANSACTION_DONE);
+    assert_slice_equal(buf_slice(&server.heard),
+                       "EHLO client.test\r\n"
+                       "XFORWARD NAME=a+2Bb.test ADDR=IPV6:2001:db8::1\r\n"
+                       "XFORWARD PROTO=[UNAVAILABLE] SOURCE=REMOTE\r\n"
+                       "MAIL FROM:<sender@example.test>\r\n"
+                       "RCPT TO:<r0@x.test>\r\nDATA\r\nA: b\r\n.\r\n");
+}
+
 /* Behind a refused recipient the others go on; it stays, for another host. */
 static void test_one_is_refused_for_now(void **state)
 {
@@ -298,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_plain, tear_down),
         cmocka_unit_test_teardown(test_extensions, tear_down),
+        cmocka_unit_test_teardown(test_xforward, tear_down),
         cmocka_unit_test_teardown(test_one_is_refused_for_now, tear_down),
         cmocka_unit_test_teardown(test_all_are_refused_for_now, tear_down),
         cmocka_unit_test_teardown(test_takes_data_without_recipients, tear_down),

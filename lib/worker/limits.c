@@ -76,8 +76,10 @@ int worker_compute_limits(struct worker_limits *limits, const struct worker *wor
             .slots = 1, .n_max = limit, .n_spread = 1, .counts_draining = true};
     } else if (worker->limits_processes) {
         uint32_t cores = count_cores();
+        uint32_t own = (uint32_t)worker->sessions_per_process;
 
-        *limits = (struct worker_limits){.slots = sessions,
+        /* One process does all: what other services have to a process is no measure. */
+        *limits = (struct worker_limits){.slots = sessions > own ? sessions : own,
                                          .n_max = limit,
                                          .n_spread = limit == 0 ? cores : smaller(cores, limit),
                                          .counts_draining = !worker->overlaps};

@@ -1,0 +1,19 @@
+/*
+ * XFORWARD: telling a server of ours, such as a content filter, which client a message came
+ * from. Source: XFORWARD_README of Postfix.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "delivery/delivery.h"
+#include "session.h"
+
+/* The attributes that the server takes: the words behind XFORWARD in its reply to EHLO. */
+unsigned xforward_parse(struct slice words);
+
+/*
+ * Send what the server takes and wait for its replies. A refusal is logged, and no reason not
+ * to send the message. BROKEN: *activity names the step.
+ */
+MUST_USE MAY_WAIT enum step
+xforward_send(struct session *session, const struct delivery *delivery, const char **activity);
