@@ -223,18 +223,6 @@ static int mail(struct dialogue *dialogue, struct slice arguments)
     return say(dialogue, "250 2.1.0 Ok");
 }
 
-/* A client that has come so far speaks SMTP. */
-static void pass_deep_tests(struct dialogue *dialogue)
-{
-    struct session *session = dialogue->session;
-    unsigned tests = dialogue->watched & session->todo & ~session->passed;
-
-    for (int i = 0; i < N_TESTS; i++) {
-        if (tests & TEST_BIT(i))
-            session_pass(session, (enum test)i, 0);
-    }
-}
-
 static void log_reject(const struct dialogue *dialogue, struct slice recipient)
 {
     CLEANUP(buf_release) struct buf reply = BUF_INIT;
@@ -251,7 +239,6 @@ static int rcpt(struct dialogue *dialogue, struct slice arguments)
 {
     struct slice recipient;
 
-    pass_deep_tests(dialogue);
     if (!dialogue->has_sender)
         return say(dialogue, "503 5.5.1 Error: need MAIL command");
     if (!command_address(arguments, &recipient))
@@ -324,18 +311,18 @@ static int quit(struct dialogue *dialogue, struct slice arguments)
 }
 
 static const struct command commands[] = {
-    {"EHLO", ehlo, true, false, false},
-    {"HELO", helo, true, false, false},
-    {"MAIL", mail, false, false, false},
-    {"RCPT", rcpt, false, false, false},
-    {"DATA", data, false, false, false},
-    {"BDAT", bdat, false, true, false},
-    {"RSET", rset, false, false, false},
-    {"NOOP", noop, true, false, false},
-    {"VRFY", vrfy, false, false, false},
-    {"ETRN", etrn, false, false, false},
-    {"STARTTLS", starttls_run, true, false, false},
-    {"QUIT", quit, true, false, true},
+    {.name = "EHLO", .run = ehlo, .before_tls = true},
+    {.name = "HELO", .run = helo, .before_tls = true},
+    {.name = "MAIL", .run = mail},
+    {.name = "RCPT", .run = rcpt, .shows_speech = true},
+    {.name = "DATA", .run = data},
+    {.name = "BDAT", .run = bdat, .has_payload = true},
+    {.name = "RSET", .run = rset},
+    {.name = "NOOP", .run = noop, .before_tls = true},
+    {.name = "VRFY", .run = vrfy},
+    {.name = "ETRN", .run = etrn},
+    {.name = "STARTTLS", .run = starttls_run, .before_tls = true},
+    {.name = "QUIT", .run = quit, .before_tls = true, .ends_session = true},
 };
 
 const struct command *command_find(struct slice verb)

@@ -16,6 +16,7 @@ struct command {
     bool before_tls;  /* allowed in the clear where TLS is required */
     bool has_payload; /* bytes follow at once */
     bool ends_session;
+    bool shows_speech; /* a client that has come so far speaks SMTP */
 };
 
 /* NULL: there is none of that name. */

@@ -5,6 +5,8 @@ import re
 import resource
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -207,3 +209,31 @@ def test_proxy_protocol():
         mta.wait_log(r"DENYLISTED \[192\.0\.2\.66\]:4712")
         assert mta.connect().reply() == "421 4.3.2 No system resources\r\n"
         mta.wait_log("warning: haproxy read: time limit exceeded")
+
+
+def test_starttls():
+    """Behind the greeting: TLS is offered and demanded, and what was said before it is forgotten."""
+    options = (" -o postscreen_pipelining_enable=yes -o postscreen_tls_security_level=encrypt -o postscreen_tls_loglevel=1\n"
+               " -o smtpd_tls_cert_file=$config_directory/cert.pem -o smtpd_tls_key_file=$config_directory/key.pem\n")
+    with Screened(None, options) as mta:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mx.example.test", "-days", "2",
+                        "-keyout", mta.etc / "key.pem", "-out", mta.etc / "cert.pem"], check=True, capture_output=True)
+        client = mta.connect("127.0.0.5")
+        client.reply()
+        assert "250-STARTTLS\r\n" in client.cmd("EHLO client.test")
+        assert client.cmd("MAIL FROM:<a@client.test>") == "530 5.7.0 Must issue a STARTTLS command first\r\n"
+        assert client.cmd("STARTTLS") == "220 2.0.0 Ready to start TLS\r\n"
+        context = ssl.create_default_context(cafile=str(mta.etc / "cert.pem"))
+        context.check_hostname = False
+        client.sock = context.wrap_socket(client.sock)
+        client.io = client.sock.makefile("rwb")
+        assert client.cmd("RCPT TO:<alice@example.test>") == "503 5.5.1 Error: need MAIL command\r\n"
+        assert "STARTTLS" not in client.cmd("EHLO client.test")
+        assert client.cmd("MAIL FROM:<a@client.test>") == "250 2.1.0 Ok\r\n"
+        assert client.cmd("RCPT TO:<alice@example.test>") == "450 4.3.2 Service currently unavailable\r\n"
+        assert client.cmd("QUIT") == "221 2.0.0 Bye\r\n"
+        client.close()
+        mta.wait_log(r"TLS connection established from \[127\.0\.0\.5\]:\d+: TLSv1")
+        mta.wait_log(r"PASS NEW \[127\.0\.0\.5\]")
+        mta.connect("127.0.0.5").send_mail()
+        mta.mail("alice")
