@@ -154,6 +154,8 @@ static enum dns_result append_asked(struct search *search, struct host *host,
             dnssec_lookup(host->name, types[i], search->until, search->arena, &answer, &why);
         if (one == DNS_OK) {
             host->expanded = answer.name;
+            if (options.cname_overrides_name)
+                host->name = answer.name;
             host->is_secure = answer.is_validated;
         }
         for (size_t k = 0; one == DNS_OK && k < answer.n_records; k++)

@@ -127,6 +127,9 @@ static void load_dialogue(bool is_lmtp)
     options.helo_name = is_lmtp ? params.lmtp_lhlo_name : params.smtp_helo_name;
     options.line_length_limit = OPTION(line_length_limit);
     options.skip_5xx_greeting = OPTION(skip_5xx_greeting);
+    options.quotes_envelope = OPTION(quote_rfc821_envelope);
+    options.cname_overrides_name = OPTION(cname_overrides_servername);
+    options.is_final = is_lmtp && params.lmtp_assume_final;
     options.send_xforward = OPTION(send_xforward_command);
     options.skip_quit_response = OPTION(skip_quit_response);
     options.always_send_ehlo = is_lmtp || params.smtp_always_send_ehlo;

@@ -29,7 +29,8 @@ struct options {
     const char *discard_ehlo_keywords;
     const char *cache_destinations;
     unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
-    bool send_xforward;
+    bool send_xforward, quotes_envelope, cname_overrides_name;
+    bool is_final;   /* LMTP servers deliver; they do not pass on (lmtp_assume_final) */
     bool use_dnssec; /* smtp_dns_support_level = dnssec */
     struct protocols protocols;
     struct endpoint bind_v4, bind_v6; /* len 0: any */

@@ -68,7 +68,8 @@ void attempt_trouble(struct attempt *attempt, const char *relay, const struct ds
 static void accept_recipient(struct attempt *attempt, size_t i, const struct session *session)
 {
     struct arena *arena = &attempt->delivery->arena;
-    struct dsn dsn = {.action = options.is_lmtp ? "delivered" : "relayed",
+    bool is_final = options.is_final && !(session->features & FEATURE_DSN);
+    struct dsn dsn = {.action = is_final ? "delivered" : "relayed",
                       .reason = arena_slice(arena, buf_slice(&session->reply)),
                       .mta_type = "dns",
                       .mta = buf_slice(&session->host),
@@ -97,13 +98,22 @@ static void add_xtext(struct buf *buf, struct slice text)
     }
 }
 
+/* Without quotes where a server cannot do with them (smtp_quote_rfc821_envelope). */
+static void add_address(struct buf *line, struct slice address)
+{
+    if (options.quotes_envelope)
+        address_quote(line, address);
+    else
+        buf_add_slice(line, address);
+}
+
 static void send_mail(struct session *session, const struct delivery *delivery)
 {
     const struct delivery_request *request = &delivery->request;
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     buf_add_text(&line, "MAIL FROM:<");
-    address_quote(&line, request->sender);
+    add_address(&line, request->sender);
     buf_add_char(&line, '>');
     if (session->features & FEATURE_SIZE)
         buf_printf(&line, " SIZE=%" PRId64, request->data_size);
@@ -154,7 +164,7 @@ static void send_rcpt(struct session *session, const struct recipient *recipient
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     buf_add_text(&line, "RCPT TO:<");
-    address_quote(&line, recipient->address);
+    add_address(&line, recipient->address);
     buf_add_char(&line, '>');
     if (session->features & FEATURE_DSN) {
         if (recipient->dsn_original.len > 0) {

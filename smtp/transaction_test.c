@@ -125,6 +125,27 @@ static void test_extensions(void **state)
                        "DATA\r\nA: b\r\n.\r\nQUIT\r\n");
 }
 
+static void test_quotes(void **state)
+{
+    static const char *const replies[] = {HELLO, "550 no\r\n", NULL};
+
+    (void)state;
+    set_scene("A: b\n", 1);
+    scene.message.delivery.request.sender = SLICE("a b@example.test");
+    options.quotes_envelope = true;
+    run(replies);
+    assert_slice_equal(buf_slice(&server.heard),
+                       "EHLO client.test\r\nMAIL FROM:<\"a b\"@example.test>\r\n");
+    tear_down(NULL);
+    set_scene("A: b\n", 1);
+    scene.message.delivery.request.sender = SLICE("a b@example.test");
+    options.quotes_envelope = false;
+    run(replies);
+    options.quotes_envelope = true;
+    assert_slice_equal(buf_slice(&server.heard),
+                       "EHLO client.test\r\nMAIL FROM:<a b@example.test>\r\n");
+}
+
 /* Only what the server takes; what is not known is said to be so. */
 static void test_xforward(void **state)
 {
@@ -328,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_plain, tear_down),
         cmocka_unit_test_teardown(test_extensions, tear_down),
+        cmocka_unit_test_teardown(test_quotes, tear_down),
         cmocka_unit_test_teardown(test_xforward, tear_down),
         cmocka_unit_test_teardown(test_one_is_refused_for_now, tear_down),
         cmocka_unit_test_teardown(test_all_are_refused_for_now, tear_down),
