@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/params.h"
+#include "login.h"
 #include "net/socket.h"
 #include "options.h"
 #include "xforward.h"
@@ -22,6 +23,7 @@ void session_free(struct session *session)
     buf_release(&session->relay);
     buf_release(&session->nexthop);
     buf_release(&session->reply);
+    buf_release(&session->mechanisms);
     tls_session_release(&session->tls);
     mem_free(session);
 }
@@ -88,6 +90,13 @@ void session_command(struct session *session, const char *format, ...)
     buf_add_text(&line, "\r\n");
     /* A failure shows when the reply is read. */
     if (stream_write_slice(&session->stream, buf_slice(&line)) < 0)
+        log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
+}
+
+void session_secret(struct session *session, struct slice line)
+{
+    if (stream_write_slice(&session->stream, line) < 0 ||
+        stream_write_slice(&session->stream, SLICE("\r\n")) < 0)
         log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
 }
 
@@ -243,6 +252,7 @@ static void take_keyword(struct session *session, struct slice line)
         {"STARTTLS", FEATURE_STARTTLS},
         {"REQUIRETLS", FEATURE_REQUIRETLS},
     };
+    struct slice after_equals = slice_from_offset(line, strlen("AUTH="));
     struct slice keyword = slice_word(&line, " \t");
     int64_t size;
 
@@ -251,6 +261,11 @@ static void take_keyword(struct session *session, struct slice line)
             session->features |= known[i].feature;
     if (slice_equals_nocase(keyword, "XFORWARD"))
         session->xforward = xforward_parse(line);
+    /* "AUTH=LOGIN" is how it was written before RFC 2554. */
+    if (slice_equals_nocase(keyword, "AUTH"))
+        login_take_mechanisms(session, line);
+    else if (slice_starts_with_nocase(keyword, "AUTH=") && !(session->features & FEATURE_AUTH))
+        login_take_mechanisms(session, after_equals);
     if (slice_equals_nocase(keyword, "SIZE") &&
         slice_to_int(slice_trim(line), 0, INT64_MAX, &size))
         session->size_limit = size;
@@ -263,6 +278,7 @@ static void take_features(struct session *session, const struct buf *discarded)
 
     session->features = 0;
     session->xforward = 0;
+    buf_reset(&session->mechanisms);
     session->size_limit = 0;
     slice_split(&rest, '\n');
     while (rest.len > 0) {
@@ -314,7 +330,7 @@ static int greet(struct session *session, struct opening *opening)
     if (step == STEP_OK)
         step = session_hello(session, opening->host, &activity);
     if (step == STEP_OK)
-        return tls_session_negotiate(session, opening);
+        return tls_session_negotiate(session, opening) < 0 ? -1 : login_run(session, opening);
     opening->failure = OPENING_FAILED;
     if (step == STEP_REFUSED)
         session_refused_to_talk(session, opening->arena, &opening->dsn);
@@ -336,6 +352,7 @@ static struct session *session_new(const struct host *host)
     buf_init(&session->relay);
     buf_init(&session->nexthop);
     buf_init(&session->reply);
+    buf_init(&session->mechanisms);
     session->stream.fd = -1;
     buf_set(&session->host, host->name);
     if (host->unix_path.len > 0) {

@@ -26,6 +26,7 @@ enum feature {
     FEATURE_STATUS_CODES = 32,
     FEATURE_STARTTLS = 64,
     FEATURE_REQUIRETLS = 128,
+    FEATURE_AUTH = 256,
 };
 
 struct session {
@@ -41,6 +42,8 @@ struct session {
     int64_t idle_since_ms; /* while it is kept */
     int n_transactions;    /* begun on it so far */
     struct session_tls tls;
+    struct buf mechanisms; /* of AUTH, those that we may use; separated by blanks */
+    bool is_logged_in;
     struct list_link kept;
     /* The last reply. */
     int code;
@@ -58,6 +61,7 @@ struct opening {
     const struct host *host;
     const struct tls_policy *policy; /* completed, not INVALID */
     struct slice nexthop;            /* as given: "[mx.example.com]:587" */
+    struct slice sender;             /* of the message at hand */
     bool may_go_plain;               /* after a failed handshake, where the policy allows it */
     struct arena *arena;             /* for the dsn's texts */
 
@@ -83,6 +87,8 @@ MUST_USE MAY_WAIT enum step session_hello(struct session *session, const struct 
 /* Collect a command line (without CRLF); it leaves with the next reply that is waited for. */
 MAY_WAIT void session_command(struct session *session, const char *format, ...)
     PRINTF_LIKE(2, 3);
+/* The same for a line that the log must not show. */
+MAY_WAIT void session_secret(struct session *session, struct slice line);
 /* Read the next reply. OK for 2xx and 3xx. */
 MUST_USE MAY_WAIT enum step session_reply(struct session *session, int64_t timeout_ms);
 

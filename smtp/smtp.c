@@ -10,6 +10,7 @@
 #include "destination.h"
 #include "dns/dns.h"
 #include "ipc/delivery_client.h"
+#include "login.h"
 #include "options.h"
 #include "session.h"
 #include "session_cache.h"
@@ -128,6 +129,7 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
     struct opening opening = {.host = host,
                               .policy = policy,
                               .nexthop = journey->hop,
+                              .sender = attempt->delivery->request.sender,
                               .may_go_plain = attempt->may_go_plain,
                               .arena = &attempt->delivery->arena};
     struct session *session = session_open(&opening);
@@ -229,6 +231,10 @@ static void begin(struct journey *journey, struct slice first_hop)
     tls_policy_find(&journey->policy, first_hop, NULL, journey->tls_wish, &delivery->arena);
     buf_printf(&key, "%.*s %d ", SLICE_ARG(journey->nexthop), (int)journey->tls_wish);
     tls_policy_key(&journey->policy, &key);
+    if (login_depends_on_sender()) {
+        buf_add_char(&key, ' ');
+        buf_add_slice(&key, delivery->request.sender);
+    }
     journey->kept_key = arena_slice(&delivery->arena, buf_slice(&key));
 }
 
@@ -271,6 +277,7 @@ static void before_jail(void)
     options_load(is_lmtp);
     tls_options_load();
     tls_session_open();
+    login_open();
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

@@ -133,6 +133,9 @@ static void send_mail(struct session *session, const struct delivery *delivery)
     }
     if ((session->features & FEATURE_SMTPUTF8) && body_needs_smtputf8(delivery))
         buf_add_text(&line, " SMTPUTF8");
+    if (session->is_logged_in &&
+        (options.is_lmtp ? params.lmtp_send_dummy_mail_auth : params.smtp_send_dummy_mail_auth))
+        buf_add_text(&line, " AUTH=<>");
     session_command(session, "%s", line.data);
 }
 

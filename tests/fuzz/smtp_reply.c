@@ -2,7 +2,7 @@
  * What a server says: all of it is there before the client starts, from the greeting on. A
  * reply is read for each command until the bytes are used up.
  */
-// links: smtp/session smtp/options
+// links: smtp/session smtp/options smtp/login
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
