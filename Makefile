@@ -15,7 +15,7 @@ TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14
 	swaks iproute2 util-linux lmdb-utils
 # The real servers that system tests talk to; a test whose server is missing is skipped.
 PEER_DEBS := nsd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
-	ldap-utils libsasl2-modules libsasl2-modules-db mariadb-server memcached postgresql postfix-policyd-spf-python postgrey redis-server slapd
+	ldap-utils libsasl2-modules libsasl2-modules-db mariadb-server memcached opendkim postgresql postfix-policyd-spf-python postgrey redis-server rspamd slapd spamass-milter spamassassin spamd
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 
 help: ## this list

@@ -158,6 +158,23 @@ static bool act_and_leave(struct session *session, const struct milter_decision 
     return false;
 }
 
+/* What takes the place of the greeting. False: none does, MAIL will be told. */
+static bool refuse_connection(struct session *session, struct slice refusal,
+                              struct smtp_reply *reply)
+{
+    if (slice_starts_with(refusal, "421")) {
+        *reply =
+            smtp_reply_printf(&session->scratch, 421, "",
+                              "%s Service unavailable - try again later", params.myhostname);
+        return true;
+    }
+    if (refusal.ptr[0] != '5')
+        return false;
+    *reply = smtp_reply_printf(&session->scratch, 554, "", "%s ESMTP not accepting connections",
+                               params.myhostname);
+    return true;
+}
+
 bool milter_connect(struct session *session, struct smtp_reply *reply)
 {
     const struct milter_client client = {session->peer.text.name, &session->peer.endpoint};
@@ -180,16 +197,7 @@ bool milter_connect(struct session *session, struct smtp_reply *reply)
     decision = milters_connect(&filters->milters, &client);
     if (act(session, &decision, reply))
         return true;
-    if (slice_starts_with(decision.reply, "5"))
-        *reply = smtp_reply_printf(&session->scratch, 554, "",
-                                   "%s ESMTP not accepting connections", params.myhostname);
-    else if (slice_starts_with(decision.reply, "421"))
-        *reply =
-            smtp_reply_printf(&session->scratch, 421, "",
-                              "%s Service unavailable - try again later", params.myhostname);
-    else
-        return true; /* told at MAIL */
-    return false;
+    return !refuse_connection(session, decision.reply, reply);
 }
 
 void milter_disconnect(struct session *session)

@@ -6,6 +6,7 @@
 #include "milter_filters.h"
 #include "route/resolve.h"
 #include "session.h"
+#include "tls/peer.h"
 #include "transaction.h"
 
 typedef const char *macro_fn(struct session *session);
@@ -100,6 +101,56 @@ static const char *daemon_address(struct session *session)
 static const char *daemon_port(struct session *session)
 {
     return text_of(session, session->peer.server_port);
+}
+
+static const char *tls_version(struct session *session)
+{
+    return session->tls ? session->tls->protocol : NULL;
+}
+
+static const char *cipher(struct session *session)
+{
+    return session->tls ? session->tls->cipher : NULL;
+}
+
+static const char *cipher_bits(struct session *session)
+{
+    if (!session->tls)
+        return NULL;
+    return arena_printf(&session->filters->scratch, "%d", session->tls->used_bits);
+}
+
+/* Whose certificate nobody vouches for may call himself what he likes. */
+static bool is_trusted(const struct session *session)
+{
+    return session->tls && session->tls->trust >= TLS_TRUSTED;
+}
+
+static const char *certificate_subject(struct session *session)
+{
+    return is_trusted(session) ? text_of(session, session->tls->subject) : NULL;
+}
+
+static const char *certificate_issuer(struct session *session)
+{
+    return is_trusted(session) ? text_of(session, session->tls->issuer) : NULL;
+}
+
+static const char *server_name(struct session *session)
+{
+    if (!session->tls || session->tls->sni.len == 0)
+        return NULL;
+    return text_of(session, session->tls->sni);
+}
+
+static const char *sasl_method(struct session *session)
+{
+    return session->sasl_method.len ? text_of(session, session->sasl_method) : NULL;
+}
+
+static const char *sasl_username(struct session *session)
+{
+    return session->sasl_method.len ? text_of(session, session->sasl_username) : NULL;
 }
 
 /* Where an address leads; false when nobody can say for now. */
@@ -199,6 +250,14 @@ static const struct {
     {"daemon_name", daemon_name},
     {"daemon_addr", daemon_address},
     {"daemon_port", daemon_port},
+    {"tls_version", tls_version},
+    {"cipher", cipher},
+    {"cipher_bits", cipher_bits},
+    {"cert_subject", certificate_subject},
+    {"cert_issuer", certificate_issuer},
+    {"tls_sni", server_name},
+    {"auth_type", sasl_method},
+    {"auth_authen", sasl_username},
     {"mail_addr", mail_address},
     {"mail_host", mail_host},
     {"mail_mailer", mail_mailer},

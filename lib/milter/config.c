@@ -90,32 +90,50 @@ static void set_address(struct milter_config *config, struct slice word, struct 
             arena_printf(arena, "Milter service %s: %s", config->name, error.text);
 }
 
+/*
+ * "name=value", "name = value" or "{ name = value with spaces }", separated by commas and
+ * spaces. False at the end, or with an error.
+ */
+static bool next_option(struct slice *rest, struct slice *option, struct error *error)
+{
+    struct slice text = slice_from_offset(*rest, slice_skip_any(*rest, WORDS_COMMA_SPACE));
+    size_t end = words_brace_length(text);
+
+    if (text.len == 0)
+        return false;
+    if (end) {
+        *rest = slice_from_offset(text, end);
+        return words_unbrace(slice_sub(text, 0, end), option, error) == 0;
+    }
+    end = slice_find(text, '=');
+    if (end < text.len) {
+        end++;
+        end += slice_skip_any(slice_from_offset(text, end), WORDS_SPACE);
+        end += slice_find_any(slice_from_offset(text, end), WORDS_COMMA_SPACE);
+    }
+    *option = slice_sub(text, 0, end);
+    *rest = slice_from_offset(text, end);
+    return true;
+}
+
 /* One filter: an address, or { address, name = value, ... }. */
 static int parse_one(struct milter_config *config, struct slice word, struct arena *arena,
                      struct error *error)
 {
     struct slice rest = word, option;
 
+    *error = ERROR_INIT;
     if (word.ptr[0] == '{' && words_unbrace(word, &rest, error) < 0)
         return -1;
     if (!words_next(&rest, WORDS_COMMA_SPACE, &option))
         return error_set(error, ERROR_PERMANENT, "empty milter definition: \"%.*s\"",
                          SLICE_ARG(word));
     set_address(config, option, arena);
-    while (rest.len) {
-        size_t end = 0, depth = 0;
-
-        /* "name = value" may have spaces in it: only commas separate. */
-        for (; end < rest.len && (depth || rest.ptr[end] != ','); end++)
-            depth += rest.ptr[end] == '{' ? 1 : rest.ptr[end] == '}' && depth ? SIZE_MAX : 0;
-        option = slice_trim(slice_sub(rest, 0, end));
-        rest = slice_from_offset(rest, end + 1);
-        if (option.len && option.ptr[0] == '{' && words_unbrace(option, &option, error) < 0)
-            return -1;
-        if (option.len && set_option(config, option, arena, error) < 0)
+    while (next_option(&rest, &option, error)) {
+        if (set_option(config, option, arena, error) < 0)
             return -1;
     }
-    return 0;
+    return error->kind == ERROR_NONE ? 0 : -1;
 }
 
 int milter_list_parse(struct milter_list *list, struct slice text,

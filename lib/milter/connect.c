@@ -49,7 +49,7 @@ static bool negotiate(struct milter *milter, struct arena *arena)
 {
     CLEANUP(buf_release) struct buf out = BUF_INIT;
     struct milter_agreement offer;
-    struct slice packet;
+    struct slice packet = SLICE_EMPTY;
     struct error error;
     size_t begin;
 

@@ -144,8 +144,10 @@ bool milter_tell(struct milters *milters, struct milter *milter, enum milter_eve
     buf_add_slice(&out, data);
     milter_packet_end(&out, begin);
     stream_set_deadline(&milter->stream, deadline_in(time_limit(milter, event)));
+    /* Content without answers leaves in large writes; all else at once. */
     if (stream_write_slice(&milter->stream, buf_slice(&out)) == 0 &&
-        (milter_skips_reply(&milter->agreement, event) || stream_flush(&milter->stream) == 0))
+        ((event >= MILTER_HEADER && milter_skips_reply(&milter->agreement, event)) ||
+         stream_flush(&milter->stream) == 0))
         return true;
     milter_fail(milter, "error writing command: %s", read_trouble(&milter->stream));
     return false;
@@ -181,7 +183,7 @@ bool milter_read(struct milter *milter, enum milter_event event, struct milter_r
 {
     /* A filter that is for ever busy is broken as well. */
     deadline_t last = deadline_in(BUSY_TIMES * time_limit(milter, event));
-    struct slice packet;
+    struct slice packet = SLICE_EMPTY;
     struct error error;
 
     do {

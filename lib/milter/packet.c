@@ -175,8 +175,8 @@ static int take_macro_lists(struct milter_agreement *agreement, struct slice res
                             struct error *error)
 {
     while (rest.len) {
-        struct slice list;
-        uint32_t stage;
+        struct slice list = SLICE_EMPTY;
+        uint32_t stage = 0;
 
         if (take_uint32(&rest, &stage, error) < 0 || take_string(&rest, &list, error) < 0)
             return -1;
