@@ -113,7 +113,7 @@ static int talk(struct stream *stream, void *arg, struct error *error)
 /* A server that takes no connection is not tried again. */
 static int ask(struct memcache_server *server, struct exchange *exchange, struct error *error)
 {
-    struct error local, *reason = error ? error : &local;
+    struct error local = ERROR_INIT, *reason = error ? error : &local;
 
     exchange->server = server;
     for (long n = 1;; n++) {

@@ -13,6 +13,12 @@ struct watched_file {
 
 static struct hash tables = {.key_case = HASH_EXACT};
 static struct watched_file *files;
+static char *trouble; /* that of the first table that could not be opened */
+
+const char *table_shared_trouble(void)
+{
+    return trouble;
+}
 
 /* Two uses share a table when spec and options are the same. */
 static void table_identity(struct buf *identity, const char *spec,
@@ -32,8 +38,14 @@ struct table *table_shared(const char *spec, const struct table_options *options
     table_identity(&identity, spec, options ? options : &no_options);
     table = hash_get(&tables, buf_slice(&identity));
     if (!table) {
-        table = table_open_anyway(spec, options, error);
+        struct error reason = ERROR_INIT;
+
+        table = table_open_anyway(spec, options, &reason);
         hash_set(&tables, buf_slice(&identity), table);
+        if (reason.kind != ERROR_NONE && error)
+            *error = reason;
+        if (reason.kind != ERROR_NONE && !trouble)
+            trouble = mem_dup_text(reason.text);
     }
     return table;
 }

@@ -14,6 +14,9 @@
 struct table *table_shared(const char *spec, const struct table_options *options,
                            struct error *error);
 
+/* Why the first of the tables that could not be opened could not; NULL: all are open. */
+const char *table_shared_trouble(void);
+
 /* Have a file watched beside the tables; takes it over. */
 void table_shared_take_watch(struct file_watch *watch);
 

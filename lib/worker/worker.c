@@ -18,6 +18,7 @@
 #include "base/unicode.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
+#include "table/shared.h"
 #include "worker/logging.h"
 #include "worker/process.h"
 
@@ -142,6 +143,8 @@ static void prepare(const char *program)
         worker->arguments(process.arguments.argc, process.arguments.argv);
     if (worker->before_jail)
         worker->before_jail();
+    if (params.daemon_table_open_error_is_fatal && table_shared_trouble())
+        fatal(1, "%s", table_shared_trouble());
     /* Those that start anew every hundred jobs, and keep sight of it, load it when they must. */
     if (!worker->needs_root || process.arguments.is_chrooted)
         unicode_prepare();

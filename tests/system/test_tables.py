@@ -3,6 +3,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -57,20 +58,25 @@ def test_new_index_is_noticed_without_reload():
 
 
 def test_index_is_old_or_new_when_postmap_is_killed():
+    for kind in ("lmdb", "cdb"):
+        kill_postmap(kind)
+
+
+def kill_postmap(kind):
     with Instance(start=False) as mta:
         table = mta.write("big", "")
         content = {}
         for version in "ab":
             content[version] = "".join(f"key{n} {version * 20}\n" for n in range(20000))
         table.write_text(content["a"])
-        mta.run("postmap", table, check=True)
+        mta.run("postmap", f"{kind}:{table}", check=True)
         for _ in range(25):
             table.write_text(content[random.choice("ab")])
-            process = subprocess.Popen([mta.command("postmap"), "-c", str(mta.etc), str(table)])
+            process = subprocess.Popen([mta.command("postmap"), "-c", str(mta.etc), f"{kind}:{table}"])
             time.sleep(random.uniform(0, 0.08))
             process.send_signal(signal.SIGKILL)
             process.wait()
-            out = mta.run("postmap", "-s", f"lmdb:{table}", check=True).out
+            out = mta.run("postmap", "-s", f"{kind}:{table}", check=True).out
             values = {line.partition("\t")[2] for line in out.splitlines()}
             assert len(out.splitlines()) == 20000 and len(values) == 1, values
 
@@ -88,3 +94,12 @@ def test_proxymap_answers_for_approved_tables_alone():
         assert re.match(name, mta.run("postmap", "-q", mta.user(), "proxy:unix:passwd.byname").out) is None
         mta.configure(local_recipient_maps="unix:passwd.byname")
         assert re.match(name, mta.run("postmap", "-q", mta.user(), "proxy:unix:passwd.byname").out)
+
+
+def test_a_table_that_cannot_be_opened_may_end_daemons():
+    with Instance(start=False) as mta:
+        mta.write_main(smtpd_sender_restrictions=f"check_sender_access texthash:{mta.etc}/missing",
+                       daemon_table_open_error_is_fatal="yes")
+        mta.start()
+        socket.create_connection(("127.0.0.1", mta.port)).close()
+        mta.wait_log(rf"smtpd\[\d+\]: fatal: open database {mta.etc}/missing: No such file or directory")

@@ -1,5 +1,7 @@
 """Tables in database servers: what they answer, and what becomes of mail when they do not."""
+import contextlib
 import re
+import sqlite3
 import time
 
 from harness import Instance, free_port, wait_for
@@ -144,6 +146,32 @@ def test_pgsql():
         more = "retry_interval = 1\ntimeout = 2\n"
         check_outages(mta, "pgsql", server, Nonsense(b"what?\r\n" * 100), lambda port: mta.write(
             "t.cf", base.replace(str(server.port), str(port)) + more))
+
+
+def test_sqlite():
+    with Instance(start=False) as mta:
+        path = mta.folder / "t.db"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.executescript(sql_rows(lambda s: "'" + s.replace("'", "''") + "'"))
+        check_sql_answers(mta, "sqlite", lambda query: f"dbpath = {path}\nquery = {query}\n")
+        spec = f"sqlite:{mta.etc}/t.cf"
+        mta.write_main(virtual_alias_domains="v.test", virtual_alias_maps=spec)
+        mta.start()
+        mta.send("info@v.test", "Subject: one\n\nx\n")
+        mta.mail("alice")
+        for change, reason in ((lambda: path.rename(f"{path}.away"), "Can't open database"),
+                               (lambda: path.write_bytes(b"what?" * 1000), "file is not a database")):
+            change()
+            mta.run("tassis", "reload", check=True)
+            wait_for(lambda: rcpt(mta, "info@v.test").startswith("451"), what="a refusal")
+            refused_for_now(mta, spec, reason)
+        mta.run("sendmail", "info@v.test", input="Subject: two\n\nx\n", check=True)
+        mta.wait_log("(?s)pickup.*lookup error for \"info@v.test\"")
+        assert len(mta.inbox("alice")) == 1
+        path.with_name("t.db.away").rename(path)
+        wait_for(lambda: rcpt(mta, "info@v.test").startswith("250"), what="the database's return")
+        mta.run("postqueue", "-f")
+        mta.mail("alice", 2, seconds=90)
 
 
 def test_mysql():
