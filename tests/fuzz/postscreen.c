@@ -2,9 +2,9 @@
  * What clients say to postscreen, its cache entries, and its list of DNS lists.
  *
  * links: postscreen/access postscreen/clients postscreen/commands postscreen/dialogue
- * postscreen/dnsbl postscreen/dnsbl_sites postscreen/early postscreen/escape
- * postscreen/hand_over postscreen/load postscreen/proxy postscreen/reply postscreen/results
- * postscreen/session postscreen/settings postscreen/starttls
+ * links: postscreen/dnsbl postscreen/dnsbl_sites postscreen/early postscreen/escape
+ * links: postscreen/hand_over postscreen/load postscreen/proxy postscreen/reply
+ * links: postscreen/results postscreen/session postscreen/settings postscreen/starttls
  */
 #include <stdint.h>
 
@@ -64,5 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bug_if(address.len > size);
     read_entry(buf_slice(&text));
     write_reply(buf_slice(&text));
-    return dnsbl_sites_parse(&sites, text.data, &arena, NULL) < 0 ? 0 : 0;
+    (void)!dnsbl_sites_parse(&sites, text.data, &arena, NULL);
+    return 0;
 }
