@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "tls/context.h"
 #include "tls/handshake.h"
+#include "tls/log_level.h"
 #include "tls/openssl.h"
 
 static struct {
@@ -56,10 +57,10 @@ static void read_level(void)
 
 static int parse_log_level(const char *text)
 {
-    int64_t level;
+    int level = tls_log_level_parse(text);
 
-    if (slice_to_int(slice_from(text), 0, 9, &level))
-        return (int)level;
+    if (level >= 0)
+        return level;
     log_warning("smtpd_tls_loglevel: bad value \"%s\": a number from 0 to 4 was expected",
                 text);
     return 0;

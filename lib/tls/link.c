@@ -102,7 +102,7 @@ struct tls_link *link_new(struct tls_context *context, int fd, struct error *err
     struct tls_link *link = mem_new(struct tls_link);
 
     link->fd = fd;
-    link->out = link->sni = BUF_INIT;
+    link->out = link->sni = link->wanted_session = link->session_id = BUF_INIT;
     link->context = context_hold(context);
     ERR_clear_error();
     link->ssl = SSL_new(context_current(context));
@@ -120,10 +120,12 @@ void link_free(struct tls_link *link)
         return;
     SSL_free(link->ssl);
     X509_free(link->culprit);
-    SSL_SESSION_free(link->new_session);
+    SSL_SESSION_free(link->found_session);
     tls_context_free(link->context);
     buf_release(&link->out);
     buf_release(&link->sni);
+    buf_release(&link->wanted_session);
+    buf_release(&link->session_id);
     mem_free(link);
 }
 
@@ -143,7 +145,7 @@ enum link_outcome link_outcome(struct tls_link *link, int result)
         link->saved_errno = ENOBUFS;
         break;
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
-        return LINK_WANTS_NAME;
+        return LINK_WANTS_LOOKUP;
     case SSL_ERROR_ZERO_RETURN:
         return LINK_CLOSED;
     default:
@@ -201,7 +203,7 @@ static ssize_t layer_read(struct stream *stream, void *data, size_t len, unsigne
     case LINK_CLOSED:
         return 0;
     case LINK_DONE:
-    case LINK_WANTS_NAME:
+    case LINK_WANTS_LOOKUP:
     case LINK_FAILED:
     default:
         return fail(link);

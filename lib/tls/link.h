@@ -25,20 +25,22 @@ struct tls_link {
     int saved_errno; /* of the last read or send; 0: none failed */
     bool has_failed; /* no goodbye */
 
-    /* The name that the client asks for: looked up between two steps of the handshake. */
+    /* What the client asks for: looked up between two steps of the handshake. */
+    struct buf wanted_session;
     struct buf sni;
-    bool sni_is_settled;
+    bool has_looked_up;
     bool sni_is_known;
 
-    X509 *culprit;            /* the certificate that could not be verified; counted */
-    SSL_SESSION *new_session; /* client: to be kept; counted */
+    X509 *culprit;              /* the certificate that could not be verified; counted */
+    SSL_SESSION *found_session; /* server: of tlsmgr's cache, asked for by ID; counted */
+    struct buf session_id;      /* client: key in the cache; empty: sessions are not kept */
 };
 
 /* What an operation of OpenSSL came to. */
 enum link_outcome {
     LINK_DONE,
     LINK_WANTS_READ,
-    LINK_WANTS_NAME, /* sni is to be looked up */
+    LINK_WANTS_LOOKUP, /* sni and the session's ID are to be looked up */
     LINK_CLOSED,
     LINK_FAILED,
 };
