@@ -1,9 +1,12 @@
 #include "tls/handshake.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "co/co.h"
@@ -177,6 +180,17 @@ static void report(const struct handshake *handshake, const struct tls_peer *pee
     log_info("%s", line.data);
 }
 
+/*
+ * What we send goes in whole flights already; a ticket or a goodbye in front of the next reply
+ * must not make that wait for the peer's delayed acknowledgement. Not every stream is TCP.
+ */
+static void send_at_once(int fd)
+{
+    int on = 1;
+
+    (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 /* Plain bytes must be gone from the buffers: what was said in the open is not to be believed.
  */
 static int begin(struct handshake *handshake, struct tls_context *context, struct error *error)
@@ -188,6 +202,7 @@ static int begin(struct handshake *handshake, struct tls_context *context, struc
         return error_set(error, ERROR_TEMPORARY, "%s", stream_trouble(stream));
     if (tls_context_renew(context, stream->deadline, error) < 0)
         return -1;
+    send_at_once(stream->fd);
     handshake->link = link_new(context, stream->fd, error);
     return handshake->link ? 0 : -1;
 }
