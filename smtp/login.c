@@ -279,11 +279,12 @@ int login_run(struct session *session, struct opening *opening)
         log_warning("%s", error.text);
         return fail(opening, "4.3.0", "SASL password table lookup error");
     }
-    if (session->mechanisms.len == 0)
+    if (session->mechanisms.len == 0) {
         return fail(opening, "4.7.0",
                     "SASL authentication failed: server %s offered no compatible "
                     "authentication mechanisms for this type of connection security",
                     session->label.data);
+    }
     if (authenticate(session, opening, &credentials) < 0)
         return -1;
     session->is_logged_in = true;

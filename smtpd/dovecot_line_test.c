@@ -5,23 +5,23 @@
 
 static const struct {
     const char *name, *line;
-    enum dovecot_verb verb;
     uint64_t id;
-    const char *user, *reason;
+    enum dovecot_verb verb;
     bool is_temporary;
+    const char *user, *reason;
 } answers[] = {
-    {"ok", "OK\t7\tuser=ada\tother=x", DOVECOT_OK, 7, "ada", "", false},
-    {"ok without a user", "OK\t7", DOVECOT_OK, 7, "", "", false},
-    {"failure", "FAIL\t4294967295\tuser=ada", DOVECOT_FAIL, UINT32_MAX, "ada", "", false},
-    {"reason", "FAIL\t1\treason=No = no\tauthz", DOVECOT_FAIL, 1, "", "No = no", false},
-    {"escapes", "FAIL\t1\treason=a\001tb\0011c\001", DOVECOT_FAIL, 1, "", "a\tb\001c\001",
-     false},
-    {"temporary", "FAIL\t1\tuser=ada\ttemp", DOVECOT_FAIL, 1, "ada", "", true},
-    {"temporary by code", "FAIL\t1\tcode=temp_fail", DOVECOT_FAIL, 1, "", "", true},
-    {"continue", "CONT\t2\tVXNlcm5hbWU6", DOVECOT_CONTINUE, 2, "", "", false},
-    {"done", "DONE", DOVECOT_DONE, 0, "", "", false},
-    {"of no interest", "COOKIE\tabc", DOVECOT_OTHER, 0, "", "", false},
-    {"nothing", "", DOVECOT_OTHER, 0, "", "", false},
+    {"ok", "OK\t7\tuser=ada\tother=x", 7, DOVECOT_OK, false, "ada", ""},
+    {"ok without a user", "OK\t7", 7, DOVECOT_OK, false, "", ""},
+    {"failure", "FAIL\t4294967295\tuser=ada", UINT32_MAX, DOVECOT_FAIL, false, "ada", ""},
+    {"reason", "FAIL\t1\treason=No = no\tauthz", 1, DOVECOT_FAIL, false, "", "No = no"},
+    {"escapes", "FAIL\t1\treason=a\001tb\0011c\001", 1, DOVECOT_FAIL, false, "",
+     "a\tb\001c\001"},
+    {"temporary", "FAIL\t1\tuser=ada\ttemp", 1, DOVECOT_FAIL, true, "ada", ""},
+    {"temporary by code", "FAIL\t1\tcode=temp_fail", 1, DOVECOT_FAIL, true, "", ""},
+    {"continue", "CONT\t2\tVXNlcm5hbWU6", 2, DOVECOT_CONTINUE, false, "", ""},
+    {"done", "DONE", 0, DOVECOT_DONE, false, "", ""},
+    {"of no interest", "COOKIE\tabc", 0, DOVECOT_OTHER, false, "", ""},
+    {"nothing", "", 0, DOVECOT_OTHER, false, "", ""},
 };
 
 static void test_answers(void **state)

@@ -176,6 +176,25 @@ static bool resolve_sender(struct session *session, struct resolved *resolved)
     return resolve(session, session->transaction->sender, resolved);
 }
 
+static const char *login_method(struct session *session)
+{
+    return session->sasl_method.len ? text_of(session, session->sasl_method) : NULL;
+}
+
+static const char *login_name(struct session *session)
+{
+    return session->sasl_username.len ? text_of(session, session->sasl_username) : NULL;
+}
+
+static const char *login_author(struct session *session)
+{
+    const struct transaction *transaction = session->transaction;
+
+    return transaction && transaction->sasl_sender.len
+               ? text_of(session, transaction->sasl_sender)
+               : NULL;
+}
+
 static const char *mail_address(struct session *session)
 {
     struct resolved resolved;
@@ -258,6 +277,9 @@ static const struct {
     {"tls_sni", server_name},
     {"auth_type", sasl_method},
     {"auth_authen", sasl_username},
+    {"auth_type", login_method},
+    {"auth_authen", login_name},
+    {"auth_author", login_author},
     {"mail_addr", mail_address},
     {"mail_host", mail_host},
     {"mail_mailer", mail_mailer},

@@ -269,6 +269,8 @@ struct smtp_reply starttls_command(struct session *session, struct slice argumen
     if (session->end == SESSION_OPEN && start(session)) {
         session->counts[COMMAND_STARTTLS].succeeded++;
         session_restart(session);
+        /* Who it was is to be said again (RFC 3207 section 4.2). */
+        session->sasl_method = session->sasl_username = SLICE_EMPTY;
     }
     return (struct smtp_reply){.code = 0};
 }

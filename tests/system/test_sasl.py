@@ -113,6 +113,26 @@ def test_dovecot_mechanisms():
         mta.wait_log(r"SASL PLAIN authentication failed: .*, sasl_username=ada$")
 
 
+def test_over_tls_alone():
+    with Instance(main={**SERVER, "smtpd_tls_auth_only": "yes", "smtpd_tls_security_level": "may"}, start=False) as mta:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mx.example.test"]
+            + ["-keyout", str(mta.etc / "key.pem"), "-out", str(mta.etc / "cert.pem")],
+            check=True,
+            capture_output=True,
+        )
+        mta.write_main(smtpd_tls_cert_file=mta.etc / "cert.pem", smtpd_tls_key_file=mta.etc / "key.pem")
+        mta.start()
+        with dovecot(mta), connect(mta) as client:
+            assert "auth" not in client.esmtp_features
+            assert client.docmd(plain("ada", "secret"))[0] == 503
+            client.starttls()
+            client.ehlo("client.test")
+            assert client.docmd(plain("ada", "secret"))[0] == 235
+            client.sendmail("ada@example.test", ["alice@example.test"], "Subject: x\n\nhello\n")
+        assert "with ESMTPSA id" in mta.mail("alice")
+
+
 def test_dovecot_goes_and_comes_back():
     with Instance(main=SERVER) as mta:
         with dovecot(mta):
