@@ -81,9 +81,8 @@ static enum access_result defer_if_reject(struct check *check, struct slice text
 static enum access_result ok(struct check *check, struct slice text,
                              const struct access_match *match)
 {
-    (void)check;
     (void)text;
-    (void)match;
+    check_log_permit(check, "OK", match->subject, match->class, match->table);
     return ACCESS_PERMIT;
 }
 
@@ -338,7 +337,7 @@ enum access_result access_act(struct check *check, struct slice value,
         return ACCESS_DUNNO;
     }
     if (is_number(text))
-        return ACCESS_PERMIT;
+        return ok(check, rest, match);
     if (parse_code(word, &code))
         return refuse(check, code, rest, match);
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {

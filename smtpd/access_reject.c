@@ -6,6 +6,7 @@
 #include "mail/address.h"
 #include "restriction.h"
 #include "route/rewrite.h"
+#include "settings.h"
 #include "transaction.h"
 
 void check_fit_dsn(char dsn[DSN_STATUS_BYTES], int code)
@@ -127,6 +128,20 @@ void access_log_proxy(struct session *session, const char *what, const struct sm
     add_reply(&line, reply);
     add_request(&line, &check);
     log_info("%s", line.data);
+}
+
+void check_log_permit(const struct check *check, const char *action, struct slice subject,
+                      const char *class, const char *table)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct error error;
+
+    if (match_list_is_empty(settings.logged_permits) ||
+        match_list_name(settings.logged_permits, slice_from(action), &error) != TABLE_FOUND)
+        return;
+    buf_printf(&text, "action=%s for %s=%.*s %s%s", action, class ? class : "",
+               SLICE_ARG(subject), table ? "from " : "", table ? table : "");
+    check_log(check, "permit", text.data);
 }
 
 void access_log_event(struct session *session, const char *what, const char *text)

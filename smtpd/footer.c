@@ -89,3 +89,35 @@ void footer_add(struct session *session, struct smtp_reply *reply)
     }
     smtp_reply_add_footer(reply, buf_slice(&footer), &session->scratch);
 }
+
+void footer_replace(struct session *session, struct smtp_reply *reply)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct smtp_reply other;
+    struct error error;
+
+    if (maps_is_empty(settings.reject_filter_maps))
+        return;
+    buf_printf(&key, "%d %s%s%.*s", reply->code, reply->dsn, reply->dsn[0] ? " " : "",
+               SLICE_ARG(reply->text));
+    switch (maps_find(settings.reject_filter_maps, buf_slice(&key), &value, &error)) {
+    case TABLE_NOT_FOUND:
+        return;
+    case TABLE_FOUND:
+        break;
+    case TABLE_ERROR:
+        log_warning("smtpd_reject_filter_maps: %s", error.text);
+        return;
+    }
+    if (value.len < 4 || (value.data[0] != '4' && value.data[0] != '5') ||
+        !ascii_is_digit(value.data[1]) || !ascii_is_digit(value.data[2]) ||
+        value.data[3] != ' ') {
+        log_warning("smtpd_reject_filter_maps: bad reply \"%s\" for \"%s\"", value.data,
+                    key.data);
+        return;
+    }
+    other = smtp_reply_parse(arena_slice(&session->scratch, buf_slice(&value)));
+    other.is_forgiven = reply->is_forgiven;
+    *reply = other;
+}

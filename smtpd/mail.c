@@ -155,7 +155,11 @@ static void begin(struct session *session, struct slice sender,
     transaction->sasl_sender =
         session->sasl_username.len ? transaction->parameters.auth : SLICE_EMPTY;
     session->transaction = transaction;
-    transaction->rewrite_context = access_rewrite_context(session);
+    if (session->forwarded_has_source)
+        transaction->rewrite_context =
+            session->forwarded_is_local ? SLICE("local") : SLICE("remote");
+    else
+        transaction->rewrite_context = access_rewrite_context(session);
     if (proxy_is_used(session))
         proxy_mail(session);
 }

@@ -64,6 +64,10 @@ static const struct {
     {"reject_unknown_recipient_domain", restrict_unknown_recipient_domain, ARGUMENT_NONE},
     {"reject_unknown_address", restrict_unknown_address, ARGUMENT_NONE},
     {"reject_multi_recipient_bounce", restrict_multi_recipient_bounce, ARGUMENT_NONE},
+    {"permit_mx_backup", restrict_permit_mx_backup, ARGUMENT_NONE},
+    {"permit_naked_ip_address", restrict_nothing, ARGUMENT_NONE},
+    {"reject_maps_rbl", restrict_nothing, ARGUMENT_NONE},
+    {"check_relay_domains", restrict_check_relay_domains, ARGUMENT_NONE},
     {"permit_auth_destination", restrict_permit_auth_destination, ARGUMENT_NONE},
     {"reject_unauth_destination", restrict_unauth_destination, ARGUMENT_NONE},
     {"defer_unauth_destination", restrict_defer_unauth_destination, ARGUMENT_NONE},
@@ -443,6 +447,25 @@ bool restriction_list_has(const struct restriction_list *list, const char *name)
 
 /* -- evaluation ---------------------------------------------------------------------------- */
 
+/* Those that permit by themselves; tables, policy servers and classes have had their say. */
+static void log_permit(const struct check *check, const struct restriction *item)
+{
+    bool is_own = strncmp(item->name, "permit", strlen("permit")) == 0 ||
+                  item->run == restrict_check_relay_domains;
+    bool is_about_list = strcmp(item->name, "permit") == 0 ||
+                         item->run == restrict_permit_mx_backup ||
+                         item->run == restrict_permit_auth_destination ||
+                         item->run == restrict_check_relay_domains;
+
+    /* Without a class nothing is permitted: local_header_rewrite_clients asks who is there. */
+    if (!is_own || !check->class || item->list || item->table.maps)
+        return;
+    if (is_about_list)
+        check_log_permit(check, item->name, check->subject, check->class, NULL);
+    else
+        check_log_permit(check, item->name, check->session->peer.full_name, CLASS_CLIENT, NULL);
+}
+
 enum access_result restriction_list_run(struct check *check,
                                         const struct restriction_list *list)
 {
@@ -467,6 +490,8 @@ enum access_result restriction_list_run(struct check *check,
         }
         check->warn_only = warn_only || warn_next;
         result = item->run(check, item);
+        if (result == ACCESS_PERMIT)
+            log_permit(check, item);
         check->warn_only = warn_only;
         warn_next = false;
         if (result != ACCESS_DUNNO) {

@@ -135,6 +135,12 @@ void check_fit_dsn(char dsn[DSN_STATUS_BYTES], int code);
  */
 void check_map_dsn(char dsn[DSN_STATUS_BYTES], const char *class);
 
+/*
+ * The request was permitted: a line where smtpd_log_access_permit_actions asks for one. table
+ * is that of an access table's OK, or NULL.
+ */
+MAY_WAIT void check_log_permit(const struct check *check, const char *action,
+                               struct slice subject, const char *class, const char *table);
 /* Log an event of the request. */
 MAY_WAIT void check_log(const struct check *check, const char *what, const char *text);
 
@@ -200,8 +206,8 @@ restriction_fn restrict_permit, restrict_reject, restrict_defer, restrict_sleep,
     restrict_unauth_pipelining;
 restriction_fn restrict_permit_mynetworks, restrict_permit_inet_interfaces,
     restrict_unknown_client_hostname, restrict_unknown_reverse_hostname,
-    restrict_plaintext_session, restrict_permit_clientcerts,
-    restrict_permit_all_clientcerts, restrict_ccert_access;
+    restrict_plaintext_session, restrict_permit_clientcerts, restrict_permit_all_clientcerts,
+    restrict_ccert_access;
 restriction_fn restrict_permit_login, restrict_login_mismatch, restrict_known_login_mismatch,
     restrict_login_of_others, restrict_no_login, restrict_login_access;
 restriction_fn restrict_invalid_helo, restrict_non_fqdn_helo, restrict_unknown_helo;
@@ -213,6 +219,7 @@ restriction_fn restrict_permit_auth_destination, restrict_unauth_destination,
 restriction_fn restrict_table, restrict_client_access, restrict_reverse_client_access,
     restrict_helo_access, restrict_sender_access, restrict_recipient_access,
     restrict_etrn_access;
+restriction_fn restrict_permit_mx_backup, restrict_nothing, restrict_check_relay_domains;
 restriction_fn restrict_policy_service, restrict_unverified_sender,
     restrict_unverified_recipient;
 restriction_fn restrict_rbl_client, restrict_rhsbl_client, restrict_rhsbl_reverse_client,

@@ -60,7 +60,7 @@ void session_end_transaction(struct session *session)
 void session_forget_forwarded(struct session *session)
 {
     session->has_forwarded = false;
-    session->forwarded_is_local = false;
+    session->forwarded_has_source = session->forwarded_is_local = false;
     session->forwarded_ident = SLICE_EMPTY;
     arena_release(&session->forwarded_arena);
 }
@@ -93,6 +93,8 @@ void session_send(struct session *session, struct smtp_reply reply)
     if (reply.code == 0)
         return;
     tarpit(session);
+    if (reply.code >= 400)
+        footer_replace(session, &reply);
     if (params.soft_bounce)
         smtp_reply_soften(&reply);
     if (reply.code >= 400)

@@ -68,7 +68,8 @@ struct session {
     struct client_attributes forwarded; /* XFORWARD, for the log and the next hop */
     struct slice forwarded_ident;
     bool has_forwarded;
-    bool forwarded_is_local; /* XFORWARD SOURCE=LOCAL */
+    bool forwarded_has_source; /* XFORWARD SOURCE was told: */
+    bool forwarded_is_local;   /* it was LOCAL */
     struct arena forwarded_arena;
 
     struct buf helo;             /* argument of HELO and EHLO; empty: none yet */

@@ -133,6 +133,10 @@ static void open_lists(void)
         open_list("smtpd_sasl_mechanism_filter", params.smtpd_sasl_mechanism_filter);
     settings.sasl_exceptions =
         open_list("smtpd_sasl_exceptions_networks", params.smtpd_sasl_exceptions_networks);
+    settings.backup_networks =
+        open_list("permit_mx_backup_networks", params.permit_mx_backup_networks);
+    settings.logged_permits =
+        open_list("smtpd_log_access_permit_actions", params.smtpd_log_access_permit_actions);
     settings.noop_commands = open_list("smtpd_noop_commands", params.smtpd_noop_commands);
     settings.forbidden_commands =
         open_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
@@ -215,6 +219,10 @@ void settings_open(void)
         open_maps("smtpd_tls_loglevel_maps", params.smtpd_tls_loglevel_maps);
     settings.sender_logins =
         open_maps("smtpd_sender_login_maps", params.smtpd_sender_login_maps);
+    settings.reject_filter_maps =
+        open_maps("smtpd_reject_filter_maps", params.smtpd_reject_filter_maps);
+    settings.dns_reply_filter =
+        open_maps("smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
     settings.rbl_replies = open_maps("rbl_reply_maps", params.rbl_reply_maps);
     settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",

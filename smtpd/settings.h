@@ -25,9 +25,11 @@ enum override {
 struct settings {
     struct match_list *mynetworks;
     struct match_list *xclient_hosts, *xforward_hosts, *verp_clients;
+    struct match_list *backup_networks, *logged_permits;
     struct match_list *newline_exclusions, *event_limit_exceptions;
     struct match_list *noop_commands, *forbidden_commands;
-    struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies;
+    struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies,
+        *reject_filter_maps, *dns_reply_filter;
     struct maps *relay_clientcerts, *tls_loglevel_maps;
     struct match_list *sasl_mechanisms, *sasl_exceptions;
     struct maps *sender_logins;

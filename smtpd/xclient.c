@@ -275,6 +275,7 @@ static bool forward_port(struct client_attributes *forwarded, struct slice value
 
 static bool forward_source(struct session *session, struct slice value)
 {
+    session->forwarded_has_source = !slice_equals(value, XATTRIBUTE_UNAVAILABLE);
     session->forwarded_is_local = slice_equals_nocase(value, "LOCAL");
     return session->forwarded_is_local || slice_equals_nocase(value, "REMOTE") ||
            slice_equals(value, XATTRIBUTE_UNAVAILABLE);

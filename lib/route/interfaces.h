@@ -1,6 +1,5 @@
 /*
  * The addresses that mail to user@[address] is ours for: inet_interfaces and proxy_interfaces.
- * Private to lib/route.
  */
 #pragma once
 
