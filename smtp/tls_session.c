@@ -179,15 +179,12 @@ static int log_level(const struct opening *opening)
 /* -- the handshake
  * ---------------------------------------------------------------------------------- */
 
-/* The server is known not to be the one we want. */
+/* The server must be the one that we want. */
 static int check_server(struct session *session, struct opening *opening)
 {
-    enum tls_level level = opening->policy->level;
-
-    if (!tls_level_must_match(level) || session->tls.peer.trust == TLS_VERIFIED)
+    if (!tls_level_must_match(opening->policy->level) ||
+        session->tls.peer.trust == TLS_VERIFIED)
         return 0;
-    if (level > TLS_LEVEL_FINGERPRINT && session->tls.peer.trust == TLS_ANONYMOUS)
-        return fail(opening, "4.7.5", "Server certificate not trusted");
     return fail(opening, "4.7.5", "Server certificate not verified");
 }
 
