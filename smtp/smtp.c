@@ -190,6 +190,7 @@ static void try_hop(struct journey *journey, struct slice hop)
         tls_policy_find(&journey->policy, hop, NULL, journey->tls_wish,
                         &attempt->delivery->arena);
     journey->hop = hop;
+    attempt->requiretls = requiretls_find(attempt->delivery, hop);
     if (destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena, &list,
                           &dsn) < 0) {
         host_skipped(journey, &dsn);
@@ -229,6 +230,7 @@ static void begin(struct journey *journey, struct slice first_hop)
 
     journey->tls_wish = tls_wish_of(delivery);
     tls_policy_find(&journey->policy, first_hop, NULL, journey->tls_wish, &delivery->arena);
+    journey->attempt.requiretls = requiretls_find(delivery, first_hop);
     buf_printf(&key, "%.*s %d ", SLICE_ARG(journey->nexthop), (int)journey->tls_wish);
     tls_policy_key(&journey->policy, &key);
     if (login_depends_on_sender()) {
@@ -278,6 +280,7 @@ static void before_jail(void)
     tls_options_load();
     tls_session_open();
     login_open();
+    requiretls_open();
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

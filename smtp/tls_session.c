@@ -75,8 +75,7 @@ static int handshake_failed(struct session *session, struct opening *opening)
 /* -- what is asked of the handshake
  * ----------------------------------------------------------------- */
 
-/* The next hop without port and brackets. */
-static struct slice nexthop_domain(struct slice nexthop)
+struct slice tls_nexthop_domain(struct slice nexthop)
 {
     if (slice_starts_with(nexthop, "inet:"))
         nexthop = slice_from_offset(nexthop, strlen("inet:"));
@@ -88,7 +87,7 @@ static struct slice nexthop_domain(struct slice nexthop)
 /* "hostname", "nexthop", "dot-nexthop" stand for names; others are names. */
 static const char *match_name(const struct opening *opening, struct slice match)
 {
-    struct slice nexthop = nexthop_domain(opening->nexthop);
+    struct slice nexthop = tls_nexthop_domain(opening->nexthop);
 
     if (slice_equals_nocase(match, "hostname"))
         return arena_text(opening->arena, opening->host->name);
@@ -113,7 +112,7 @@ static void set_matches(struct tls_connect *connect, const struct opening *openi
         /* RFC 7672 section 3.2.2; the next hop only counts where it led here securely. */
         matches[n++] = arena_text(opening->arena, policy->dane.base_domain);
         if (policy->level != TLS_LEVEL_HALF_DANE)
-            matches[n++] = arena_text(opening->arena, nexthop_domain(opening->nexthop));
+            matches[n++] = arena_text(opening->arena, tls_nexthop_domain(opening->nexthop));
     }
     connect->matches = matches;
     connect->n_matches = n;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "base/slice.h"
 #include "tls/level.h"
 #include "tls/peer.h"
 
@@ -28,6 +29,9 @@ void tls_session_release(struct session_tls *tls);
 
 /* Before the jail: our certificates, the authorities. Without, TLS is not to be had. */
 void tls_session_open(void);
+
+/* The next hop without port and brackets. */
+struct slice tls_nexthop_domain(struct slice nexthop);
 
 /*
  * smtp_tls_wrappermode: the handshake comes first. 0: done, or not wanted; -1: opening tells

@@ -107,8 +107,9 @@ static void add_address(struct buf *line, struct slice address)
         buf_add_slice(line, address);
 }
 
-static void send_mail(struct session *session, const struct delivery *delivery)
+static void send_mail(struct session *session, const struct attempt *attempt)
 {
+    const struct delivery *delivery = attempt->delivery;
     const struct delivery_request *request = &delivery->request;
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
@@ -136,6 +137,9 @@ static void send_mail(struct session *session, const struct delivery *delivery)
     if (session->is_logged_in &&
         (options.is_lmtp ? params.lmtp_send_dummy_mail_auth : params.smtp_send_dummy_mail_auth))
         buf_add_text(&line, " AUTH=<>");
+    if (attempt->requiretls != REQUIRETLS_NOT_ASKED && session->tls.is_active &&
+        (session->features & FEATURE_REQUIRETLS))
+        buf_add_text(&line, " REQUIRETLS");
     session_command(session, "%s", line.data);
 }
 
@@ -231,9 +235,16 @@ static bool is_refused_beforehand(struct transaction_state *state)
 {
     struct session *session = state->session;
     struct delivery *delivery = state->attempt->delivery;
+    const char *status = "",
+               *unprotected = requiretls_refusal(state->attempt->requiretls, session,
+                                                 &delivery->arena, &status);
     struct dsn dsn;
 
-    if (body_needs_smtputf8(delivery) && !(session->features & FEATURE_SMTPUTF8)) {
+    if (unprotected) {
+        delivery_dsn(delivery, &dsn, status, "%s", unprotected);
+        if (!state->attempt->is_final) /* another host may do better */
+            dsn_set_class(dsn.status, '4');
+    } else if (body_needs_smtputf8(delivery) && !(session->features & FEATURE_SMTPUTF8)) {
         delivery_dsn(delivery, &dsn, "5.6.7",
                      "SMTPUTF8 is required, but was not offered by host %s",
                      session->label.data);
@@ -438,7 +449,7 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
         return TRANSACTION_DONE;
     if (xforward_send(session, attempt->delivery, &activity) == STEP_BROKEN)
         return first_command_broke(&state, activity);
-    send_mail(session, attempt->delivery);
+    send_mail(session, attempt);
     for (size_t i = 0; together && i < n_rcpt; i++)
         send_rcpt(session, attempt->pending[i]);
     if (together)

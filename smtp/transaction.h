@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 #include "delivery/delivery.h"
+#include "requiretls.h"
 #include "session.h"
 
 /* A delivery on its way over the hosts that may take it. */
@@ -17,6 +18,7 @@ struct attempt {
     bool is_final;   /* no other host will be tried: temporary trouble counts */
     struct dsn last; /* the latest trouble, for those left over in the end */
     const char *last_relay;
+    enum requiretls requiretls; /* of this message to the next hop at hand */
     bool may_go_plain; /* TLS that breaks is no reason to wait: another try without it */
     bool went_plain;   /* out: and now is the time for that */
 };

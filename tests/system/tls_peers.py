@@ -40,7 +40,8 @@ class Authority:
     @staticmethod
     def certificate(path):
         text = path.read_text()
-        return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERT"):])
+        end = "-----END CERTIFICATE-----"
+        return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERT"):text.index(end) + len(end)])
 
     @classmethod
     def key_digest(cls, path):
