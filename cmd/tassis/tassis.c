@@ -24,6 +24,7 @@
 #include "conf/conf.h"
 #include "conf/master_cf.h"
 #include "conf/params.h"
+#include "resolver.h"
 #include "spool.h"
 #include "worker/logging.h"
 
@@ -175,6 +176,7 @@ static int check(void)
     if (prepare() < 0)
         return 1;
     spool_check();
+    resolver_check();
     return 0;
 }
 

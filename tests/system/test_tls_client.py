@@ -1,5 +1,6 @@
 """TLS to other servers: what DNSSEC vouches for, what a policy forbids, and what happens when TLS fails."""
 import re
+import subprocess
 
 from harness import Instance, wait_for
 from tls_peers import Authority, SignedDns, TlsServer
@@ -71,6 +72,8 @@ def test_dane():
         status, text, _ = settle(mta, "a@expired.test")
         assert status == "deferred" and "try again" in text, (status, text)
         assert "DNSSEC validation may be unavailable" not in mta.log()
+        said = mta.run("tassis", "check")
+        assert "DNSSEC" not in said.err + said.out
         mta.configure(smtp_tls_security_level="dane-only")
         assert settle(mta, "b@signed.test")[0] == "sent"
         assert settle(mta, "b@none.signed.test")[:2] == ("deferred", "no TLSA records found")
@@ -88,6 +91,8 @@ def test_resolver_does_not_validate():
         assert settle(mta, "a@signed.test")[::2] == ("sent", "dane:may")
         mta.wait_log(r"warning: DNSSEC validation may be unavailable")
         mta.wait_log(r"warning: reason: dnssec_probe 'ns:signed\.test' received a response that is not DNSSEC valid")
+        said = mta.run("tassis", "check")
+        assert "DNSSEC validation may be unavailable" in said.err + said.out + mta.log().split("status=sent")[-1]
 
 
 def test_bytes_behind_starttls_are_dropped():
@@ -149,3 +154,26 @@ def test_wrapper_mode():
         assert settle(mta, "a@peer.test") == ("sent", "250 2.0.0 stored", "verify")
         mta.wait_log(r"Verified TLS connection established to 127\.0\.0\.7\[127\.0\.0\.7\]:465")
         assert [is_tls for is_tls, _ in server.messages] == [True]
+
+
+def test_posttls_finger():
+    """The probe sees what the client would."""
+    authority = Authority()
+    bundle = authority.issue("mx.anchor.signed.test")
+    SignedDns(zones(authority, bundle))
+    TlsServer("127.0.0.3", bundle)
+    with Instance(main=MAIN, start=False) as mta:
+        def finger(*words):
+            return subprocess.run([mta.command("posttls-finger"), *words], capture_output=True, text=True, timeout=60,
+                                  env={"MAIL_CONFIG": str(mta.etc)})
+
+        for name, trust in (("signed.test", "Verified"), ("anchor.signed.test", "Verified"),
+                            ("bad.signed.test", "Untrusted"), ("none.signed.test", "Untrusted")):
+            said = finger("-T", "20", name)
+            host = "mx." + name
+            assert said.returncode == 0, said.stdout + said.stderr
+            assert f"posttls-finger: {trust} TLS connection established to {host}[127.0.0.3]:25" in said.stdout, said
+        assert "using DANE RR: _25._tcp.mx.bad.signed.test IN TLSA 3 1 1 00:00:" in finger("bad.signed.test").stdout
+        said = finger("-c", "-l", "dane-only", "none.signed.test")
+        assert said.returncode == 1 and "no TLSA records found" in said.stdout, said
+        assert finger("[127.0.0.9]").returncode == 1
