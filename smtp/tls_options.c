@@ -70,7 +70,6 @@ void tls_options_load(void)
     tls_options.connection_reuse = OPTION(tls_connection_reuse);
     tls_options.enable_rpk = OPTION(tls_enable_rpk);
     tls_options.note_offer = OPTION(tls_note_starttls_offer);
-    tls_options.block_early_reply = OPTION(tls_block_early_mail_reply);
     tls_options.force_tlsa_lookup = OPTION(tls_force_insecure_host_tlsa_lookup);
     tls_options.enforce_sts_patterns = OPTION(tls_enforce_sts_mx_patterns);
     tls_options.log_status = OPTION(log_tls_feature_status);

@@ -12,7 +12,7 @@
 struct tls_options {
     enum tls_level level;
     enum tls_level insecure_mx_level; /* MAY, ENCRYPT or DANE */
-    bool wrappermode, connection_reuse, enable_rpk, note_offer, block_early_reply;
+    bool wrappermode, connection_reuse, enable_rpk, note_offer;
     bool force_tlsa_lookup, enforce_sts_patterns, log_status;
     /* Where TLS is optional, and where it is mandatory. */
     const char *protocols, *mandatory_protocols;

@@ -279,6 +279,29 @@ static void find_dane(struct tls_policy *policy, struct slice nexthop, const str
     }
 }
 
+/* -- MTA-STS (RFC 8461 section 4.1): only hosts that the policy names
+ * ---------------------------- */
+
+/* "mx.example.com", or "*.example.com" for one more label. */
+static bool pattern_matches(struct slice pattern, struct slice name)
+{
+    if (!slice_starts_with(pattern, "*."))
+        return slice_same_nocase(pattern, name);
+    return slice_same_nocase(slice_from_offset(pattern, 1),
+                             slice_from_offset(name, slice_find(name, '.')));
+}
+
+static void check_sts(struct tls_policy *policy, const struct host *host, struct arena *arena)
+{
+    for (size_t i = 0; i < policy->n_sts_patterns; i++)
+        if (pattern_matches(policy->sts_patterns[i], host->name))
+            return;
+    if (policy->n_sts_patterns > 0 && tls_options.enforce_sts_patterns)
+        fail(policy, "4.7.5",
+             arena_printf(arena, "MX host %.*s does not match the STS policy MX patterns",
+                          SLICE_ARG(host->name)));
+}
+
 /* -- defaults of main.cf
  * ---------------------------------------------------------------------------- */
 
@@ -353,6 +376,8 @@ void tls_policy_complete(struct tls_policy *policy, struct slice nexthop,
     }
     if (policy->level == TLS_LEVEL_DANE || policy->level == TLS_LEVEL_DANE_ONLY)
         find_dane(policy, nexthop, host, until, arena);
+    if (policy->level > TLS_LEVEL_NONE)
+        check_sts(policy, host, arena);
     if (policy->level > TLS_LEVEL_NONE) {
         if (!policy->protocols)
             policy->protocols = policy->level == TLS_LEVEL_MAY

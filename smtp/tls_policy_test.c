@@ -259,6 +259,31 @@ static void test_dane(void **state)
     dns_cache_clear();
 }
 
+static const struct {
+    const char *host;
+    bool is_allowed;
+} sts_hosts[] = {
+    {"mx.b.test", true}, {"MX.B.test", true},   {"a.c.test", true},
+    {"c.test", false},   {"a.b.c.test", false}, {"other.b.test", false},
+};
+
+static void test_sts(void **state)
+{
+    (void)state;
+    use_table("next.test=encrypt mx_host_pattern=mx.b.test mx_host_pattern=*.c.test");
+    for (size_t i = 0; i < ARRAY_SIZE(sts_hosts); i++) {
+        CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+        struct host host = {.name = slice_from(sts_hosts[i].host), .has_mx = true};
+        struct tls_policy policy;
+
+        test_case(sts_hosts[i].host);
+        tls_policy_find(&policy, SLICE("next.test"), &host, TLS_WISH_NONE, &arena);
+        tls_policy_complete(&policy, SLICE("next.test"), &host, deadline_in(SECONDS(5)),
+                            &arena);
+        assert_int_equal(policy.level != TLS_LEVEL_INVALID, sts_hosts[i].is_allowed);
+    }
+}
+
 static int load(void **state)
 {
     struct error error;
@@ -275,7 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_keys),
         cmocka_unit_test(test_wish),   cmocka_unit_test(test_per_site),
-        cmocka_unit_test(test_dane),
+        cmocka_unit_test(test_dane),   cmocka_unit_test(test_sts),
     };
 
     return cmocka_run_group_tests(tests, load, NULL);
