@@ -256,6 +256,8 @@ static enum submission_end verdict(struct submission *submission)
         return SUBMISSION_DONE;
     if (result.status & hopeless)
         return malformed(submission, cleanup_status_detail(result.status)->text);
+    if (result.smtp_reply.len) /* a filter wants it later, which cleanup has logged */
+        return SUBMISSION_LATER;
     return later(submission, cleanup_status_detail(result.status)->text);
 }
 

@@ -77,17 +77,18 @@ static void set_address(struct milter_config *config, struct slice word, struct 
     struct error error;
 
     config->name = arena_text(arena, word);
-    if (transport.len == word.len)
+    if (transport.len == word.len) {
         config->trouble = arena_printf(
             arena, "Milter service needs transport:endpoint instead of \"%s\"", config->name);
-    else if (!slice_equals(transport, "inet") && !slice_equals(transport, "unix") &&
-             !slice_equals(transport, "local"))
+    } else if (!slice_equals(transport, "inet") && !slice_equals(transport, "unix") &&
+               !slice_equals(transport, "local")) {
         config->trouble =
             arena_printf(arena, "invalid transport name: %.*s in Milter service: %s",
                          SLICE_ARG(transport), config->name);
-    else if (socket_name_parse(&config->address, slice_from(config->name), &error) < 0)
+    } else if (socket_name_parse(&config->address, slice_from(config->name), &error) < 0) {
         config->trouble =
             arena_printf(arena, "Milter service %s: %s", config->name, error.text);
+    }
 }
 
 /*

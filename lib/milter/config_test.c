@@ -36,8 +36,7 @@ static void test_plain_list(void **state)
 static const char *const with_settings[] = {
     "{ inet:h:1, connect_timeout=5s, default_action=quarantine, protocol=4 }",
     "{inet:h:1 connect_timeout = 5s default_action = quarantine { protocol = 4 }}",
-    "{ inet:h:1,\n connect_timeout =5s,\tdefault_action= QUARANTINE,{protocol=4, "
-    "no_header_reply}}",
+    "{ inet:h:1,\n connect_timeout =5s,\tdefault_action= QUARANTINE,{protocol=4 no_header_reply}}",
 };
 
 static void test_settings_in_braces(void **state)
