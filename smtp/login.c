@@ -145,6 +145,16 @@ static enum table_result find_credentials(const struct opening *opening,
     return TABLE_FOUND;
 }
 
+bool login_has_password(const struct opening *opening)
+{
+    CLEANUP(credentials_release) struct credentials credentials = {.value = BUF_INIT};
+    struct error error;
+
+    /* A table that cannot say counts as one that has it. */
+    return login.is_enabled &&
+           find_credentials(opening, &credentials, &error) != TABLE_NOT_FOUND;
+}
+
 /* -- the dialogue ----------------------------------------------------------------------------
  */
 

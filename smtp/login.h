@@ -25,5 +25,8 @@ MAY_WAIT void login_take_mechanisms(struct session *session, struct slice words)
  */
 MUST_USE MAY_WAIT int login_run(struct session *session, struct opening *opening);
 
+/* Is there a password for this server? Then mail for it must not go by without a login. */
+MUST_USE MAY_WAIT bool login_has_password(const struct opening *opening);
+
 /* Does the login depend on the sender, so that connections are not for the mail of others? */
 bool login_depends_on_sender(void);

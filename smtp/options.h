@@ -13,15 +13,16 @@
 enum host_lookup { HOST_LOOKUP_DNS = 1, HOST_LOOKUP_NATIVE = 2 };
 
 struct options {
-    bool is_lmtp;
     const char *helo_name;
-    uint16_t default_port; /* of smtp_tcp_port */
     int64_t connect_timeout, helo_timeout, mail_timeout, rcpt_timeout, data_init_timeout,
         data_xfer_timeout, data_done_timeout, rset_timeout, quit_timeout, xforward_timeout;
     int mx_address_limit, mx_session_limit, line_length_limit;
+    uint16_t default_port; /* of smtp_tcp_port */
+    bool is_lmtp;
     bool skip_5xx_greeting, skip_quit_response, always_send_ehlo, never_send_ehlo;
     bool randomize_addresses, balance_protocols, defer_if_no_mx_address;
     bool cache_on_demand;
+    bool use_dnssec; /* smtp_dns_support_level = dnssec */
     int64_t cache_time_limit, reuse_time_limit;
     int reuse_count_limit;
     const char *address_preference; /* "any", "ipv4", "ipv6" */
@@ -30,8 +31,7 @@ struct options {
     const char *cache_destinations;
     unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
     bool send_xforward, quotes_envelope, cname_overrides_name;
-    bool is_final;   /* LMTP servers deliver; they do not pass on (lmtp_assume_final) */
-    bool use_dnssec; /* smtp_dns_support_level = dnssec */
+    bool is_final; /* LMTP servers deliver; they do not pass on (lmtp_assume_final) */
     struct protocols protocols;
     struct endpoint bind_v4, bind_v6; /* len 0: any */
     bool bind_enforce;

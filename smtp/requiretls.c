@@ -34,11 +34,12 @@ static bool policy_by_name(struct slice name, enum requiretls *policy)
         {"enforce", REQUIRETLS_ENFORCE},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (slice_equals_nocase(name, names[i].name)) {
             *policy = names[i].policy;
             return true;
         }
+    }
     return false;
 }
 

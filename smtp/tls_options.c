@@ -60,10 +60,8 @@ static void open_tables(void)
                     tls_option_name("tls_policy_maps"));
 }
 
-void tls_options_load(void)
+static void load_values(void)
 {
-    struct error error;
-
     tls_options.level = global_level();
     tls_options.insecure_mx_level = insecure_mx_level();
     tls_options.wrappermode = OPTION(tls_wrappermode);
@@ -86,9 +84,16 @@ void tls_options_load(void)
     tls_options.trust_anchor_file = OPTION(tls_trust_anchor_file);
     tls_options.log_level = OPTION(tls_loglevel);
     tls_options.starttls_timeout = OPTION(starttls_timeout);
+}
+
+void tls_options_load(void)
+{
+    struct tls_anchors anchors;
+    struct error error;
+
+    load_values();
     open_tables();
     /* In a jail they could not be read; what is wrong with them is logged and counts later. */
-    struct tls_anchors anchors;
     if (*tls_options.trust_anchor_file &&
         tls_anchors_find(&anchors, tls_options.trust_anchor_file) < 0)
         log_warning("%s = %s cannot be used", tls_option_name("tls_trust_anchor_file"),

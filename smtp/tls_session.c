@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "conf/params.h"
+#include "login.h"
 #include "options.h"
 #include "session.h"
 #include "tls/handshake.h"
@@ -68,7 +69,9 @@ static int handshake_failed(struct session *session, struct opening *opening)
     session->stream.state = STREAM_FAILED;
     fail(opening, "4.7.5", "Cannot start TLS: handshake failure");
     if (opening->policy->level == TLS_LEVEL_MAY)
-        opening->failure = opening->may_go_plain ? OPENING_GO_PLAIN : OPENING_NO_HANDSHAKE;
+        opening->failure = opening->may_go_plain && !login_has_password(opening)
+                               ? OPENING_GO_PLAIN
+                               : OPENING_NO_HANDSHAKE;
     return -1;
 }
 
@@ -123,11 +126,12 @@ static void set_tlsa(struct tls_connect *connect, const struct tlsa *records, si
 {
     struct tls_tlsa *tlsa = arena_array(arena, struct tls_tlsa, n + 1);
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         tlsa[i] = (struct tls_tlsa){.usage = records[i].usage,
                                     .selector = records[i].selector,
                                     .matching = records[i].matching,
                                     .data = records[i].data};
+    }
     connect->check = TLS_CHECK_TLSA;
     connect->tlsa = tlsa;
     connect->n_tlsa = n;
@@ -212,11 +216,12 @@ static int handshake(struct session *session, struct opening *opening)
 int tls_session_wrap(struct session *session, struct opening *opening)
 {
     if (!tls_options.wrappermode) {
-        if (endpoint_port(&opening->host->address) == PORT_SMTPS)
+        if (endpoint_port(&opening->host->address) == PORT_SMTPS) {
             log_warning("SMTPS wrappermode (TCP port 465) requires setting \"%s = yes\", and "
                         "\"%s = encrypt\" (or stronger)",
                         tls_option_name("tls_wrappermode"),
                         tls_option_name("tls_security_level"));
+        }
         return 0;
     }
     if (opening->policy->level < TLS_LEVEL_ENCRYPT)
@@ -279,10 +284,11 @@ int tls_session_negotiate(struct session *session, struct opening *opening)
         return start(session, opening);
     if (!tls_level_is_mandatory(level))
         return 0;
-    if (!is_offered)
+    if (!is_offered) {
         return fail(opening, "4.7.4",
                     arena_printf(opening->arena,
                                  "TLS is required, but was not offered by host %s",
                                  session->label.data));
+    }
     return fail(opening, "4.7.5", "TLS is required, but our TLS engine is unavailable");
 }

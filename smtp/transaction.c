@@ -205,7 +205,8 @@ static enum transaction broke(struct transaction_state *state, const char *activ
     struct dsn dsn;
 
     session_broke(state->session, activity, &state->attempt->delivery->arena, &dsn);
-    if (state->session->tls.is_active && state->attempt->may_go_plain) {
+    if (state->session->tls.is_active && state->attempt->may_go_plain &&
+        !state->session->is_logged_in) {
         log_info("%.*s: %.*s", SLICE_ARG(state->attempt->delivery->request.queue_id),
                  SLICE_ARG(dsn.reason));
         state->attempt->went_plain = true;

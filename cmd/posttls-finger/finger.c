@@ -124,11 +124,12 @@ static void set_check(struct probe *probe, struct tls_connect *connect)
         connect->check = TLS_CHECK_NAMES;
     if (!tls_level_is_dane(probe->level))
         return;
-    for (size_t i = 0; i < probe->dane.n_records; i++)
+    for (size_t i = 0; i < probe->dane.n_records; i++) {
         tlsa[i] = (struct tls_tlsa){.usage = probe->dane.records[i].usage,
                                     .selector = probe->dane.records[i].selector,
                                     .matching = probe->dane.records[i].matching,
                                     .data = probe->dane.records[i].data};
+    }
     connect->check = TLS_CHECK_TLSA;
     connect->tlsa = tlsa;
     connect->n_tlsa = probe->dane.n_records;
@@ -150,11 +151,12 @@ static void tell_peer(const struct probe *probe, const struct tls_peer *peer)
     if (tls_level_must_match(probe->level) && peer->trust != TLS_VERIFIED && peer->distrust)
         finger_say("%scertificate verification failed for %s: %s",
                    has_side(peer->distrust) ? "server " : "", probe->name.data, peer->distrust);
-    if (peer->fingerprint.len)
+    if (peer->fingerprint.len) {
         finger_say("%s: subject_CN=%.*s, issuer_CN=%.*s, fingerprint=%.*s, "
                    "pkey_fingerprint=%.*s",
                    probe->name.data, SLICE_ARG(peer->subject), SLICE_ARG(peer->issuer),
                    SLICE_ARG(peer->fingerprint), SLICE_ARG(peer->key_fingerprint));
+    }
     tls_peer_summary(peer, "to", probe->name.data, &line);
     finger_say("%s", line.data);
 }

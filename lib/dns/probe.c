@@ -7,11 +7,12 @@ static bool type_by_name(struct slice name, enum dns_type *type)
     static const enum dns_type types[] = {DNS_A,  DNS_NS,  DNS_CNAME, DNS_SOA, DNS_PTR,
                                           DNS_MX, DNS_TXT, DNS_AAAA,  DNS_SRV, DNS_TLSA};
 
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         if (slice_equals_nocase(name, dns_type_name(types[i]))) {
             *type = types[i];
             return true;
         }
+    }
     return false;
 }
 
