@@ -96,19 +96,16 @@ static void log_action(const struct transaction *transaction, const char *action
 /* "550 5.7.1 text": for the client, or for the bounce. */
 static void refuse(struct transaction *transaction, struct slice reply)
 {
-    struct slice text = slice_from_offset(reply, 4), reason = text;
+    struct slice reason = slice_from_offset(reply, 4);
     bool is_permanent = reply.ptr[0] == '5';
-    char status[DSN_STATUS_BYTES];
+    char status[DSN_STATUS_BYTES] = "4.7.1";
 
+    if (!dsn_status_parse(reason, status, &reason))
+        dsn_set_class(status, is_permanent ? '5' : '4');
     transaction->smtp_reply = arena_slice(&transaction->arena, reply);
-    if (dsn_status_parse(text, status, &reason))
-        transaction_fail_because(transaction,
-                                 is_permanent ? CLEANUP_STATUS_CONTENT : CLEANUP_STATUS_SERVICE,
-                                 slice_from(status), slice_trim(reason));
-    else
-        transaction_fail_because(transaction,
-                                 is_permanent ? CLEANUP_STATUS_CONTENT : CLEANUP_STATUS_SERVICE,
-                                 is_permanent ? SLICE("5.7.1") : SLICE("4.7.1"), text);
+    transaction_fail_because(transaction,
+                             is_permanent ? CLEANUP_STATUS_CONTENT : CLEANUP_STATUS_SERVICE,
+                             slice_from(status), slice_trim(reason));
 }
 
 /* Do what they decided. False when nobody needs to be asked any more. */
