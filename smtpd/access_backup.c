@@ -102,12 +102,13 @@ static enum access_result permit_backup(struct check *check, struct slice domain
     enum dns_result found =
         hosts_look_up(domain, DNS_MX, &check->session->scratch, &exchangers.answer, &error);
 
-    if (found == DNS_TEMPORARY)
+    if (found == DNS_TEMPORARY) {
         return check_defer_if_reject(
             check, 450, "4.4.4",
             "<%.*s>: Recipient address rejected: Unable to look up mail exchanger "
             "information: Host not found, try again",
             SLICE_ARG(check->recipient));
+    }
     if (found != DNS_OK)
         return ACCESS_DUNNO;
     for (size_t i = 0; i < exchangers.answer.n_records; i++) {

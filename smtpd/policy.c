@@ -106,12 +106,13 @@ static void put_message(struct buf *out, const struct check *check, const char *
     put_number(out, "recipient_count",
                is_about_content(state) && transaction ? transaction->n_recipients : 0);
     put(out, "queue_id", queue_id_of(session));
-    if (transaction)
+    if (transaction) {
         buf_printf(out, "instance=%x.%lx.%lx.%x\n", (unsigned)getpid(),
                    (unsigned long)transaction->arrival_time.tv_sec,
                    (unsigned long)transaction->arrival_time.tv_usec, transaction->instance);
-    else
+    } else {
         put_text(out, "instance", "");
+    }
     put_number(out, "size", size_of(transaction, state));
     put(out, "etrn_domain", check->etrn_domain);
 }

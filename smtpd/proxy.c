@@ -99,11 +99,12 @@ static struct smtp_reply trouble(struct session *session)
 
 static void log_broken(struct proxy *proxy)
 {
-    if (!proxy->has_failed)
+    if (!proxy->has_failed) {
         log_warning("%s proxy %s",
                     proxy->stream.state == STREAM_TIMEOUT ? "timeout talking to"
                                                           : "lost connection with",
                     params.smtpd_proxy_filter);
+    }
     proxy->has_failed = true;
 }
 
