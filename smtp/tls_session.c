@@ -197,17 +197,18 @@ static int check_server(struct session *session, struct opening *opening)
 static int handshake(struct session *session, struct opening *opening)
 {
     const struct tls_policy *policy = opening->policy;
-    struct tls_connect connect = {.server_name = policy->server_name,
-                                  .terms = {.protocols = policy->protocols,
-                                            .cipher_grade = policy->ciphers,
-                                            .exclude_ciphers = policy->exclude_ciphers},
-                                  .session_id = session_id(session, opening)};
-    struct tls_log log = {.name = session->relay.data, .level = log_level(opening)};
+    struct tls_connect connect = {
+        .log = {.name = session->relay.data, .level = log_level(opening)},
+        .server_name = policy->server_name,
+        .terms = {.protocols = policy->protocols,
+                  .cipher_grade = policy->ciphers,
+                  .exclude_ciphers = policy->exclude_ciphers},
+        .session_id = session_id(session, opening)};
     struct error error;
 
     stream_set_deadline(&session->stream, deadline_in(tls_options.starttls_timeout));
     set_check(&connect, opening);
-    if (tls_connect(&session->stream, context, &connect, &log, &session->tls.arena,
+    if (tls_connect(&session->stream, context, &connect, &session->tls.arena,
                     &session->tls.peer, &error) < 0)
         return handshake_failed(session, opening);
     session->tls.is_active = true;

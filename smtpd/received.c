@@ -48,15 +48,16 @@ static void put_certificate(struct session *session, struct buf *line)
 {
     const struct tls_peer *tls = session->tls;
 
-    if (tls->trust != TLS_ANONYMOUS)
+    if (tls->trust != TLS_ANONYMOUS) {
         buf_printf(line, "\t(Client CN \"%.*s\", Issuer \"%.*s\" (%s))",
                    SLICE_ARG(in_comment(session, tls->subject)),
                    SLICE_ARG(in_comment(session, tls->issuer)),
                    tls->trust >= TLS_TRUSTED ? "verified OK" : "not verified");
-    else if (tls->was_asked)
+    } else if (tls->was_asked) {
         buf_add_text(line, "\t(Client did not present a certificate)");
-    else
+    } else {
         buf_add_text(line, "\t(No client certificate requested)");
+    }
     put_line(session->transaction, line);
 }
 

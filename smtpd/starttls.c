@@ -33,16 +33,17 @@ static void read_level(void)
                                          "fingerprint", "verify",    "secure"};
     const char *level = params.smtpd_tls_security_level;
 
-    if (!*level)
+    if (!*level) {
         tls.level = params.smtpd_enforce_tls ? LEVEL_ENCRYPT
                     : params.smtpd_use_tls   ? LEVEL_MAY
                                              : LEVEL_NONE;
-    else if (strcasecmp(level, "none") == 0)
+    } else if (strcasecmp(level, "none") == 0) {
         tls.level = LEVEL_NONE;
-    else if (strcasecmp(level, "may") == 0)
+    } else if (strcasecmp(level, "may") == 0) {
         tls.level = LEVEL_MAY;
-    else
+    } else {
         tls.level = LEVEL_ENCRYPT;
+    }
     if (tls.level != LEVEL_ENCRYPT || !*level || strcasecmp(level, "encrypt") == 0)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(higher); i++) {

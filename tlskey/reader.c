@@ -150,9 +150,15 @@ static void serve(void)
     _exit(0);
 }
 
-/* Nothing of master's is kept open, so that nobody waits for us. */
+/*
+ * Nothing of master's is kept open, so that nobody waits for us, and no log: what is wrong with
+ * a table is said by tlskey when it is asked for.
+ */
 static void run(int fd)
 {
+    static const struct log_target nowhere = {.sink = LOG_SINK_STDERR};
+
+    log_open("tlskey", &nowhere);
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         _exit(1);
     if (dup2(fd, 3) < 0 || close_range(4, ~0U, 0) < 0)

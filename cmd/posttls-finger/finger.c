@@ -164,17 +164,17 @@ static void tell_peer(const struct probe *probe, const struct tls_peer *peer)
 static int start_tls(struct probe *probe, struct tls_context *context)
 {
     const struct finger *finger = probe->finger;
-    struct tls_connect connect = {.server_name = finger->server_name,
+    struct tls_connect connect = {.log = {.name = probe->name.data},
+                                  .server_name = finger->server_name,
                                   .terms = {.protocols = finger->protocols,
                                             .cipher_grade = finger->grade,
                                             .exclude_ciphers = ""}};
-    struct tls_log log = {.name = probe->name.data};
     struct tls_peer peer;
     struct error error;
 
     set_check(probe, &connect);
     stream_set_deadline(&probe->stream, deadline_in(finger->command_timeout));
-    if (tls_connect(&probe->stream, context, &connect, &log, &probe->arena, &peer, &error) < 0)
+    if (tls_connect(&probe->stream, context, &connect, &probe->arena, &peer, &error) < 0)
         return -1;
     tell_peer(probe, &peer);
     return 0;

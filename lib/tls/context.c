@@ -125,7 +125,7 @@ static int note_wishes(SSL *ssl, int *alert, void *argument)
 {
     struct tls_link *link = link_from_ssl(ssl);
 
-    (void)alert;
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
     (void)argument;
     if (link->has_looked_up)
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -137,7 +137,7 @@ static int note_wishes(SSL *ssl, int *alert, void *argument)
 
 static int acknowledge_name(SSL *ssl, int *alert, void *argument)
 {
-    (void)alert;
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
     (void)argument;
     return link_from_ssl(ssl)->sni_is_known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -326,12 +326,12 @@ static struct slice text_of(const char *text)
     return is_set(text) ? slice_from(text) : SLICE_EMPTY;
 }
 
-static int ask_tlskey(struct tls_context *context, const struct pairs *pairs, struct slice name,
-                      deadline_t until, struct tlskey_chains *reply, struct buf *storage,
-                      struct error *error)
+static struct tlskey_pairs make_request(const struct tls_context *context,
+                                        const struct pairs *pairs, struct slice name)
 {
     const struct tls_pair_files *files = &context->settings.pairs;
-    const struct tlskey_pairs request = {
+
+    return (struct tlskey_pairs){
         .chain_files = text_of(files->chain_files),
         .cert_file = text_of(files->cert_file),
         .key_file = text_of(files->key_file),
@@ -343,8 +343,6 @@ static int ask_tlskey(struct tls_context *context, const struct pairs *pairs, st
         .sni_name = name,
         .stamp = buf_slice(&pairs->stamp),
     };
-
-    return tlskey_load(&request, until, reply, storage, error);
 }
 
 static int take_chains(const struct tls_context *context, struct pairs *pairs,
@@ -402,7 +400,9 @@ static void ask_when_due(struct tls_context *context, struct pairs *pairs, struc
         return;
     pairs->is_asking = true;
     pairs->trouble = ERROR_INIT;
-    if (ask_tlskey(context, pairs, name, until, &reply, &storage, &pairs->trouble) == 0)
+    const struct tlskey_pairs request = make_request(context, pairs, name);
+
+    if (tlskey_load(&request, until, &reply, &storage, &pairs->trouble) == 0)
         (void)!take_reply(context, pairs, &reply, &pairs->trouble);
     pairs->next_look = time_now_ms() + LOOK_INTERVAL;
     pairs->is_asking = false;

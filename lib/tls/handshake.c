@@ -214,7 +214,7 @@ int tls_accept(struct stream *stream, struct tls_context *context, const struct 
     struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_accept"};
 
     sessions_renew_keys(settings, stream->deadline);
-    if (begin(&handshake, context, error) < 0) {
+    if (begin(&handshake, context, error) < 0 || !handshake.link) {
         report_failure(&handshake, error);
         return -1;
     }
@@ -254,13 +254,14 @@ static void resume(const struct handshake *handshake, struct slice id)
 }
 
 int tls_connect(struct stream *stream, struct tls_context *context,
-                const struct tls_connect *options, const struct tls_log *log,
-                struct arena *arena, struct tls_peer *peer, struct error *error)
+                const struct tls_connect *options, struct arena *arena, struct tls_peer *peer,
+                struct error *error)
 {
     const struct tls_settings *settings = tls_context_settings(context);
-    struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_connect"};
+    struct handshake handshake = {
+        .stream = stream, .log = &options->log, .function = "SSL_connect"};
 
-    if (begin(&handshake, context, error) < 0) {
+    if (begin(&handshake, context, error) < 0 || !handshake.link) {
         report_failure(&handshake, error);
         return -1;
     }

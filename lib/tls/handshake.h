@@ -47,6 +47,7 @@ enum tls_check {
 };
 
 struct tls_connect {
+    struct tls_log log;
     const char *server_name; /* sent as SNI; NULL or "": none */
     struct tls_terms terms;
     enum tls_check check;
@@ -64,9 +65,8 @@ struct tls_connect {
 
 /* The client's side. Whether peer->trust is enough is for the caller to say. */
 MUST_USE MAY_WAIT int tls_connect(struct stream *stream, struct tls_context *context,
-                                  const struct tls_connect *options, const struct tls_log *log,
-                                  struct arena *arena, struct tls_peer *peer,
-                                  struct error *error);
+                                  const struct tls_connect *options, struct arena *arena,
+                                  struct tls_peer *peer, struct error *error);
 
 /* True when the stream has been through a handshake. */
 bool tls_is_active(const struct stream *stream);

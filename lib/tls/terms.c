@@ -147,7 +147,7 @@ char *tls_cipher_list(const char *grade, const char *exclude, struct error *erro
 int tls_terms_apply(SSL *ssl, const struct tls_terms *terms, struct error *error)
 {
     CLEANUP(mem_free_text) char *list = NULL;
-    struct tls_versions versions;
+    struct tls_versions versions = {.floor = 0};
 
     if (tls_versions_parse(&versions, terms->protocols, error) < 0)
         return -1;
@@ -168,7 +168,7 @@ int tls_terms_apply_to_context(SSL_CTX *context, const struct tls_terms *terms,
                                struct error *error)
 {
     CLEANUP(mem_free_text) char *list = NULL;
-    struct tls_versions versions;
+    struct tls_versions versions = {.floor = 0};
 
     if (tls_versions_parse(&versions, terms->protocols, error) < 0)
         return -1;
