@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "route/open_maps.h"
 #include "route/resolve.h"
 
 struct tables tables;
@@ -49,27 +50,14 @@ static unsigned classes_of(const char *parameter, const char *list)
     return bits;
 }
 
-static struct maps *opened(struct maps *maps, const char *name, const struct error *error)
-{
-    if (error->kind != ERROR_NONE)
-        log_error("%s: %s", name, error->text);
-    return maps;
-}
-
 static struct address_table address_table(const char *name, const char *list, unsigned classes)
 {
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(name, list, &error);
-
-    return (struct address_table){name, opened(maps, name, &error), classes};
+    return (struct address_table){name, open_maps(maps_open, name, list), classes};
 }
 
 static struct check_table check_table(const char *name, const char *list)
 {
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open_for_text(name, list, &error);
-
-    return (struct check_table){name, opened(maps, name, &error)};
+    return (struct check_table){name, open_maps(maps_open_for_text, name, list)};
 }
 
 bool byte_set_has_any(const struct byte_set *set, struct slice text)

@@ -9,6 +9,7 @@
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
 #include "mail/address.h"
+#include "route/open_maps.h"
 #include "table/maps.h"
 #include "worker/worker.h"
 
@@ -20,9 +21,7 @@ void mailbox_open(void)
     struct error error = ERROR_INIT;
 
     command_maps =
-        maps_open_sensitive("mailbox_command_maps", params.mailbox_command_maps, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
+        open_maps(maps_open_sensitive, "mailbox_command_maps", params.mailbox_command_maps);
     if (mbox_parse_locks(params.mailbox_delivery_lock, &mailbox_locks, &error) < 0)
         log_error("mailbox_delivery_lock: %s", error.text);
 }

@@ -14,6 +14,7 @@
 #include "mail/address.h"
 #include "mailbox.h"
 #include "outside.h"
+#include "route/open_maps.h"
 #include "table/maps.h"
 
 static struct maps *mailbox_transport_maps, *fallback_transport_maps;
@@ -27,21 +28,12 @@ struct local_name {
     bool is_literal; /* "\user": no alias, no .forward */
 };
 
-static struct maps *open_maps(const char *title, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open_sensitive(title, list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
-    return maps;
-}
-
 void recipient_open(void)
 {
-    mailbox_transport_maps = open_maps("mailbox_transport_maps", params.mailbox_transport_maps);
-    fallback_transport_maps =
-        open_maps("fallback_transport_maps", params.fallback_transport_maps);
+    mailbox_transport_maps =
+        open_maps(maps_open_sensitive, "mailbox_transport_maps", params.mailbox_transport_maps);
+    fallback_transport_maps = open_maps(maps_open_sensitive, "fallback_transport_maps",
+                                        params.fallback_transport_maps);
 }
 
 static void take_apart(struct slice address, struct local_name *name)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "commands.h"
 #include "conf/params.h"
+#include "route/open_maps.h"
 
 struct settings settings;
 
@@ -67,16 +68,6 @@ static int64_t find_least_ttl(void)
             least = settings.tests[i].ttl_seconds;
     }
     return least;
-}
-
-static struct maps *open_maps(const char *name, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(name, list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
-    return maps;
 }
 
 static struct match_list *open_list(const char *name, const char *patterns)
@@ -152,12 +143,12 @@ void settings_open(void)
     settings.forbidden_commands =
         open_list("postscreen_forbidden_commands", params.postscreen_forbidden_commands);
     settings.command_filter =
-        open_maps("postscreen_command_filter", params.postscreen_command_filter);
+        open_maps(maps_open, "postscreen_command_filter", params.postscreen_command_filter);
     settings.discard_keyword_maps =
-        open_maps("postscreen_discard_ehlo_keyword_address_maps",
+        open_maps(maps_open, "postscreen_discard_ehlo_keyword_address_maps",
                   params.postscreen_discard_ehlo_keyword_address_maps);
-    settings.reject_footer_maps =
-        open_maps("postscreen_reject_footer_maps", params.postscreen_reject_footer_maps);
+    settings.reject_footer_maps = open_maps(maps_open, "postscreen_reject_footer_maps",
+                                            params.postscreen_reject_footer_maps);
     settings.discarded_keywords = keywords_parse(params.postscreen_discard_ehlo_keywords);
     settings.disables_vrfy =
         parse_yes("postscreen_disable_vrfy_command", params.postscreen_disable_vrfy_command);

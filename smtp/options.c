@@ -9,6 +9,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "net/hostport.h"
+#include "route/open_maps.h"
 
 struct options options;
 
@@ -112,16 +113,6 @@ static void find_own_addresses(void)
     arena_release(&arena);
 }
 
-static struct maps *open_maps(const char *title, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(title, list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
-    return maps;
-}
-
 static void load_dialogue(bool is_lmtp)
 {
     options.helo_name = is_lmtp ? params.lmtp_lhlo_name : params.smtp_helo_name;
@@ -136,13 +127,13 @@ static void load_dialogue(bool is_lmtp)
     options.never_send_ehlo = !is_lmtp && params.smtp_never_send_ehlo;
     options.discard_ehlo_keywords =
         is_lmtp ? params.lmtp_discard_lhlo_keywords : params.smtp_discard_ehlo_keywords;
-    options.discard_ehlo_maps = is_lmtp
-                                    ? open_maps("lmtp_discard_lhlo_keyword_address_maps",
-                                                params.lmtp_discard_lhlo_keyword_address_maps)
-                                    : open_maps("smtp_discard_ehlo_keyword_address_maps",
-                                                params.smtp_discard_ehlo_keyword_address_maps);
-    options.reply_filter =
-        open_maps(is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
+    options.discard_ehlo_maps =
+        is_lmtp ? open_maps(maps_open, "lmtp_discard_lhlo_keyword_address_maps",
+                            params.lmtp_discard_lhlo_keyword_address_maps)
+                : open_maps(maps_open, "smtp_discard_ehlo_keyword_address_maps",
+                            params.smtp_discard_ehlo_keyword_address_maps);
+    options.reply_filter = open_maps(
+        maps_open, is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
 }
 
 static void load_connections(void)

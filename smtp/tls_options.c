@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "options.h"
+#include "route/open_maps.h"
 #include "tls/dane.h"
 #include "tls_anchors.h"
 
@@ -40,21 +41,14 @@ static enum tls_level insecure_mx_level(void)
     return level;
 }
 
-static struct maps *open_maps(const char *name, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(tls_option_name(name), list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
-    return maps;
-}
-
 static void open_tables(void)
 {
-    tls_options.policy_maps = open_maps("tls_policy_maps", OPTION(tls_policy_maps));
-    tls_options.per_site = open_maps("tls_per_site", OPTION(tls_per_site));
-    tls_options.log_level_maps = open_maps("tls_loglevel_maps", OPTION(tls_loglevel_maps));
+    tls_options.policy_maps =
+        open_maps(maps_open, tls_option_name("tls_policy_maps"), OPTION(tls_policy_maps));
+    tls_options.per_site =
+        open_maps(maps_open, tls_option_name("tls_per_site"), OPTION(tls_per_site));
+    tls_options.log_level_maps =
+        open_maps(maps_open, tls_option_name("tls_loglevel_maps"), OPTION(tls_loglevel_maps));
     if (!maps_is_empty(tls_options.policy_maps) && !maps_is_empty(tls_options.per_site))
         log_warning("%s ignored when %s is not empty.", tls_option_name("tls_per_site"),
                     tls_option_name("tls_policy_maps"));

@@ -14,6 +14,7 @@
 #include "milter/settings.h"
 #include "milter_filters.h"
 #include "milter_macros.h"
+#include "route/open_maps.h"
 #include "session.h"
 #include "settings.h"
 #include "table/maps.h"
@@ -30,9 +31,7 @@ void milter_settings_open(void)
     if (milter_settings_list(&smtpd_milters, slice_from(params.smtpd_milters), &arena, &error) <
         0)
         fatal(EX_CONFIG, "smtpd_milters: %s", error.text);
-    milter_maps = maps_open("smtpd_milter_maps", params.smtpd_milter_maps, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("smtpd_milter_maps: %s", error.text);
+    milter_maps = open_maps(maps_open, "smtpd_milter_maps", params.smtpd_milter_maps);
 }
 
 /* A filter that can be nobody: mail must wait until somebody has looked at the set-up. */

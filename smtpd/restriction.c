@@ -11,6 +11,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "policy_server.h"
+#include "route/open_maps.h"
 #include "transaction.h"
 
 #define DEPTH_MAX 20 /* classes in tables in classes ... */
@@ -205,16 +206,11 @@ static bool spec_is_pattern(struct slice spec)
 
 static struct access_table open_table(const char *spec)
 {
-    struct error error = ERROR_INIT;
-    struct access_table table = {
-        .maps = maps_open("smtpd access", spec, &error),
+    return (struct access_table){
+        .maps = open_maps(maps_open, "smtpd access", spec),
         .spec = spec,
         .is_pattern = spec_is_pattern(slice_from(spec)),
     };
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", spec, error.text);
-    return table;
 }
 
 /* Tables may be in braces: "check_client_access { inline:{a=b, c=d} }". */

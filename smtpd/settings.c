@@ -9,19 +9,10 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "ehlo.h"
+#include "route/open_maps.h"
 #include "session.h"
 
 struct settings settings;
-
-static struct maps *open_maps(const char *name, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open(name, list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
-    return maps;
-}
 
 static bool list_names(const char *list, const char *name)
 {
@@ -105,15 +96,19 @@ static const struct word_bit notice_classes[] = {
 
 static void open_recipient_maps(void)
 {
-    settings.virtual_aliases = open_maps("virtual_alias_maps", params.virtual_alias_maps);
-    settings.canonical = open_maps("canonical_maps", params.canonical_maps);
+    settings.virtual_aliases =
+        open_maps(maps_open, "virtual_alias_maps", params.virtual_alias_maps);
+    settings.canonical = open_maps(maps_open, "canonical_maps", params.canonical_maps);
     settings.sender_canonical =
-        open_maps("sender_canonical_maps", params.sender_canonical_maps);
+        open_maps(maps_open, "sender_canonical_maps", params.sender_canonical_maps);
     settings.recipient_canonical =
-        open_maps("recipient_canonical_maps", params.recipient_canonical_maps);
-    settings.local_recipients = open_maps("local_recipient_maps", params.local_recipient_maps);
-    settings.virtual_mailboxes = open_maps("virtual_mailbox_maps", params.virtual_mailbox_maps);
-    settings.relay_recipients = open_maps("relay_recipient_maps", params.relay_recipient_maps);
+        open_maps(maps_open, "recipient_canonical_maps", params.recipient_canonical_maps);
+    settings.local_recipients =
+        open_maps(maps_open, "local_recipient_maps", params.local_recipient_maps);
+    settings.virtual_mailboxes =
+        open_maps(maps_open, "virtual_mailbox_maps", params.virtual_mailbox_maps);
+    settings.relay_recipients =
+        open_maps(maps_open, "relay_recipient_maps", params.relay_recipient_maps);
 }
 
 static void open_lists(void)
@@ -209,21 +204,24 @@ void settings_open(void)
     check_tempfail_actions();
     open_lists();
     open_recipient_maps();
-    settings.discard_keyword_maps = open_maps("smtpd_discard_ehlo_keyword_address_maps",
-                                              params.smtpd_discard_ehlo_keyword_address_maps);
-    settings.command_filter = open_maps("smtpd_command_filter", params.smtpd_command_filter);
+    settings.discard_keyword_maps =
+        open_maps(maps_open, "smtpd_discard_ehlo_keyword_address_maps",
+                  params.smtpd_discard_ehlo_keyword_address_maps);
+    settings.command_filter =
+        open_maps(maps_open, "smtpd_command_filter", params.smtpd_command_filter);
     settings.reject_footer_maps =
-        open_maps("smtpd_reject_footer_maps", params.smtpd_reject_footer_maps);
-    settings.relay_clientcerts = open_maps("relay_clientcerts", params.relay_clientcerts);
+        open_maps(maps_open, "smtpd_reject_footer_maps", params.smtpd_reject_footer_maps);
+    settings.relay_clientcerts =
+        open_maps(maps_open, "relay_clientcerts", params.relay_clientcerts);
     settings.tls_loglevel_maps =
-        open_maps("smtpd_tls_loglevel_maps", params.smtpd_tls_loglevel_maps);
+        open_maps(maps_open, "smtpd_tls_loglevel_maps", params.smtpd_tls_loglevel_maps);
     settings.sender_logins =
-        open_maps("smtpd_sender_login_maps", params.smtpd_sender_login_maps);
+        open_maps(maps_open, "smtpd_sender_login_maps", params.smtpd_sender_login_maps);
     settings.reject_filter_maps =
-        open_maps("smtpd_reject_filter_maps", params.smtpd_reject_filter_maps);
+        open_maps(maps_open, "smtpd_reject_filter_maps", params.smtpd_reject_filter_maps);
     settings.dns_reply_filter =
-        open_maps("smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
-    settings.rbl_replies = open_maps("rbl_reply_maps", params.rbl_reply_maps);
+        open_maps(maps_open, "smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
+    settings.rbl_replies = open_maps(maps_open, "rbl_reply_maps", params.rbl_reply_maps);
     settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",
                                         params.smtpd_forbid_bare_newline, newline_rules);

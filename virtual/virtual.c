@@ -11,6 +11,7 @@
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
 #include "mail/address.h"
+#include "route/open_maps.h"
 #include "table/maps.h"
 #include "worker/worker.h"
 
@@ -19,23 +20,14 @@
 static struct maps *mailbox_maps, *uid_maps, *gid_maps;
 static unsigned mailbox_locks;
 
-static struct maps *open_maps(const char *title, const char *list)
-{
-    struct error error = ERROR_INIT;
-    struct maps *maps = maps_open_sensitive(title, list, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
-    return maps;
-}
-
 static void before_jail(void)
 {
     struct error error;
 
-    mailbox_maps = open_maps("virtual_mailbox_maps", params.virtual_mailbox_maps);
-    uid_maps = open_maps("virtual_uid_maps", params.virtual_uid_maps);
-    gid_maps = open_maps("virtual_gid_maps", params.virtual_gid_maps);
+    mailbox_maps =
+        open_maps(maps_open_sensitive, "virtual_mailbox_maps", params.virtual_mailbox_maps);
+    uid_maps = open_maps(maps_open_sensitive, "virtual_uid_maps", params.virtual_uid_maps);
+    gid_maps = open_maps(maps_open_sensitive, "virtual_gid_maps", params.virtual_gid_maps);
     delivery_open_filter("virtual_delivery_status_filter",
                          params.virtual_delivery_status_filter);
     if (mbox_parse_locks(params.virtual_mailbox_lock, &mailbox_locks, &error) < 0)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "delivery/delivery.h"
+#include "route/open_maps.h"
 #include "table/maps.h"
 
 static struct maps *filter;
@@ -14,14 +15,10 @@ static const char *filter_title;
 
 void delivery_open_filter(const char *title, const char *list)
 {
-    struct error error = ERROR_INIT;
-
     if (!*list)
         return;
     filter_title = title;
-    filter = maps_open(title, list, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
+    filter = open_maps(maps_open, title, list);
 }
 
 /* May that outcome replace this one? Only failures may become other failures. */

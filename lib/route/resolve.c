@@ -7,6 +7,7 @@
 #include "mail/address.h"
 #include "route/address_map.h"
 #include "route/domains.h"
+#include "route/open_maps.h"
 #include "route/recipient.h"
 #include "route/transport.h"
 #include "table/maps.h"
@@ -23,28 +24,6 @@ struct variant {
 
 static struct variant variants[2];
 static struct maps *relocated;
-
-static struct maps *report(struct maps *maps, const struct error *error)
-{
-    if (error->kind != ERROR_NONE)
-        log_error("%s", error->text);
-    return maps;
-}
-
-/* Where mail goes must not be made from what its sender wrote. */
-static struct maps *open_verbatim(const char *name, const char *list)
-{
-    struct error error = ERROR_INIT;
-
-    return report(maps_open_verbatim(name, list, &error), &error);
-}
-
-static struct maps *open_maps(const char *name, const char *list)
-{
-    struct error error = ERROR_INIT;
-
-    return report(maps_open(name, list, &error), &error);
-}
 
 void route_open_local(void)
 {
@@ -63,13 +42,14 @@ void route_open(void)
         .default_transport = params.default_transport,
         .relayhost = params.relayhost,
         .relayhosts_name = "sender_dependent_relayhost_maps",
-        .relayhosts = open_verbatim("sender_dependent_relayhost_maps",
-                                    params.sender_dependent_relayhost_maps),
+        .relayhosts = open_maps(maps_open_verbatim, "sender_dependent_relayhost_maps",
+                                params.sender_dependent_relayhost_maps),
         .sender_transports_name = "sender_dependent_default_transport_maps",
-        .sender_transports = open_verbatim("sender_dependent_default_transport_maps",
-                                           params.sender_dependent_default_transport_maps),
+        .sender_transports =
+            open_maps(maps_open_verbatim, "sender_dependent_default_transport_maps",
+                      params.sender_dependent_default_transport_maps),
         .transports_name = "transport_maps",
-        .transports = open_verbatim("transport_maps", params.transport_maps),
+        .transports = open_maps(maps_open_verbatim, "transport_maps", params.transport_maps),
     };
     variants[1] = (struct variant){
         .local_transport = params.address_verify_local_transport,
@@ -78,17 +58,18 @@ void route_open(void)
         .default_transport = params.address_verify_default_transport,
         .relayhost = params.address_verify_relayhost,
         .relayhosts_name = "address_verify_sender_dependent_relayhost_maps",
-        .relayhosts = open_verbatim("address_verify_sender_dependent_relayhost_maps",
-                                    params.address_verify_sender_dependent_relayhost_maps),
+        .relayhosts =
+            open_maps(maps_open_verbatim, "address_verify_sender_dependent_relayhost_maps",
+                      params.address_verify_sender_dependent_relayhost_maps),
         .sender_transports_name = "address_verify_sender_dependent_default_transport_maps",
-        .sender_transports =
-            open_verbatim("address_verify_sender_dependent_default_transport_maps",
-                          params.address_verify_sender_dependent_default_transport_maps),
+        .sender_transports = open_maps(
+            maps_open_verbatim, "address_verify_sender_dependent_default_transport_maps",
+            params.address_verify_sender_dependent_default_transport_maps),
         .transports_name = "address_verify_transport_maps",
-        .transports = open_verbatim("address_verify_transport_maps",
-                                    params.address_verify_transport_maps),
+        .transports = open_maps(maps_open_verbatim, "address_verify_transport_maps",
+                                params.address_verify_transport_maps),
     };
-    relocated = open_maps("relocated_maps", params.relocated_maps);
+    relocated = open_maps(maps_open, "relocated_maps", params.relocated_maps);
 }
 
 int resolve_is_local_domain(struct slice domain, struct error *error)

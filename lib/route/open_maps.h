@@ -1,0 +1,15 @@
+/*
+ * The tables that a parameter names, opened by a program for as long as it runs.
+ */
+#pragma once
+
+#include "table/maps.h"
+
+/* maps_open or one of its variants. */
+typedef struct maps *maps_opener(const char *title, const char *list, struct error *error);
+
+/*
+ * Open them; what is wrong with one is logged as an error, and look-ups in it fail for now.
+ * name  the parameter, for log lines; must outlive the result.
+ */
+struct maps *open_maps(maps_opener *opener, const char *name, const char *list);
