@@ -4,7 +4,8 @@
  *
  * links: cleanup/transaction cleanup/envelope cleanup/recipients cleanup/expand
  * links: cleanup/addresses cleanup/content cleanup/headers cleanup/complete cleanup/checks
- * links: cleanup/extracted cleanup/finish cleanup/refuse cleanup/tables
+ * links: cleanup/extracted cleanup/finish cleanup/refuse cleanup/tables cleanup/milter
+ * links: cleanup/edit cleanup/edit_envelope
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -2,7 +2,9 @@
  * What a server says: all of it is there before the client starts, from the greeting on. A
  * reply is read for each command until the bytes are used up.
  */
-// links: smtp/session smtp/options smtp/login
+// links: smtp/session smtp/options smtp/login smtp/tls_session smtp/tls_policy
+// links: smtp/tls_options smtp/tls_attribute smtp/tls_anchors smtp/tls_message smtp/xforward
+// links: smtp/dnssec
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,6 +12,7 @@
 
 #include "../../smtp/options.h"
 #include "../../smtp/session.h"
+#include "../../smtp/tls_policy.h"
 #include "base/bug.h"
 #include "base/fd.h"
 #include "co/co.h"
@@ -76,14 +79,16 @@ static void check_reply(const struct session *session, enum step step)
 static void converse(void *arg)
 {
     const struct host host = {.name = SLICE("mx.test"), .unix_path = slice_from(path)};
+    const struct tls_policy policy = {.level = TLS_LEVEL_NONE, .wanted = TLS_LEVEL_NONE};
     struct arena arena = ARENA_INIT;
+    struct opening opening = {
+        .host = &host, .policy = &policy, .nexthop = SLICE("mx.test"), .arena = &arena};
     struct dsn dsn = {.reason = SLICE_EMPTY};
     enum step step;
-    bool connected;
 
     (void)arg;
-    struct session *session = session_open(&host, &arena, &connected, &dsn);
-    bug_if(!session && (dsn.reason.len == 0 || dsn.status[0] == '\0'));
+    struct session *session = session_open(&opening);
+    bug_if(!session && (opening.dsn.reason.len == 0 || opening.dsn.status[0] == '\0'));
     for (int i = 0; session && i < REPLIES_MOST; i++) {
         session_command(session, "NOOP");
         step = session_reply(session, SECONDS(10));
