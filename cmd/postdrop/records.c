@@ -57,11 +57,12 @@ static enum records_result decode_next(struct records *records, char *type, stru
     for (;;) {
         struct slice from = slice_from_offset(buf_slice(&records->input), records->consumed);
         int64_t announced = announced_length(from);
+        int type_number = from.len ? from.ptr[0] : 0; /* reading more moves the input */
         ssize_t bytes = from.len ? record_decode(from, type, data) : 0;
 
         if (announced > (int64_t)records->length_limit) {
             log_warning("stdin: illegal length %ld, record type %d", (long)announced,
-                        from.ptr[0]);
+                        type_number);
             return RECORDS_MALFORMED;
         }
         if (bytes < 0)
@@ -73,7 +74,7 @@ static enum records_result decode_next(struct records *records, char *type, stru
         if (!read_more(records)) {
             if (from.len == 0)
                 return RECORDS_ENDED;
-            log_warning("stdin: unexpected EOF in data, record type %d length %ld", from.ptr[0],
+            log_warning("stdin: unexpected EOF in data, record type %d length %ld", type_number,
                         (long)announced);
             return RECORDS_MALFORMED;
         }
