@@ -169,8 +169,10 @@ static void set_up_server(const struct tls_context *context, SSL_CTX *made)
 static int set_up(const struct tls_context *context, SSL_CTX *made, struct error *error)
 {
     const struct tls_settings *settings = &context->settings;
+    void *kept;
 
-    SSL_CTX_set_app_data(made, context);
+    memcpy(&kept, &context, sizeof(kept)); /* OpenSSL wants it writable, and keeps it only */
+    SSL_CTX_set_app_data(made, kept);
     /* As Postfix: whoever would not get a weak cipher gets none at all. */
     SSL_CTX_set_security_level(made, 0);
     SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
