@@ -6,7 +6,7 @@
 #include "headers.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
-#include "mail/header.h"
+#include "route/line_check.h"
 
 /* One line that a table had something to say about. */
 struct hit {
@@ -64,7 +64,7 @@ static void stop_checking(struct transaction *transaction)
     transaction->flags &= ~(unsigned)CLEANUP_FILTER;
 }
 
-static enum check_verdict reject(struct hit *hit)
+static void reject(struct hit *hit)
 {
     CLEANUP(buf_release) struct buf reason = BUF_INIT;
     char status[DSN_STATUS_BYTES] = "5.7.1";
@@ -80,46 +80,30 @@ static enum check_verdict reject(struct hit *hit)
     transaction_fail_because(hit->transaction, kind, slice_from(status), text);
     buf_printf(&reason, "%s %.*s", status, SLICE_ARG(text));
     log_action(hit, "reject", buf_slice(&reason));
-    return CHECK_KEEP;
 }
 
-static enum check_verdict warn(struct hit *hit)
-{
-    log_action(hit, "warning", hit->text);
-    return CHECK_KEEP;
-}
-
-static enum check_verdict info(struct hit *hit)
-{
-    log_action(hit, "info", hit->text);
-    return CHECK_KEEP;
-}
-
-static enum check_verdict pass(struct hit *hit)
+static void pass(struct hit *hit)
 {
     log_action(hit, "pass", hit->text);
     stop_checking(hit->transaction);
-    return CHECK_KEEP;
 }
 
-static enum check_verdict discard(struct hit *hit)
+static void discard(struct hit *hit)
 {
     log_action(hit, "discard", hit->text);
     hit->transaction->flags |= CLEANUP_DISCARD;
     stop_checking(hit->transaction);
-    return CHECK_KEEP;
 }
 
-static enum check_verdict hold(struct hit *hit)
+static void hold(struct hit *hit)
 {
     if (hit->transaction->flags & (CLEANUP_HOLD | CLEANUP_DISCARD))
-        return CHECK_KEEP;
+        return;
     log_action(hit, "hold", hit->text);
     hit->transaction->flags |= CLEANUP_HOLD;
-    return CHECK_KEEP;
 }
 
-static enum check_verdict filter(struct hit *hit)
+static void filter(struct hit *hit)
 {
     if (!hit->text.len) {
         log_warning("missing FILTER command argument in %s map", hit->map);
@@ -130,7 +114,6 @@ static enum check_verdict filter(struct hit *hit)
         hit->transaction->filter = arena_slice(&hit->transaction->arena, hit->text);
         log_action(hit, "filter", hit->text);
     }
-    return CHECK_KEEP;
 }
 
 static bool is_address(struct slice text)
@@ -138,20 +121,19 @@ static bool is_address(struct slice text)
     return slice_find(text, '@') < text.len;
 }
 
-static enum check_verdict redirect(struct hit *hit)
+static void redirect(struct hit *hit)
 {
     if (!is_address(hit->text)) {
         log_warning("bad REDIRECT target \"%.*s\" in %s map -- need user@domain",
                     SLICE_ARG(hit->text), hit->map);
-        return CHECK_KEEP;
+        return;
     }
     hit->transaction->redirect = arena_slice(&hit->transaction->arena, hit->text);
     log_action(hit, "redirect", hit->text);
     stop_checking(hit->transaction);
-    return CHECK_KEEP;
 }
 
-static enum check_verdict bcc(struct hit *hit)
+static void bcc(struct hit *hit)
 {
     struct transaction *transaction = hit->transaction;
     struct bcc *one;
@@ -159,91 +141,63 @@ static enum check_verdict bcc(struct hit *hit)
     if (!is_address(hit->text)) {
         log_warning("bad BCC address \"%.*s\" in %s map -- need user@domain",
                     SLICE_ARG(hit->text), hit->map);
-        return CHECK_KEEP;
+        return;
     }
     one = arena_new(&transaction->arena, struct bcc);
     one->address = arena_slice(&transaction->arena, hit->text);
     *transaction->last_bcc = one;
     transaction->last_bcc = &one->next;
     log_action(hit, "bcc", hit->text);
-    return CHECK_KEEP;
 }
 
-/* A header action needs text that is a header. */
-static bool is_fit(const struct hit *hit, const char *action)
-{
-    if (!hit->text.len) {
-        log_warning("%s action without text in %s map", action, hit->map);
-        return false;
-    }
-    if (hit->is_body || header_name_length(hit->text))
-        return true;
-    log_warning("bad %s header text \"%.*s\" in %s map -- need \"headername: headervalue\"",
-                action, SLICE_ARG(hit->text), hit->map);
-    return false;
-}
-
-static enum check_verdict prepend(struct hit *hit)
-{
-    if (!is_fit(hit, "PREPEND"))
-        return CHECK_KEEP;
-    log_action(hit, "prepend", hit->text);
-    if (hit->is_of_milter) {
-        log_warning("the milter_header/body_checks prepend action is not implemented");
-        return CHECK_KEEP;
-    }
-    header_put(hit->transaction, hit->text);
-    return CHECK_KEEP;
-}
-
-static enum check_verdict replace(struct hit *hit)
-{
-    if (!is_fit(hit, "REPLACE"))
-        return CHECK_KEEP;
-    log_action(hit, "replace", hit->text);
-    buf_set(hit->line, hit->text);
-    return CHECK_KEEP;
-}
-
-static enum check_verdict ignore(struct hit *hit)
-{
-    (void)hit;
-    return CHECK_DROP;
-}
-
-static enum check_verdict strip(struct hit *hit)
-{
-    log_action(hit, "strip", hit->text);
-    return CHECK_DROP;
-}
-
-static enum check_verdict dunno(struct hit *hit)
-{
-    (void)hit;
-    return CHECK_KEEP;
-}
-
+/* What only the message as a whole can take; the other actions are line_check's. */
 static const struct {
     const char *name;
-    enum check_verdict (*act)(struct hit *hit);
+    void (*act)(struct hit *hit);
 } actions[] = {
-    {"BCC", bcc},         {"DISCARD", discard}, {"DUNNO", dunno},       {"FILTER", filter},
-    {"HOLD", hold},       {"IGNORE", ignore},   {"INFO", info},         {"OK", dunno},
-    {"PASS", pass},       {"PREPEND", prepend}, {"REDIRECT", redirect}, {"REJECT", reject},
-    {"REPLACE", replace}, {"STRIP", strip},     {"WARN", warn},
+    {"BCC", bcc},   {"DISCARD", discard},   {"FILTER", filter}, {"HOLD", hold},
+    {"PASS", pass}, {"REDIRECT", redirect}, {"REJECT", reject},
 };
 
-static enum check_verdict act(struct hit *hit, struct slice result)
+static void log_line(void *context, const char *action, struct slice text)
 {
-    struct slice word = slice_sub(result, 0, slice_find_any(result, " \t"));
+    log_action(context, action, text);
+}
 
-    hit->text = slice_trim(slice_from_offset(result, word.len));
+static void prepend(void *context, struct slice text)
+{
+    const struct hit *hit = context;
+
+    if (hit->is_of_milter)
+        log_warning("the milter_header/body_checks prepend action is not implemented");
+    else
+        header_put(hit->transaction, text);
+}
+
+static enum line_verdict act(struct hit *hit, struct slice result)
+{
+    struct slice word = line_check_word(result, &hit->text);
+    const struct line_check common = {
+        .map = hit->map,
+        .is_body = hit->is_body,
+        .line = hit->line,
+        .context = hit,
+        .log = log_line,
+        .prepend = prepend,
+    };
+    enum line_verdict verdict;
+
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
-        if (slice_equals_nocase(word, actions[i].name))
-            return actions[i].act(hit);
+        if (slice_equals_nocase(word, actions[i].name)) {
+            actions[i].act(hit);
+            return LINE_KEEP;
+        }
     }
+    verdict = line_check_act(&common, result);
+    if (verdict != LINE_UNKNOWN)
+        return verdict;
     log_warning("unknown command in %s map: %.*s", hit->map, SLICE_ARG(result));
-    return CHECK_KEEP;
+    return LINE_KEEP;
 }
 
 static void lookup_failed(const struct hit *hit, const struct error *error)
@@ -254,8 +208,8 @@ static void lookup_failed(const struct hit *hit, const struct error *error)
     transaction_fail(hit->transaction, CLEANUP_STATUS_WRITE);
 }
 
-enum check_verdict check_line(struct transaction *transaction, enum check_kind kind,
-                              struct buf *line)
+enum line_verdict check_line(struct transaction *transaction, enum check_kind kind,
+                             struct buf *line)
 {
     CLEANUP(buf_release) struct buf result = BUF_INIT;
     const struct check_table *table = &tables.checks[kind];
@@ -271,16 +225,16 @@ enum check_verdict check_line(struct transaction *transaction, enum check_kind k
 
     if ((!hit.is_of_milter && !(transaction->flags & CLEANUP_FILTER)) ||
         maps_is_empty(table->maps))
-        return CHECK_KEEP;
+        return LINE_KEEP;
     switch (maps_find(table->maps, buf_slice(line), &result, &error)) {
     case TABLE_FOUND:
         return act(&hit, buf_slice(&result));
     case TABLE_ERROR:
         lookup_failed(&hit, &error);
-        return CHECK_KEEP;
+        return LINE_KEEP;
     case TABLE_NOT_FOUND:
     default:
-        return CHECK_KEEP;
+        return LINE_KEEP;
     }
 }
 
@@ -297,7 +251,7 @@ void check_reject_characters(struct transaction *transaction, struct slice line)
     };
 
     buf_set(&copy, line);
-    (void)reject(&hit);
+    reject(&hit);
 }
 
 void check_log_mime(struct transaction *transaction, const char *what, struct slice line)

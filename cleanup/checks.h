@@ -1,17 +1,16 @@
 /* header_checks and its relatives: which action a table wants for a line, and doing it. */
 #pragma once
 
+#include "route/line_check.h"
 #include "tables.h"
 #include "transaction.h"
 
-enum check_verdict { CHECK_KEEP, CHECK_DROP };
-
 /*
  * Show the line (a whole header, or one body line) to the table of its kind and act. REPLACE
- * changes *line, PREPEND writes a line before it. DROP: the line is not to be written.
+ * changes *line, PREPEND writes a line before it. LINE_DROP: the line is not to be written.
  */
-MUST_USE MAY_WAIT enum check_verdict check_line(struct transaction *transaction,
-                                                enum check_kind kind, struct buf *line);
+MUST_USE MAY_WAIT enum line_verdict check_line(struct transaction *transaction,
+                                               enum check_kind kind, struct buf *line);
 
 /* message_reject_characters: refuse the message because of this line. */
 void check_reject_characters(struct transaction *transaction, struct slice line);

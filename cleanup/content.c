@@ -59,7 +59,7 @@ static void header(struct transaction *transaction, const struct mime_item *item
     buf_set(text, item->text);
     if (transaction->content.part == PART_HEADER)
         header_take(transaction, text);
-    else if (check_line(transaction, kind, text) == CHECK_KEEP)
+    else if (check_line(transaction, kind, text) == LINE_KEEP)
         header_put(transaction, buf_slice(text));
 }
 
@@ -83,7 +83,7 @@ static void body_line(struct transaction *transaction, const struct mime_item *i
         return;
     }
     buf_set(&line, item->text);
-    if (check_line(transaction, CHECK_BODY, &line) == CHECK_KEEP)
+    if (check_line(transaction, CHECK_BODY, &line) == LINE_KEEP)
         put(transaction, type, buf_slice(&line));
 }
 

@@ -214,7 +214,7 @@ static bool compose(struct edit *edit, struct slice name, struct slice value,
         buf_add_slice(&header, line);
         is_first = false;
     }
-    if (check_line(edit->transaction, CHECK_MILTER_HEADER, &header) == CHECK_DROP)
+    if (check_line(edit->transaction, CHECK_MILTER_HEADER, &header) == LINE_DROP)
         return false;
     *text = arena_slice(&edit->arena, buf_slice(&header));
     return true;

@@ -154,7 +154,7 @@ void header_take(struct transaction *transaction, struct buf *header)
     const struct header_info *info = header_find(slice_sub(text, 0, header_name_length(text)));
     enum check_kind kind = info && info->is_mime ? CHECK_MIME_HEADER : CHECK_HEADER;
 
-    if (check_line(transaction, kind, header) == CHECK_DROP)
+    if (check_line(transaction, kind, header) == LINE_DROP)
         return;
     text = buf_slice(header); /* the check may have replaced it */
     info = header_find(slice_sub(text, 0, header_name_length(text)));
