@@ -1,6 +1,7 @@
 #include "body.h"
 
 #include "base/log.h"
+#include "checks.h"
 #include "conf/params.h"
 #include "mail/message.h"
 #include "mail/mime_7bit.h"
@@ -58,13 +59,19 @@ static int put_piece(struct line_state *state, struct slice piece)
     return stream_write_slice(state->stream, piece);
 }
 
-/* Takes lines as they come; for a peer without 8BITMIME they pass through the converter. */
+/*
+ * Takes lines as they come. For a peer without 8BITMIME they pass through the converter; then
+ * through the checks, where there are any.
+ */
 struct body {
     struct session *session;
     struct line_state state;
     struct mime_7bit converter;
     struct buf converted;
-    bool converts;
+    struct checks checks;
+    struct buf checked;
+    bool converts, is_checked;
+    bool is_refused; /* a table failed */
 };
 
 static int put_line(struct line_state *state, struct slice line, bool continues)
@@ -77,29 +84,48 @@ static int put_line(struct line_state *state, struct slice line, bool continues)
     return stream_write(state->stream, "\r\n", 2);
 }
 
-/* Whole lines of the converter's output; an unfinished one stays. */
-static int put_converted(struct body *body)
+/* Hand on the lines that stand in the buffer, also a piece at its end. */
+static int pass_lines(struct body *body, struct buf *lines,
+                      int (*take)(struct body *body, struct slice line, bool continues))
 {
-    struct slice rest = buf_slice(&body->converted);
-    size_t end;
+    struct slice rest = buf_slice(lines);
+    int result = 0;
 
-    while ((end = slice_find(rest, '\n')) < rest.len) {
-        if (put_line(&body->state, slice_sub(rest, 0, end), false) < 0)
-            return -1;
+    while (result == 0 && rest.len > 0) {
+        size_t end = slice_find(rest, '\n');
+
+        result = take(body, slice_sub(rest, 0, end), end == rest.len);
         rest = slice_from_offset(rest, end + 1);
     }
-    buf_remove_front(&body->converted, body->converted.len - rest.len);
-    return 0;
+    buf_reset(lines);
+    return result;
+}
+
+static int write_line(struct body *body, struct slice line, bool continues)
+{
+    return put_line(&body->state, line, continues);
+}
+
+static int check(struct body *body, struct slice line, bool continues)
+{
+    if (!body->is_checked)
+        return write_line(body, line, continues);
+    if (checks_feed(&body->checks, line, continues ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE,
+                    &body->checked) < 0) {
+        body->is_refused = true;
+        return -1;
+    }
+    return pass_lines(body, &body->checked, write_line);
 }
 
 static int take_line(struct body *body, struct slice line, bool continues)
 {
     stream_set_deadline(&body->session->stream, deadline_in(options.data_xfer_timeout));
     if (!body->converts)
-        return put_line(&body->state, line, continues);
+        return check(body, line, continues);
     mime_7bit_feed(&body->converter, line, continues ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE,
                    &body->converted);
-    return put_converted(body);
+    return pass_lines(body, &body->converted, check);
 }
 
 static bool must_convert(const struct session *session, const struct delivery *delivery)
@@ -122,22 +148,40 @@ static void body_open(struct body *body, struct session *session,
         .session = session,
         .state = {.stream = &session->stream, .queue_id = delivery->request.queue_id},
         .converted = BUF_INIT,
-        .converts = must_convert(session, delivery)};
+        .checked = BUF_INIT,
+        .converts = must_convert(session, delivery),
+        .is_checked = checks_are_wanted()};
     if (body->converts)
         mime_7bit_init(&body->converter, &limits);
+    if (body->is_checked)
+        checks_init(&body->checks, delivery->request.queue_id);
 }
 
-static int body_close(struct body *body, int result)
+/* What the converter and the checks still hold. */
+static int finish(struct body *body)
 {
-    if (!body->converts)
-        return result;
-    if (result == 0) {
+    if (body->converts) {
         mime_7bit_end(&body->converter, &body->converted);
-        result = put_converted(body);
+        if (pass_lines(body, &body->converted, check) < 0)
+            return -1;
     }
-    mime_7bit_release(&body->converter);
+    if (!body->is_checked)
+        return 0;
+    if (checks_end(&body->checks, &body->checked) < 0) {
+        body->is_refused = true;
+        return -1;
+    }
+    return pass_lines(body, &body->checked, write_line);
+}
+
+static void body_close(struct body *body)
+{
+    if (body->converts)
+        mime_7bit_release(&body->converter);
+    if (body->is_checked)
+        checks_release(&body->checks);
     buf_release(&body->converted);
-    return result;
+    buf_release(&body->checked);
 }
 
 enum body_result body_send(struct session *session, const struct delivery *delivery,
@@ -155,8 +199,10 @@ enum body_result body_send(struct session *session, const struct delivery *deliv
     while (sent == 0 && (result = content_next_line(&reader, &line, &continues, error)) > 0)
         sent = take_line(&body, line, continues);
     content_close(&reader);
-    sent = body_close(&body, sent);
+    if (sent == 0 && result == 0)
+        sent = finish(&body);
+    body_close(&body);
     if (sent < 0)
-        return BODY_BROKEN;
+        return body.is_refused ? BODY_UNCHECKED : BODY_BROKEN;
     return result < 0 ? BODY_UNREADABLE : BODY_SENT;
 }

@@ -14,6 +14,7 @@ enum body_result {
     BODY_SENT,       /* all but the final dot; some of it may still be in the stream's buffer */
     BODY_BROKEN,     /* the connection */
     BODY_UNREADABLE, /* the queue file: *error */
+    BODY_UNCHECKED,  /* a table failed, which is in the log */
 };
 
 MUST_USE MAY_WAIT enum body_result

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "checks.h"
 #include "conf/params.h"
 #include "delivery/delivery.h"
 #include "destination.h"
 #include "dns/dns.h"
+#include "generic.h"
 #include "ipc/delivery_client.h"
 #include "login.h"
 #include "options.h"
@@ -240,6 +242,21 @@ static void begin(struct journey *journey, struct slice first_hop)
     journey->kept_key = arena_slice(&delivery->arena, buf_slice(&key));
 }
 
+/* smtp_generic_maps. -1: that failed, and everything has to wait. */
+static int map_envelope(struct attempt *attempt)
+{
+    struct error error;
+    struct dsn dsn;
+
+    if (generic_map_envelope(attempt, &error) == 0)
+        return 0;
+    log_warning("%.*s: %s", SLICE_ARG(attempt->delivery->request.queue_id), error.text);
+    delivery_dsn(attempt->delivery, &dsn, "4.3.0", "local data error: %s", error.text);
+    attempt->is_final = true;
+    attempt_trouble(attempt, "none", &dsn);
+    return -1;
+}
+
 static void deliver(struct delivery *delivery)
 {
     struct journey journey = {.attempt = {.delivery = delivery},
@@ -255,6 +272,8 @@ static void deliver(struct delivery *delivery)
     for (size_t i = 0; i < delivery->n_recipients; i++)
         journey.attempt.pending[journey.attempt.n_pending++] = &delivery->recipients[i];
 
+    if (map_envelope(&journey.attempt) < 0)
+        return;
     begin(&journey, hop);
     try_kept_session(&journey);
     while (hop.ptr && journey.attempt.n_pending > 0) {
@@ -281,6 +300,8 @@ static void before_jail(void)
     tls_session_open();
     login_open();
     requiretls_open();
+    generic_open();
+    checks_open();
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

@@ -114,7 +114,7 @@ static void send_mail(struct session *session, const struct attempt *attempt)
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     buf_add_text(&line, "MAIL FROM:<");
-    add_address(&line, request->sender);
+    add_address(&line, attempt->addresses ? attempt->sender : request->sender);
     buf_add_char(&line, '>');
     if (session->features & FEATURE_SIZE)
         buf_printf(&line, " SIZE=%" PRId64, request->data_size);
@@ -166,12 +166,14 @@ static void add_notify(struct buf *line, int notify)
         buf_printf(line, "%sDELAY", separator);
 }
 
-static void send_rcpt(struct session *session, const struct recipient *recipient)
+static void send_rcpt(struct session *session, const struct attempt *attempt,
+                      const struct recipient *recipient)
 {
+    size_t number = (size_t)(recipient - attempt->delivery->recipients);
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
     buf_add_text(&line, "RCPT TO:<");
-    add_address(&line, recipient->address);
+    add_address(&line, attempt->addresses ? attempt->addresses[number] : recipient->address);
     buf_add_char(&line, '>');
     if (session->features & FEATURE_DSN) {
         if (recipient->dsn_original.len > 0) {
@@ -304,7 +306,7 @@ static enum step offer_recipients(struct transaction_state *state)
     while (n_left > 0) {
         size_t from = end, n = n_left < window ? n_left : window;
         for (size_t i = 0; i < n; i++)
-            send_rcpt(state->session, attempt->pending[from + i]);
+            send_rcpt(state->session, attempt, attempt->pending[from + i]);
         end = from + n;
         if (read_rcpt_replies(state, from, &end) != STEP_OK)
             return STEP_BROKEN;
@@ -386,6 +388,11 @@ static enum transaction send_message(struct transaction_state *state, bool may_k
                      error.text);
         accepted_trouble(state, &dsn);
         return TRANSACTION_BROKEN; /* closing is what makes the server forget the rest */
+    case BODY_UNCHECKED:
+        delivery_dsn(state->attempt->delivery, &dsn, "4.3.0",
+                     "local data error while talking to %s", session->label.data);
+        accepted_trouble(state, &dsn);
+        return TRANSACTION_BROKEN;
     }
     session_command(session, ".");
     state->quit_is_sent = !may_keep && is_pipelined(session);
@@ -452,7 +459,7 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
         return first_command_broke(&state, activity);
     send_mail(session, attempt);
     for (size_t i = 0; together && i < n_rcpt; i++)
-        send_rcpt(session, attempt->pending[i]);
+        send_rcpt(session, attempt, attempt->pending[i]);
     if (together)
         session_command(session, "DATA");
 

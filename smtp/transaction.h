@@ -15,6 +15,9 @@ struct attempt {
     struct delivery *delivery;
     struct recipient **pending; /* not yet accounted for */
     size_t n_pending;
+    /* What the server is told where that is not what the queue file says (generic.h): of the
+     * sender, and of delivery->recipients in their order. NULL: it is. */
+    struct slice sender, *addresses;
     bool is_final;   /* no other host will be tried: temporary trouble counts */
     struct dsn last; /* the latest trouble, for those left over in the end */
     const char *last_relay;

@@ -1,0 +1,77 @@
+"""Mail on its way out: what is changed in it, and how servers that need special care are treated."""
+import re
+
+from harness import Instance, Sink, wait_for
+
+
+def sent(mta, sink, recipients, text, sender="sender@client.test"):
+    """What the server got of it: the commands MAIL and RCPT, the text with plain line ends."""
+    seen = len(sink.messages)
+    mta.send(recipients, text, sender)
+    wait_for(lambda: len(sink.messages) > seen, what="the message")
+    sender, recipients, text = sink.messages[-1]
+    return sender.split(">")[0] + ">", recipients, text.decode().replace("\r\n", "\n")
+
+
+def test_generic_addresses():
+    """Envelope and headers, with the look-up order and the extensions of generic tables."""
+    sink = Sink()
+    table = "joe@example.test joe@isp.test\nann ann.public@isp.test\n@dom.test @new.test\nrcpt@far.test other@far.test\n"
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "recipient_delimiter": "+", "mydestination": "",
+            "myorigin": "example.test", "virtual_mailbox_domains": "",
+            "smtp_generic_maps": "texthash:$config_directory/generic"}
+    text = ("From: Joe <joe@example.test>\nTo: rcpt@far.test, ann@example.test (Ann),\n  x@dom.test\n"
+            "Reply-To: ann+tag@example.test\nX-Other: joe@example.test\nSubject: one\n\njoe@example.test\n")
+    with Instance(main=main, files={"generic": table}) as mta:
+        sender, recipients, out = sent(mta, sink, ["rcpt+e@far.test", "y@dom.test"], text, "joe+e@example.test")
+        assert sender == "MAIL FROM:<joe@isp.test>", sender
+        assert recipients == ["RCPT TO:<other@far.test>", "RCPT TO:<y@new.test>"], recipients
+        assert "\nFrom: Joe <joe@isp.test>\nTo: other@far.test, ann.public@isp.test (Ann), x@new.test\n" \
+               "Reply-To: ann.public@isp.test\nX-Other: joe@example.test\n" in out, out
+        assert out.endswith("\n\njoe@example.test\n"), out
+        mta.wait_log(r"to=<rcpt\+e@far\.test>, relay=.*status=sent")  # the log has what the queue has
+        mta.configure(propagate_unmatched_extensions="generic")
+        assert sent(mta, sink, "rcpt+e@far.test", text, "joe+e@example.test")[:2] == (
+            "MAIL FROM:<joe+e@isp.test>", ["RCPT TO:<other+e@far.test>"])
+        mta.configure(smtp_generic_maps="fail:broken")
+        mta.send("z@far.test", text)
+        mta.wait_log(r"smtp_generic_maps map lookup problem for sender@client\.test")
+        mta.wait_log(r"to=<z@far\.test>, relay=none, .*dsn=4\.3\.0, status=deferred")
+        assert len(sink.messages) == 2
+
+
+HEADER_CHECKS = """\
+/^X-Replace:/ REPLACE X-New: thing
+/^X-Before:/ PREPEND X-Put: first
+/^X-Gone:/ IGNORE
+/^X-Strip:/ STRIP why
+/^X-Warn:/ WARN careful
+/^X-Reject:/ REJECT too late
+"""
+
+
+def test_checks():
+    sink = Sink()
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}"}
+    for kind in ("header", "mime_header", "nested_header", "body"):
+        main[f"smtp_{kind}_checks"] = f"pcre:$config_directory/{kind}"
+    files = {"header": HEADER_CHECKS, "mime_header": "/plain/ REPLACE Content-Type: text/x\n",
+             "nested_header": "/^Subject:/ REPLACE Subject: inner\n",
+             "body": "/^gone/ IGNORE\n/^more/ PREPEND put first\n/^old/ REPLACE .new\n"}
+    text = ("X-Replace: a\nX-Before: a\nX-Gone: a\nX-Strip: a\nX-Warn: %s\nX-Reject: a\nMIME-Version: 1.0\n"
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\nX-Replace: a\n\n"
+            "gone\nmore\nold\n--b\nContent-Type: message/rfc822\n\nSubject: x\n\nold\n--b--\n" % ("x" * 80))
+    with Instance(main=main, files=files) as mta:
+        out = sent(mta, sink, "x@far.test", text)[2]
+        assert re.search(r"\nX-New: thing\nX-Put: first\nX-Before: a\nX-Warn: x{80}\nX-Reject: a\n", out), out
+        assert "\n--b\nContent-Type: text/x\nX-Replace: a\n\nput first\nmore\n.new\n--b\n" in out, out
+        assert out.endswith("\nSubject: inner\n\n.new\n--b--\n"), out
+        for line in (r"replace: header X-Replace: a: X-New: thing", r"prepend: header X-Before: a: X-Put: first",
+                     r"strip: header X-Strip: a: why", r"warning: header X-Warn: x{52}: careful",
+                     r"prepend: body more: put first", r"replace: body old: \.new"):
+            mta.wait_log(rf"smtp\[\d+\]: [0-9A-F]+: {line}$")
+        mta.wait_log(r"warning: unsupported command in smtp_header_checks map: REJECT too late$")
+        mta.configure(smtp_body_checks="fail:broken")
+        mta.send("y@far.test", text)
+        mta.wait_log(r"warning: [0-9A-F]+: smtp body checks lookup error")
+        mta.wait_log(r"to=<y@far\.test>, .*dsn=4\.3\.0, status=deferred \(local data error while talking to 127\.0\.0\.1\[127\.0\.0\.1\]\)")
