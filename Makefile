@@ -94,10 +94,13 @@ $(BUILD)/libexec/tassis/plugins/%.so: plugins/%.c $$(wildcard plugins/$$*_*.c pl
 	$(if $(V),,@echo "  SO    $<";) $(CC) $(filter-out -include base/poison.h,$(CPPFLAGS)) $$(pkg-config --cflags $(call needs,$<) | sed "s/-I/-isystem /g") $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC \
 		-shared -fvisibility=hidden $(filter-out -pie,$(LDFLAGS)) -o $@ $(filter %.c,$^) $$(pkg-config --libs $(call needs,$<))
 # A program's test links the other files of its folder, without the one that holds main.
-siblings = $(if $(filter lib/%,$(1)),,$(filter-out $(BUILD)/$(dir $(1))$(notdir $(patsubst %/,%,$(dir $(1)))).o,$(call objects,$(wildcard $(dir $(1))*.c))))
+siblings = $(if $(filter lib/%,$(1)),,$(call program,$(dir $(1))))
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $$(call siblings,$$*) $(LIB)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(addsuffix .o,$$(addprefix $(BUILD)/,$$(shell sed -n 's/^.. links: //p' $$*.c))) $(LIB)
+# A harness says what it links besides the libraries: files, or "smtp/" for all of a program but main.
+program = $(filter-out $(BUILD)/$(1)$(notdir $(1:/=)).o,$(call objects,$(wildcard $(1)*.c)))
+linked = $(foreach word,$(shell sed -n 's/^.. links: //p' $(1)),$(if $(filter %/,$(word)),$(call program,$(word)),$(BUILD)/$(word).o))
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $$(call linked,$$*.c) $(LIB)
 	$(if $(V),,@echo "  LD    $@";) $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

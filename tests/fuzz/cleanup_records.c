@@ -2,10 +2,7 @@
  * Records as smtpd and pickup send them to cleanup: the first byte chooses flags, the rest
  * comes in two frames. What is accepted must be a queue file that its readers can read.
  *
- * links: cleanup/transaction cleanup/envelope cleanup/recipients cleanup/expand
- * links: cleanup/addresses cleanup/content cleanup/headers cleanup/complete cleanup/checks
- * links: cleanup/extracted cleanup/finish cleanup/refuse cleanup/tables cleanup/milter
- * links: cleanup/edit cleanup/edit_envelope
+ * links: cleanup/
  */
 #include <fcntl.h>
 #include <stdint.h>

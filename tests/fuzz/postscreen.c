@@ -1,10 +1,7 @@
 /*
  * What clients say to postscreen, its cache entries, and its list of DNS lists.
  *
- * links: postscreen/access postscreen/clients postscreen/commands postscreen/dialogue
- * links: postscreen/dnsbl postscreen/dnsbl_sites postscreen/early postscreen/escape
- * links: postscreen/hand_over postscreen/load postscreen/proxy postscreen/reply
- * links: postscreen/results postscreen/session postscreen/settings postscreen/starttls
+ * links: postscreen/
  */
 #include <stdint.h>
 

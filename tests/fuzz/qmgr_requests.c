@@ -1,7 +1,6 @@
 /*
  * Bytes that any local user may send to public/qmgr: triggers and announcements.
- * links: qmgr/feeder qmgr/intake qmgr/finish qmgr/recipients qmgr/place qmgr/job qmgr/mail
- * links: qmgr/destination qmgr/transport qmgr/timer qmgr/feedback qmgr/clog
+ * links: qmgr/
  */
 #include <stdint.h>
 

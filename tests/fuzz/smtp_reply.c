@@ -2,9 +2,7 @@
  * What a server says: all of it is there before the client starts, from the greeting on. A
  * reply is read for each command until the bytes are used up.
  */
-// links: smtp/session smtp/options smtp/login smtp/tls_session smtp/tls_policy
-// links: smtp/tls_options smtp/tls_attribute smtp/tls_anchors smtp/tls_message smtp/xforward
-// links: smtp/dnssec
+// links: smtp/
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

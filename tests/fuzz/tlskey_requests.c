@@ -1,7 +1,7 @@
 /*
  * Requests to tlskey from a worker that has been taken over, and PEM text as it may stand in a
  * file.
- * links: tlskey/keys
+ * links: tlskey/
  */
 #include <stdint.h>
 
