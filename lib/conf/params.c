@@ -197,16 +197,23 @@ static int load_set_row(struct load *load, const struct param_row *row, const ch
     return main_cf_context(load->main_cf, row->name, error);
 }
 
-static int load_default_row(struct load *load, const struct param_row *row, struct error *error)
+/*
+ * A default can be out of range when it depends on what main.cf sets: then the programs that
+ * read it do not start, and the others do without.
+ */
+static int load_default_row(struct load *load, const struct param_row *row, const char *program,
+                            struct error *error)
 {
+    bool is_number = row->type != PARAM_TYPE_STRING && row->type != PARAM_TYPE_RAW;
     /* The one default that is not its own: overload. */
     const char *text = load->main_cf->stressed && strcmp(row->name, "stress") == 0
                            ? "yes"
                            : main_cf_default_of(load->main_cf, row);
 
-    if (load_text(load, row, text, error) < 0)
-        return main_cf_context(load->main_cf, row->name, error);
-    return 0;
+    if (load_text(load, row, text, error) == 0 ||
+        (is_number && (!program || !param_row_is_read_by(row, program))))
+        return 0;
+    return main_cf_context(load->main_cf, row->name, error);
 }
 
 /* Mark the rows that main.cf sets: it names few of them, so the others need no look-up. */
@@ -234,7 +241,7 @@ static int load_rows(struct load *load, const char *program, struct error *error
     }
     for (size_t i = 0; i < n_param_rows; i++) {
         if (!load->is_set[i] && param_rows[i].kind == PARAM_KIND_PLAIN &&
-            load_default_row(load, &param_rows[i], error) < 0)
+            load_default_row(load, &param_rows[i], program, error) < 0)
             return -1;
     }
     return 0;

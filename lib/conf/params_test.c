@@ -90,6 +90,21 @@ static void test_values(void **state)
     assert_string_equal(loaded->smtp_fallback_relay, "backup");
 }
 
+/* postscreen_post_queue_limit follows default_process_limit and is 5 at least. */
+static void test_a_bad_default_is_its_readers_affair(void **state)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    struct params *loaded = arena_new(&arena, struct params);
+    const char *const text = "default_process_limit = 3\n";
+    struct error error = ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(load(loaded, text, NULL, &arena, &error), 0);
+    assert_int_equal(load(loaded, text, "smtpd", &arena, &error), 0);
+    assert_int_equal(loaded->default_process_limit, 3);
+    assert_int_equal(load(loaded, text, "postscreen", &arena, &error), -1);
+}
+
 static const struct {
     const char *name, *text, *message;
 } refused[] = {
@@ -186,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_a_bad_default_is_its_readers_affair),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_only_the_readers_mind),
         cmocka_unit_test(test_process_configuration),
