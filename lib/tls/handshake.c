@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "co/co.h"
 #include "mail/address.h"
 #include "net/socket.h"
@@ -230,6 +231,14 @@ int tls_accept(struct stream *stream, struct tls_context *context, const struct 
     return 0;
 }
 
+/* OpenSSL copies it, but wants it writable. */
+static bool set_server_name(SSL *ssl, const char *name)
+{
+    CLEANUP(mem_free_text) char *text = mem_dup_text(name);
+
+    return SSL_set_tlsext_host_name(ssl, text) == 1;
+}
+
 static int prepare(SSL *ssl, const struct tls_connect *options, struct error *error)
 {
     const char *name = options->server_name;
@@ -237,7 +246,7 @@ static int prepare(SSL *ssl, const struct tls_connect *options, struct error *er
     SSL_set_connect_state(ssl);
     if (tls_terms_apply(ssl, &options->terms, error) < 0)
         return -1;
-    if (name && *name && !SSL_set_tlsext_host_name(ssl, name))
+    if (name && *name && !set_server_name(ssl, name))
         return tls_error(error, ERROR_TEMPORARY, "server name %s", name);
     return facts_prepare(ssl, options, error);
 }
