@@ -29,7 +29,7 @@ AS_CALLER := setpriv --reuid=$(CALLER) --regid=$(shell id -g $(CALLER)) --init-g
 all run test unit sanitize fuzz format lint clean docs:
 	+$(AS_CALLER) $(MAKE) $@
 install:
-	+$(AS_CALLER) $(MAKE) all
+	+$(AS_CALLER) $(MAKE) all docs
 	+$(MAKE) SUDO_USER= install
 else
 
@@ -133,10 +133,12 @@ format: ## clang-format on every source
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint: ## clang-format check, clang-tidy, cppcheck (FILES= for some alone)
 	@tests/lint $(FILES)
-docs: all ## postconf(5) from params.def
-	@mkdir -p $(BUILD)/man && $(BUILD)/sbin/postconf --manual > $(BUILD)/man/postconf.5
+docs: $(BUILD)/man/postconf.5 ## postconf(5) from params.def
+$(BUILD)/man/postconf.5: $(BUILD)/sbin/postconf
+	@mkdir -p $(@D)
+	@$< --manual > $@.new && mv $@.new $@
 
-install: all ## install below DESTDIR and PREFIX; as root without DESTDIR also user and groups
+install: all docs ## install below DESTDIR and PREFIX; as root without DESTDIR also user and groups
 	@conf/install $(BUILD) "$(DESTDIR)" $(PREFIX) $(CONFDIR)
 clean: ## remove what was built
 	rm -rf build run
