@@ -72,6 +72,7 @@ struct body {
     struct buf checked;
     bool converts, is_checked;
     bool is_refused; /* a table failed */
+    deadline_t deadline;
 };
 
 static int put_line(struct line_state *state, struct slice line, bool continues)
@@ -118,9 +119,27 @@ static int check(struct body *body, struct slice line, bool continues)
     return pass_lines(body, &body->checked, write_line);
 }
 
+/*
+ * For each piece a time of its own, or one for the whole message that grows with what is sent
+ * (smtp_min_data_rate), but to no more than a piece would have.
+ */
+static void set_deadline(struct body *body, size_t n_bytes)
+{
+    deadline_t latest = deadline_in(options.data_xfer_timeout);
+
+    if (options.per_request_deadline) {
+        body->deadline += (int64_t)n_bytes * 1000 / options.min_data_rate;
+        if (body->deadline > latest)
+            body->deadline = latest;
+    } else {
+        body->deadline = latest;
+    }
+    stream_set_deadline(&body->session->stream, body->deadline);
+}
+
 static int take_line(struct body *body, struct slice line, bool continues)
 {
-    stream_set_deadline(&body->session->stream, deadline_in(options.data_xfer_timeout));
+    set_deadline(body, line.len);
     if (!body->converts)
         return check(body, line, continues);
     mime_7bit_feed(&body->converter, line, continues ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE,
@@ -149,6 +168,7 @@ static void body_open(struct body *body, struct session *session,
         .state = {.stream = &session->stream, .queue_id = delivery->request.queue_id},
         .converted = BUF_INIT,
         .checked = BUF_INIT,
+        .deadline = deadline_in(options.data_xfer_timeout),
         .converts = must_convert(session, delivery),
         .is_checked = checks_are_wanted()};
     if (body->converts)

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "conf/params.h"
 #include "dns/dns.h"
 #include "dnssec.h"
@@ -99,6 +101,8 @@ struct search {
 static int failed_lookup(struct search *search, enum dns_result result,
                          const struct error *error)
 {
+    if (*error->dsn)
+        return fail(search->arena, search->dsn, error->dsn, error->text);
     return fail(search->arena, search->dsn, result == DNS_TEMPORARY ? "4.4.3" : "5.4.4",
                 error->text);
 }
@@ -341,6 +345,7 @@ static int mx_hosts(struct search *search, struct slice domain, const struct dns
     if (found < 0) {
         if (options.defer_if_no_mx_address && search->dsn->status[0] == '5')
             dsn_set_class(search->dsn->status, '4');
+        log_warning("no MX host for %.*s has a valid address record", SLICE_ARG(domain));
         return -1;
     }
     order_hosts(search->list);
@@ -430,6 +435,17 @@ static int service_hosts(struct search *search, const struct target *target)
     return domain_hosts(search, target->host);
 }
 
+/* As the DNS has it; a name that has no such form is asked for as it is, and not found. */
+static struct slice in_ascii(struct slice domain, struct arena *arena)
+{
+    CLEANUP(buf_release) struct buf ascii = BUF_INIT;
+    struct error error;
+
+    if (slice_is_ascii(domain) || unicode_domain_to_ascii(&ascii, domain, &error) < 0)
+        return domain;
+    return arena_slice(arena, buf_slice(&ascii));
+}
+
 int destination_hosts(struct slice nexthop, deadline_t until, struct arena *arena,
                       struct host_list *list, struct dsn *dsn)
 {
@@ -450,6 +466,7 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
         return 0;
     }
     search.port = target.port;
+    target.host = in_ascii(target.host, arena);
     if (target.service.len > 0 && (options.host_lookup & HOST_LOOKUP_DNS))
         return service_hosts(&search, &target);
     if (target.use_mx && (options.host_lookup & HOST_LOOKUP_DNS))

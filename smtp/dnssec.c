@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "dns/probe.h"
+#include "dns_reply_filter.h"
 #include "options.h"
 
 /* An unsigned domain says nothing about the resolver; the probe asks for one that is signed. */
@@ -41,13 +42,13 @@ enum dns_result dnssec_lookup(struct slice name, enum dns_type type, deadline_t 
     static bool is_seen;
     enum dns_result result = dns_lookup(name, type, until, arena, answer, error);
 
-    if (!options.use_dnssec) {
-        answer->is_validated = false;
+    if (result != DNS_OK)
         return result;
-    }
-    if (result == DNS_OK && answer->is_validated)
+    if (!options.use_dnssec)
+        answer->is_validated = false;
+    else if (answer->is_validated)
         is_seen = true;
-    if (result == DNS_OK && !is_seen)
+    else if (!is_seen)
         note_insecure_answer(until);
-    return result;
+    return dns_reply_filter(name, type, answer, error);
 }

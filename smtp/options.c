@@ -38,6 +38,8 @@ static void load_timeouts(void)
     options.data_done_timeout = OPTION(data_done_timeout);
     options.rset_timeout = OPTION(rset_timeout);
     options.quit_timeout = OPTION(quit_timeout);
+    options.per_request_deadline = OPTION(per_request_deadline);
+    options.min_data_rate = OPTION(min_data_rate);
     options.xforward_timeout = OPTION(xforward_timeout);
     options.cache_time_limit = OPTION(connection_cache_time_limit);
     options.reuse_time_limit = OPTION(connection_reuse_time_limit);
@@ -113,9 +115,20 @@ static void find_own_addresses(void)
     arena_release(&arena);
 }
 
+static enum trial_target parse_trial_target(const char *text)
+{
+    if (strcasecmp(text, "data") == 0)
+        return TRIAL_DATA;
+    if (strcasecmp(text, "rcpt") != 0)
+        fatal(EX_CONFIG, "bad protocol stage: \"%s_address_verify_target = %s\"",
+              options.is_lmtp ? "lmtp" : "smtp", text);
+    return TRIAL_RCPT;
+}
+
 static void load_dialogue(bool is_lmtp)
 {
     options.helo_name = is_lmtp ? params.lmtp_lhlo_name : params.smtp_helo_name;
+    options.trial_target = parse_trial_target(OPTION(address_verify_target));
     options.line_length_limit = OPTION(line_length_limit);
     options.skip_5xx_greeting = OPTION(skip_5xx_greeting);
     options.quotes_envelope = OPTION(quote_rfc821_envelope);

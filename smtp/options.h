@@ -12,13 +12,19 @@
 
 enum host_lookup { HOST_LOOKUP_DNS = 1, HOST_LOOKUP_NATIVE = 2 };
 
+/* smtp_address_verify_target: the command whose reply tells whether an address is good. */
+enum trial_target { TRIAL_RCPT, TRIAL_DATA };
+
 struct options {
     const char *helo_name;
     int64_t connect_timeout, helo_timeout, mail_timeout, rcpt_timeout, data_init_timeout,
         data_xfer_timeout, data_done_timeout, rset_timeout, quit_timeout, xforward_timeout;
+    int min_data_rate; /* bytes a second, where per_request_deadline is set */
     int mx_address_limit, mx_session_limit, line_length_limit;
     uint16_t default_port; /* of smtp_tcp_port */
+    enum trial_target trial_target;
     bool is_lmtp;
+    bool per_request_deadline;
     bool skip_5xx_greeting, skip_quit_response, always_send_ehlo, never_send_ehlo;
     bool randomize_addresses, balance_protocols, defer_if_no_mx_address;
     bool cache_on_demand;

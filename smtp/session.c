@@ -8,6 +8,7 @@
 #include "login.h"
 #include "net/socket.h"
 #include "options.h"
+#include "pix.h"
 #include "xforward.h"
 
 /* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
@@ -177,6 +178,8 @@ static enum step read_reply(struct session *session, int64_t timeout_ms)
     stream_set_deadline(&session->stream, deadline_in(timeout_ms));
     buf_reset(&session->reply);
     while (!is_last) {
+        if (line.len > 0 && !options.per_request_deadline)
+            stream_set_deadline(&session->stream, deadline_in(timeout_ms));
         if (read_line(session, &line) < 0)
             return STEP_BROKEN;
         filter_line(&line);
@@ -297,7 +300,8 @@ enum step session_hello(struct session *session, const struct host *host, const 
     find_discarded(host, &discarded);
     *activity =
         options.is_lmtp ? "performing the LHLO handshake" : "performing the EHLO handshake";
-    if (!options.never_send_ehlo) {
+    if (!options.never_send_ehlo &&
+        (options.is_lmtp || !(session->workarounds & PIX_DISABLE_ESMTP))) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
         step = read_reply(session, options.helo_timeout);
         if (step == STEP_OK)
@@ -327,6 +331,8 @@ static int greet(struct session *session, struct opening *opening)
     enum step step = session_reply(session, options.helo_timeout);
     if (step == STEP_REFUSED)
         soften_greeting(session);
+    else if (step == STEP_OK)
+        pix_detect(session, opening);
     if (step == STEP_OK)
         step = session_hello(session, opening->host, &activity);
     if (step == STEP_OK)

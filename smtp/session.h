@@ -44,6 +44,7 @@ struct session {
     struct session_tls tls;
     struct buf mechanisms; /* of AUTH, those that we may use; separated by blanks */
     bool is_logged_in;
+    unsigned workarounds; /* PIX_ bits */
     struct list_link kept;
     /* The last reply. */
     int code;
@@ -61,9 +62,11 @@ struct opening {
     const struct host *host;
     const struct tls_policy *policy; /* completed, not INVALID */
     struct slice nexthop;            /* as given: "[mx.example.com]:587" */
-    struct slice sender;             /* of the message at hand */
-    bool may_go_plain;               /* after a failed handshake, where the policy allows it */
-    struct arena *arena;             /* for the dsn's texts */
+    struct slice sender;             /* of the message at hand; likewise: */
+    struct slice queue_id;
+    int64_t arrival_seconds;
+    bool may_go_plain;   /* after a failed handshake, where the policy allows it */
+    struct arena *arena; /* for the dsn's texts */
 
     enum opening_failure {
         OPENING_NOT_CONNECTED, /* "connect to ...: reason" */

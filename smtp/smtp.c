@@ -10,10 +10,12 @@
 #include "delivery/delivery.h"
 #include "destination.h"
 #include "dns/dns.h"
+#include "dns_reply_filter.h"
 #include "generic.h"
 #include "ipc/delivery_client.h"
 #include "login.h"
 #include "options.h"
+#include "pix.h"
 #include "session.h"
 #include "session_cache.h"
 #include "table/match_list.h"
@@ -132,6 +134,8 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
                               .policy = policy,
                               .nexthop = journey->hop,
                               .sender = attempt->delivery->request.sender,
+                              .queue_id = attempt->delivery->request.queue_id,
+                              .arrival_seconds = attempt->delivery->request.arrival_seconds,
                               .may_go_plain = attempt->may_go_plain,
                               .arena = &attempt->delivery->arena};
     struct session *session = session_open(&opening);
@@ -302,6 +306,8 @@ static void before_jail(void)
     requiretls_open();
     generic_open();
     checks_open();
+    pix_open();
+    dns_reply_filter_open();
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

@@ -9,6 +9,7 @@
 #include "ipc/delivery_client.h"
 #include "mail/address.h"
 #include "options.h"
+#include "pix.h"
 #include "xforward.h"
 
 /* As many RCPT commands go out before their replies are read: more could fill both directions.
@@ -107,6 +108,14 @@ static void add_address(struct buf *line, struct slice address)
         buf_add_slice(line, address);
 }
 
+static void add_encoding(struct buf *line, struct slice encoding)
+{
+    if (slice_equals(encoding, "8bit"))
+        buf_add_text(line, " BODY=8BITMIME");
+    else if (slice_equals(encoding, "7bit"))
+        buf_add_text(line, " BODY=7BIT");
+}
+
 static void send_mail(struct session *session, const struct attempt *attempt)
 {
     const struct delivery *delivery = attempt->delivery;
@@ -118,12 +127,8 @@ static void send_mail(struct session *session, const struct attempt *attempt)
     buf_add_char(&line, '>');
     if (session->features & FEATURE_SIZE)
         buf_printf(&line, " SIZE=%" PRId64, request->data_size);
-    if (session->features & FEATURE_8BITMIME) {
-        if (slice_equals(request->encoding, "8bit"))
-            buf_add_text(&line, " BODY=8BITMIME");
-        else if (slice_equals(request->encoding, "7bit"))
-            buf_add_text(&line, " BODY=7BIT");
-    }
+    if (session->features & FEATURE_8BITMIME)
+        add_encoding(&line, request->encoding);
     if (session->features & FEATURE_DSN) {
         if (request->envelope_id.len > 0) {
             buf_add_text(&line, " ENVID=");
@@ -262,6 +267,12 @@ static bool is_refused_beforehand(struct transaction_state *state)
     return true;
 }
 
+/* Nothing will be delivered, and the reply to this command is what was asked for. */
+static bool is_trial_of(const struct attempt *attempt, enum trial_target command)
+{
+    return delivery_is_trial(attempt->delivery) && options.trial_target == command;
+}
+
 /* Read the replies to RCPT for pending[from..to); refused ones leave or move behind. */
 static enum step read_rcpt_replies(struct transaction_state *state, size_t from, size_t *to)
 {
@@ -273,7 +284,7 @@ static enum step read_rcpt_replies(struct transaction_state *state, size_t from,
         case STEP_BROKEN:
             return STEP_BROKEN;
         case STEP_OK:
-            if (delivery_is_trial(attempt->delivery)) { /* RCPT was the question */
+            if (is_trial_of(attempt, TRIAL_RCPT)) {
                 accept_recipient(attempt, i, state->session);
                 (*to)--;
             } else {
@@ -394,6 +405,7 @@ static enum transaction send_message(struct transaction_state *state, bool may_k
         accepted_trouble(state, &dsn);
         return TRANSACTION_BROKEN;
     }
+    pix_pause(session);
     session_command(session, ".");
     state->quit_is_sent = !may_keep && is_pipelined(session);
     if (state->quit_is_sent)
@@ -419,7 +431,11 @@ static enum transaction send_data(struct transaction_state *state, bool is_sent,
     case STEP_OK:
         break;
     }
-    return send_message(state, may_keep);
+    if (!is_trial_of(state->attempt, TRIAL_DATA))
+        return send_message(state, may_keep);
+    for (; state->n_accepted > 0; state->n_accepted--)
+        accept_recipient(state->attempt, 0, state->session);
+    return TRANSACTION_BROKEN; /* closing is what takes DATA back */
 }
 
 /* MAIL was refused: so is every recipient. */

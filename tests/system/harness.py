@@ -279,11 +279,12 @@ class Instance:
 
 class Sink(threading.Thread):
     """An SMTP server on a free loopback port that keeps what it gets; replies[verb] answers
-    otherwise than 250."""
+    otherwise than 250. pause: seconds before each line of an answer to EHLO."""
 
-    def __init__(self, address="127.0.0.1", port=0, replies=None):
+    def __init__(self, address="127.0.0.1", port=0, replies=None, banner="220 sink ESMTP", pause=0):
         super().__init__(daemon=True)
         self.messages, self.replies = [], replies or {}
+        self.commands, self.banner, self.pause = [], banner, pause
         self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
         self.start()
@@ -305,14 +306,17 @@ class Sink(threading.Thread):
             def say(text):
                 io.write(text.encode() + b"\r\n")
                 io.flush()
-            say("220 sink ESMTP")
+            say(self.banner)
             envelope = None
             for line in io:
                 verb = line.split(b":")[0].split()[0].decode().upper() if line.strip() else ""
+                self.commands.append(line.decode(errors="replace").strip())
                 if verb in self.replies:
                     say(self.replies[verb])
                 elif verb == "EHLO":
-                    say("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE")
+                    for answer in ("250-sink", "250-PIPELINING", "250-8BITMIME", "250 SIZE"):
+                        time.sleep(self.pause)
+                        say(answer)
                 elif verb == "MAIL":
                     envelope = (line.decode().strip(), [])
                     say("250 ok")

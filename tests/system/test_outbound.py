@@ -2,6 +2,9 @@
 import re
 
 from harness import Instance, Sink, wait_for
+from names import Names, use_resolver
+
+NEEDS_ROOT = True
 
 
 def sent(mta, sink, recipients, text, sender="sender@client.test"):
@@ -75,3 +78,70 @@ def test_checks():
         mta.send("y@far.test", text)
         mta.wait_log(r"warning: [0-9A-F]+: smtp body checks lookup error")
         mta.wait_log(r"to=<y@far\.test>, .*dsn=4\.3\.0, status=deferred \(local data error while talking to 127\.0\.0\.1\[127\.0\.0\.1\]\)")
+
+
+def test_firewalls():
+    """A greeting of stars alone: no EHLO, and for old mail a pause before the final dot."""
+    sink = Sink(banner="220 ****2******0****")
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "smtp_pix_workaround_delay_time": "1s"}
+    with Instance(main=main) as mta:
+        sent(mta, sink, "x@far.test", "Subject: x\n\nx\n")
+        assert not [command for command in sink.commands if command.startswith("EHLO")], sink.commands
+        mta.wait_log(r": enabling PIX workarounds: disable_esmtp for 127\.0\.0\.1\[127\.0\.0\.1\]:\d+$")
+        mta.configure(smtp_pix_workaround_threshold_time="0s")
+        sent(mta, sink, "y@far.test", "Subject: x\n\nx\n")
+        mta.wait_log(r": enabling PIX workarounds: disable_esmtp delay_dotcrlf for ")
+        mta.wait_log(r"to=<y@far\.test>, .*delays=\S+/[1-9]\S*, .*status=sent")
+        mta.configure(smtp_pix_workaround_maps="inline:{127.0.0.1=delay_dotcrlf}", smtp_pix_workaround_threshold_time="1d")
+        sent(mta, sink, "z@far.test", "Subject: x\n\nx\n")
+        assert sink.commands[-5].startswith("EHLO"), sink.commands
+
+
+def test_deadline_of_a_reply():
+    """A server that says a line now and then: each in time, or all of them."""
+    sink = Sink(pause=1)
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "smtp_helo_timeout": "3s"}
+    with Instance(main=main) as mta:
+        sent(mta, sink, "x@far.test", "Subject: x\n\nx\n")
+        mta.configure(smtp_per_request_deadline="yes")
+        mta.send("y@far.test", "Subject: x\n\nx\n")
+        mta.wait_log(r"to=<y@far\.test>, .*dsn=4\.4\.2, status=deferred \(conversation with \S+ timed out while "
+                     r"performing the EHLO handshake\)")
+
+
+def test_trial_at_data():
+    """An address may be found bad only with DATA; the server gets no message all the same."""
+    sink = Sink(replies={"DATA": "550 not this one"})
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "smtp_address_verify_target": "data"}
+    with Instance(main=main) as mta:
+        mta.run("sendmail", "-f", "alice@example.test", "-bv", "x@far.test", check=True)
+        mta.wait_log(r"to=<x@far\.test>, .*status=undeliverable \(host \S+ said: 550 not this one \(in reply to DATA command\)\)")
+        sink.replies["DATA"] = "354 go on"
+        mta.run("sendmail", "-f", "alice@example.test", "-bv", "y@far.test", check=True)
+        mta.wait_log(r"to=<y@far\.test>, .*status=deliverable \(354 go on\)")
+        assert not sink.messages
+
+
+def test_names():
+    """Records that a filter takes away, and names that are not ASCII."""
+    names = Names({"two.test MX": ["10 bad.two.test", "20 good.test"], "bad.two.test A": ["127.0.0.9"],
+                   "good.test A": ["127.0.0.2"], "none.test MX": ["10 good.test"],
+                   "odd.test MX": ["10 good.test"], "xn--bcher-kva.test MX": ["10 good.test"]})
+    use_resolver()
+    sink = Sink("127.0.0.2", 25)
+    table = "/^bad\\.two\\.test\\. \\d+ IN A 127\\.0\\.0\\.9$/ IGNORE\n/^none\\.test\\. \\d+ IN MX 10 good\\.test\\.$/ IGNORE\n" \
+            "/^odd/ WARN me\n"
+    main = {"smtp_dns_reply_filter": "pcre:$config_directory/records", "transport_maps": "inline:{u.test=smtp:b\u00fccher.test}"}
+    with Instance(main=main, files={"records": table}) as mta:
+        for domain in ("two.test", "u.test"):
+            sent(mta, sink, "x@" + domain, "Subject: x\n\nx\n")
+        assert "xn--bcher-kva.test MX" in names.asked
+        mta.wait_log(r"smtp\[\d+\]: ignoring DNS RR: bad\.two\.test\. \d+ IN A 127\.0\.0\.9$")
+        mta.send("x@none.test", "Subject: x\n\nx\n")
+        mta.wait_log(r"to=<x@none\.test>, relay=none, .*dsn=4\.7\.0, status=deferred \(Error looking up name=none\.test "
+                     r"type=MX: DNS reply filter drops all results\)")
+        mta.send("x@odd.test", "Subject: x\n\nx\n")
+        mta.wait_log(r'warning: smtp_dns_reply_filter: unknown DNS filter action: "WARN me"')
+        mta.wait_log(r"to=<x@odd\.test>, .*dsn=4\.4\.3, status=deferred \(Error looking up name=odd\.test type=MX: "
+                     r"Invalid DNS reply filter syntax\)")
+    sink.close()
