@@ -23,6 +23,8 @@ struct source {
     int process;   /* pidfd of the owner */
     int64_t found; /* where the last look got to */
     bool has_ended;
+    bool is_watched; /* by a coroutine, which frees what was forgotten under it */
+    bool is_forgotten;
 };
 
 static struct list sources = {{&sources.head, &sources.head}};
@@ -38,7 +40,9 @@ static void forget(struct source *source)
     if (source->process >= 0)
         co_forget_fd(source->process);
     fd_close(&source->process);
-    mem_free(source);
+    source->is_forgotten = true;
+    if (!source->is_watched)
+        mem_free(source);
 }
 
 /* A ring outlives its writer by one look. */
@@ -46,11 +50,17 @@ static void watch_owner(void *arg)
 {
     struct source *source = arg;
 
-    /* Cancelled means that the source is gone. */
-    if (is_finishing || co_wait_fd(source->process, EPOLLIN, DEADLINE_NONE) != WAKE_READY)
-        return;
-    source->has_ended = true;
-    rings_attend();
+    /* A ring that is not sound may be forgotten before we run, or while our waking is due. */
+    bool has_ended = !source->is_forgotten && !is_finishing &&
+                     co_wait_fd(source->process, EPOLLIN, DEADLINE_NONE) == WAKE_READY;
+
+    source->is_watched = false;
+    if (source->is_forgotten) {
+        mem_free(source);
+    } else if (has_ended) {
+        source->has_ended = true;
+        rings_attend();
+    }
 }
 
 static struct source *source_of(struct list_link *link)
@@ -81,7 +91,8 @@ static void add_source(int fd, ino_t inode)
     source->process = (int)syscall(SYS_pidfd_open, source->owner, 0);
     list_append(&sources, &source->link);
     n_sources++;
-    if (source->process < 0 || !co_spawn("owner", watch_owner, source))
+    source->is_watched = source->process >= 0 && co_spawn("owner", watch_owner, source);
+    if (!source->is_watched)
         source->has_ended = true; /* it has ended, or rings again when it has something */
 }
 
