@@ -272,6 +272,9 @@ static void rewind_body(void *context)
     struct edit *edit = context;
 
     buf_reset(&edit->carry);
+    /* A filter that died in the midst of its new body has none. */
+    buf_reset(&edit->line);
+    edit->new_body = 0;
     record_reader_seek(&edit->reader, edit->body_start);
 }
 
