@@ -190,11 +190,15 @@ void reader_start(void)
 static bool is_asked;
 static struct co_queue askers;
 
-static void begin_question(void)
+/* False when we are to end: who waits then would wait without pause, and nobody else run. */
+static bool begin_question(void)
 {
-    while (is_asked)
-        (void)co_wait(&askers, DEADLINE_NONE);
+    while (is_asked) {
+        if (co_wait(&askers, DEADLINE_NONE) != WAKE_READY)
+            return false;
+    }
     is_asked = true;
+    return true;
 }
 
 static enum tlskey_status take_answer(struct buf *stamp, struct buf *contents,
@@ -218,7 +222,10 @@ static enum tlskey_status take_answer(struct buf *stamp, struct buf *contents,
 static enum tlskey_status ask(enum message_number number, const void *request,
                               struct buf *stamp, struct buf *contents, struct error *error)
 {
-    begin_question();
+    if (!begin_question()) {
+        (void)error_set(error, ERROR_TEMPORARY, "tlskey ends");
+        return TLSKEY_BAD;
+    }
     stream_set_deadline(&reader.stream, deadline_in(ANSWER_TIME));
     if (channel_send(&reader, number, request, error) < 0)
         fatal(1, "the reader of key files is gone: %s", error->text);

@@ -271,8 +271,10 @@ static void renew(struct set *set, const struct tlskey_pairs *request)
 {
     struct error error = ERROR_INIT;
 
-    while (set->is_busy)
-        (void)co_wait(&set->readers, DEADLINE_NONE);
+    while (set->is_busy) {
+        if (co_wait(&set->readers, DEADLINE_NONE) != WAKE_READY)
+            return; /* we are to end */
+    }
     if (time_now_ms() < set->next_look)
         return;
     set->is_busy = true;
