@@ -206,12 +206,16 @@ static bool open_destination(struct session *session, struct smtp_reply *reply)
 {
     struct error error;
 
-    if (session->transaction->proxy)
-        return proxy_data(session, reply);
     if (transaction_settle(session, &error) == 0)
         return true;
     *reply = write_error(session, &error);
     return false;
+}
+
+/* smtpd_proxy_filter is asked last: once it waits for content it hears no command any more. */
+static bool open_proxy(struct session *session, struct smtp_reply *reply)
+{
+    return !session->transaction->proxy || proxy_data(session, reply);
 }
 
 /* DATA */
@@ -238,6 +242,10 @@ struct smtp_reply data_data(struct session *session, struct slice arguments)
     }
     if (!milter_data(session, &reply))
         return reply;
+    if (!open_proxy(session, &reply)) {
+        session_end_transaction(session);
+        return reply;
+    }
     session_send(session, smtp_reply(354, "", "End data with <CR><LF>.<CR><LF>"));
     prepare_content(session, true);
     if (!read_data(session))
@@ -333,7 +341,7 @@ static bool begin_bdat(struct session *session, struct smtp_reply *reply)
     if ((!session->is_standalone && !access_data(session, reply)) ||
         !open_destination(session, reply))
         return false;
-    if (!milter_data(session, reply))
+    if (!milter_data(session, reply) || !open_proxy(session, reply))
         return false;
     transaction->in_bdat = true;
     prepare_content(session, false);
