@@ -54,7 +54,7 @@ static bool is_exempt(struct session *session)
         break;
     case TABLE_ERROR:
         log_warning("smtpd_client_event_limit_exceptions: %s", error.text);
-        return true;
+        break; /* no limit shall fall with a table */
     }
     return false;
 }
