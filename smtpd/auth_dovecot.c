@@ -223,7 +223,8 @@ static bool is_connected(void)
         disconnect();
     if (service.is_open)
         return true;
-    if (service.is_written || time_now_ms() < service.pause_until)
+    /* Whoever still reads or writes the old connection would take the new one for it. */
+    if (service.is_written || service.is_read || time_now_ms() < service.pause_until)
         return false;
     service.is_connecting = true;
     (void)make_connection();
