@@ -322,6 +322,14 @@ static int drop_self(struct search *search, struct slice domain)
 /* -- mail exchangers
  * ------------------------------------------------------------------------------ */
 
+static bool has_better(const struct dns_answer *answer, unsigned preference)
+{
+    for (size_t i = 0; i < answer->n_records; i++)
+        if (answer->records[i].preference < preference)
+            return true;
+    return false;
+}
+
 static int mx_hosts(struct search *search, struct slice domain, const struct dns_answer *answer)
 {
     int found = -1;
@@ -335,6 +343,7 @@ static int mx_hosts(struct search *search, struct slice domain, const struct dns
         struct dsn before = *search->dsn;
         struct host host = {.name = answer->records[i].target,
                             .preference = answer->records[i].preference,
+                            .is_backup = has_better(answer, answer->records[i].preference),
                             .has_mx = true,
                             .mx_is_secure = answer->is_validated};
         if (append_addresses(search, host) == 0)

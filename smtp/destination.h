@@ -18,6 +18,7 @@ struct host {
     struct slice unix_path;  /* LMTP over a Unix socket; else empty */
     struct endpoint address; /* with the port */
     unsigned preference;     /* of its MX record; 0 without one */
+    bool is_backup;          /* another MX record is better */
     /* What DNSSEC vouches for (with smtp_dns_support_level = dnssec; else all false). */
     struct slice expanded; /* the name behind its CNAMEs */
     bool has_mx;           /* it comes from an MX record ... */

@@ -11,6 +11,8 @@
 #include "pix.h"
 #include "xforward.h"
 
+enum { SMTP_PORT = 25 };
+
 /* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
 enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
 
@@ -322,6 +324,31 @@ static void soften_greeting(struct session *session)
         session->status[0] = '4';
 }
 
+/*
+ * Is the word behind the code of a greeting, or of the reply to EHLO, our own name? On the port
+ * of mail servers only: elsewhere it may be a content filter of ours.
+ */
+static bool is_own_name(const struct session *session, const struct host *host)
+{
+    struct slice text = slice_from_offset(buf_slice(&session->reply), strlen("250-"));
+    struct slice name = slice_sub(text, 0, slice_find_any(text, " \t"));
+
+    return host->unix_path.len == 0 && endpoint_port(&host->address) == SMTP_PORT &&
+           slice_equals_nocase(name, params.myhostname);
+}
+
+/* We talk to ourselves: for good where there is no better host that might come back. */
+static int loops_back(const struct session *session, struct opening *opening)
+{
+    log_warning("host %s replied to HELO/EHLO with my own hostname %s", session->relay.data,
+                params.myhostname);
+    opening->failure = OPENING_FAILED;
+    dsn_fill(&opening->dsn, opening->host->is_backup ? "4.4.6" : "5.4.6",
+             arena_printf(opening->arena, "mail for %.*s loops back to myself",
+                          SLICE_ARG(opening->nexthop)));
+    return -1;
+}
+
 static int greet(struct session *session, struct opening *opening)
 {
     const char *activity = "receiving the initial server greeting";
@@ -333,8 +360,13 @@ static int greet(struct session *session, struct opening *opening)
         soften_greeting(session);
     else if (step == STEP_OK)
         pix_detect(session, opening);
+    if (step == STEP_OK && is_own_name(session, opening->host))
+        log_warning("host %s greeted me with my own hostname %s", session->relay.data,
+                    params.myhostname);
     if (step == STEP_OK)
         step = session_hello(session, opening->host, &activity);
+    if (step == STEP_OK && is_own_name(session, opening->host))
+        return loops_back(session, opening);
     if (step == STEP_OK)
         return tls_session_negotiate(session, opening) < 0 ? -1 : login_run(session, opening);
     opening->failure = OPENING_FAILED;

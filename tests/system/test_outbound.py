@@ -145,3 +145,19 @@ def test_names():
         mta.wait_log(r"to=<x@odd\.test>, .*dsn=4\.4\.3, status=deferred \(Error looking up name=odd\.test type=MX: "
                      r"Invalid DNS reply filter syntax\)")
     sink.close()
+
+
+def test_our_own_name():
+    """A server on the port for mail that has our name is us: the message would go in circles."""
+    Names({"one.test MX": ["10 twin.test"], "twin.test A": ["127.0.0.2"], "gone.test A": ["127.0.0.5"],
+           "two.test MX": ["5 gone.test", "10 twin.test"]})
+    use_resolver()
+    sink = Sink("127.0.0.2", 25, replies={"EHLO": "250 mx.example.test"}, banner="220 mx.example.test ESMTP")
+    with Instance() as mta:
+        mta.send("x@one.test", "Subject: x\n\nx\n", "alice@example.test")
+        mta.wait_log(r"warning: host twin\.test\[127\.0\.0\.2\]:25 greeted me with my own hostname mx\.example\.test$")
+        mta.wait_log(r"warning: host twin\.test\[127\.0\.0\.2\]:25 replied to HELO/EHLO with my own hostname mx\.example\.test$")
+        mta.wait_log(r"to=<x@one\.test>, .*dsn=5\.4\.6, status=bounced \(mail for one\.test loops back to myself\)")
+        mta.send("x@two.test", "Subject: x\n\nx\n", "alice@example.test")
+        mta.wait_log(r"to=<x@two\.test>, .*dsn=4\.4\.6, status=deferred \(mail for two\.test loops back to myself\)")
+    sink.close()
