@@ -1,5 +1,6 @@
 """Master: starts on demand, limits, reload without a lost session, back-off, order of ending."""
 import os
+import pathlib
 import re
 import signal
 import smtplib
@@ -210,6 +211,21 @@ def test_killed_process_is_replaced():
             mta.wait_log(rf"warning: process \S+/{name} pid {pid} killed by signal 9")
         mta.send("bob@example.test", "Subject: x\n\nafter all that\n")
         assert "after all that" in mta.mail("bob")
+
+
+def test_workers_are_jailed():
+    """All but those that become users: what these run must not inherit it."""
+    if "ASAN_OPTIONS" in os.environ:
+        return  # sanitizers do what the jail forbids
+    signs = ("NoNewPrivs:\t1", "Seccomp:\t2")
+    ours = pathlib.Path("/proc/self/status").read_text()
+    with Instance() as mta:
+        mta.send("alice@example.test", "Subject: x\n\nx\n")
+        for name in ("smtpd", "cleanup", "qmgr", "virtual"):
+            pid = wait_for(lambda: mta.processes(name), what=name)[0]
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            for sign in signs:
+                assert (sign in status) == (name != "virtual" or sign in ours), (name, status)
 
 
 def test_killed_master_leaves_nobody_behind():
