@@ -50,10 +50,17 @@ static bool is_new(const struct opening *opening)
     return opening->arrival_seconds > time_wall().tv_sec - threshold_ms / 1000;
 }
 
+/* What the table is asked for: the address, of a Unix socket the path. */
+static struct slice key_of(const struct host *host, char text[ENDPOINT_TEXT_BYTES])
+{
+    return host->unix_path.len ? host->unix_path
+                               : slice_from(endpoint_text(&host->address, text));
+}
+
 void pix_detect(struct session *session, const struct opening *opening)
 {
     CLEANUP(buf_release) struct buf words = BUF_INIT;
-    char address[ENDPOINT_TEXT_BYTES];
+    char text[ENDPOINT_TEXT_BYTES];
     struct error error;
 
     if (!is_masked(buf_slice(&session->reply)))
@@ -61,8 +68,7 @@ void pix_detect(struct session *session, const struct opening *opening)
     buf_set_text(&words,
                  options.is_lmtp ? params.lmtp_pix_workarounds : params.smtp_pix_workarounds);
     if (by_address && !maps_is_empty(by_address) &&
-        maps_find(by_address, slice_from(endpoint_text(&opening->host->address, address)),
-                  &words, &error) == TABLE_ERROR)
+        maps_find(by_address, key_of(opening->host, text), &words, &error) == TABLE_ERROR)
         log_warning("%s", error.text);
     if (!words.len)
         return;
