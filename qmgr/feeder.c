@@ -21,6 +21,10 @@
 /* Files looked at in a turn while none of them is due. */
 #define SCAN_STEPS 50
 
+/* When a scan has passed over what is being delivered, the next comes after so long. */
+#define BUSY_RETRY_LEAST SECONDS(2)
+#define BUSY_RETRY_MOST  MINUTES(1)
+
 /* Turns after which others run. */
 #define TURNS 20
 
@@ -42,7 +46,8 @@ static struct scan incoming = {.queue = "incoming"};
 static struct scan deferred = {.queue = "deferred"};
 static struct co_queue work;
 static struct co_queue room; /* announcements wait while the active queue is full */
-static struct timer queue_run;
+static struct timer queue_run, busy_retry;
+static int64_t busy_delay = BUSY_RETRY_LEAST;
 static bool is_stopped;
 
 static void wake(void)
@@ -161,9 +166,32 @@ static void run_queue(struct timer *timer)
     timer_set(timer, params.queue_run_delay > 0 ? params.queue_run_delay : SECONDS(1));
 }
 
+static void look_again(struct timer *timer)
+{
+    (void)timer;
+    request_scan(&incoming);
+    request_scan(&deferred);
+}
+
+/* What was busy will soon be done with, or takes longer: look less and less often. */
+static void retry_what_was_busy(void)
+{
+    if (!intake_met_busy_file) {
+        if (!timer_is_set(&busy_retry))
+            busy_delay = BUSY_RETRY_LEAST;
+        return;
+    }
+    intake_met_busy_file = false;
+    if (is_stopped || timer_is_set(&busy_retry))
+        return;
+    timer_set(&busy_retry, busy_delay);
+    busy_delay = busy_delay * 2 < BUSY_RETRY_MOST ? busy_delay * 2 : BUSY_RETRY_MOST;
+}
+
 void feeder_start(void)
 {
     finish_made_room = wake;
+    busy_retry.fire = look_again;
     queue_run.fire = run_queue;
     request_scan(&incoming);
     run_queue(&queue_run);
@@ -173,6 +201,7 @@ void feeder_stop(void)
 {
     is_stopped = true;
     timer_cancel(&queue_run);
+    timer_cancel(&busy_retry);
     wake();
 }
 
@@ -216,6 +245,7 @@ static void end_scan(struct scan *scan, int result)
         log_error("read directory %s: %m", scan->queue);
     queue_scan_close(scan->walk);
     scan->walk = NULL;
+    retry_what_was_busy();
 }
 
 /* Look for the next message that is due. False when there is no scan. */

@@ -24,8 +24,7 @@
 #define MODE_IGNORES_TROUBLE 0040
 #define MODE_FORCE_EXPIRED   0010
 
-/* An agent of a queue manager that died may still be at it. */
-#define BUSY_RETRY_SECONDS 60
+bool intake_met_busy_file;
 
 static bool is_due(const struct intake *intake, const struct stat *status)
 {
@@ -37,7 +36,6 @@ static bool is_due(const struct intake *intake, const struct stat *status)
 /* The descriptor of a due file with its lock held; -1. */
 static int open_due(const struct intake *intake, struct slice id, struct stat *status)
 {
-    struct timespec times[2] = {{.tv_sec = time_wall_seconds() + BUSY_RETRY_SECONDS}};
     int fd;
 
     /* Most of a large deferred queue is not due: it costs one call a file. */
@@ -53,9 +51,7 @@ static int open_due(const struct intake *intake, struct slice id, struct stat *s
         if (fd_flock(fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_TRY) == 0)
             return fd;
         log_info("%.*s: skipped, still being delivered", SLICE_ARG(id));
-        times[1] = times[0];
-        if (futimens(fd, times) < 0)
-            log_warning("%s %.*s: update time stamps: %m", intake->queue, SLICE_ARG(id));
+        intake_met_busy_file = true;
     }
     fd_close(&fd);
     return -1;

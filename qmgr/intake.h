@@ -21,5 +21,11 @@ struct intake {
  */
 MAY_WAIT bool intake_take(const struct intake *intake, struct slice id);
 
+/*
+ * Set when a message was passed over because somebody delivers it: an agent of a queue manager
+ * that died. Its file stays as it is, so that it is due for the next manager as well.
+ */
+extern bool intake_met_busy_file;
+
 /* At start: what a queue manager before us left in the active queue goes back to incoming. */
 void intake_recover(void);
