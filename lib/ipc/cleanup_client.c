@@ -53,12 +53,25 @@ static int fail(struct cleanup_client *cleanup)
     return -1;
 }
 
+/* For one step of ours: a message itself may take as long as its sender needs. */
+static deadline_t step_deadline(const struct cleanup_client *cleanup)
+{
+    deadline_t ours = deadline_in(params.ipc_timeout);
+
+    return ours < cleanup->until ? ours : cleanup->until;
+}
+
+static void begin_step(struct cleanup_client *cleanup)
+{
+    stream_set_deadline(&cleanup->call.channel->stream, step_deadline(cleanup));
+}
+
 static int send_request(struct cleanup_client *cleanup, struct error *error)
 {
     struct cleanup_request request = {.flags = cleanup->flags,
                                       .send_options = cleanup->send_options};
 
-    if (client_call_begin(&cleanup->call, cleanup->service, cleanup->until, error) < 0)
+    if (client_call_begin(&cleanup->call, cleanup->service, step_deadline(cleanup), error) < 0)
         return -1;
     if (channel_send(cleanup->call.channel, MESSAGE_cleanup_request, &request, error) < 0)
         return -1;
@@ -125,6 +138,7 @@ static int need_id(struct cleanup_client *cleanup)
 
     if (cleanup->has_queue_id)
         return 0;
+    begin_step(cleanup);
     while (receive_id(cleanup, &cleanup->error) < 0) {
         bool again = cleanup->call.is_reused;
 
@@ -152,6 +166,7 @@ static int send_records(struct cleanup_client *cleanup)
 
     if (need_id(cleanup) < 0)
         return -1;
+    begin_step(cleanup);
     if (channel_send(cleanup->call.channel, MESSAGE_cleanup_records, &frame, &cleanup->error) <
         0)
         return fail(cleanup);
@@ -198,6 +213,7 @@ void cleanup_give_milters(struct cleanup_client *cleanup,
 
     if (cleanup->failed || (cleanup->records.len && send_records(cleanup) < 0))
         return;
+    begin_step(cleanup);
     result =
         channel_send(cleanup->call.channel, MESSAGE_cleanup_milters, &head, &cleanup->error);
     for (size_t i = 0; result == 0 && i < count; i++)
@@ -239,6 +255,7 @@ int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
         *error = cleanup->error;
         return -1;
     }
+    begin_step(cleanup);
     if (send_milters(cleanup, &cleanup->error) < 0 ||
         channel_expect(cleanup->call.channel, MESSAGE_cleanup_result, &answer,
                        &cleanup->error) < 0) {

@@ -78,7 +78,8 @@ struct cleanup_client {
 
 /*
  * Begin a message: the request is on its way when this returns; the queue ID is waited for by
- * cleanup_id. service is cleanup_service_name's socket ("public/cleanup").
+ * cleanup_id. service is cleanup_service_name's socket ("public/cleanup"). All ends at `until`;
+ * nor does any wait for cleanup last longer than ipc_timeout.
  */
 MUST_USE MAY_WAIT int cleanup_open(struct cleanup_client *cleanup, const char *service,
                                    unsigned flags, int send_options, deadline_t until,
