@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import Instance, Sink, free_port, wait_for
+from scripted_milter import CONTINUE, ScriptedMilter, reject
 
 TIMEOUT = 240
 TEXT = "Subject: x\n\n.dot\nx\n"
@@ -102,3 +103,22 @@ def test_filters_that_lie_stall_or_die():
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(attempt, [(name, options) for name in HOSTILE for options in ("", "speed_adjust")]))
+
+
+def test_milter_refuses_data():
+    """The filter in front of the queue has not heard of DATA then, and takes further commands."""
+    def script(session, event, data):
+        return reject("450 4.7.1 not yet") if event == "data" and session.events.count("data") < 4 else CONTINUE
+
+    for options in ("", "speed_adjust"):
+        sink = Sink()
+        with ScriptedMilter(script) as milter:
+            main = proxied(sink.port, smtpd_proxy_options=options, smtpd_milters=milter.address)
+            with Instance(main=main) as mta, mta.smtp() as client:
+                client.mail("a@client.test")
+                client.rcpt("alice@example.test")
+                for _ in range(3):
+                    assert client.docmd("DATA") == (450, b"4.7.1 not yet")
+                    assert client.rcpt("bob@example.test")[0] == 250
+                assert client.data(TEXT)[0] == 250
+                wait_for(lambda: sink.messages, what="the filter's message")

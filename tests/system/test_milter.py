@@ -186,6 +186,22 @@ def test_edits_of_a_big_message():
         assert not re.search(r"^To:", head, re.M) and head.endswith("X-End: last"), head
 
 
+def test_half_a_new_body():
+    """A filter that dies in the midst of its new body leaves none of it to the next one."""
+    def dies(session, event, data):
+        return packet(b"b", b"half of one\r\nand") if event == "eom" else CONTINUE
+
+    def replaces(session, event, data):
+        return [packet(b"b", b"all of the other\r\n"), CONTINUE] if event == "eom" else CONTINUE
+
+    with ScriptedMilter(dies) as one, ScriptedMilter(replaces) as two:
+        main = {"smtpd_milters": f"{one.address}, {two.address}", "milter_default_action": "accept",
+                "milter_content_timeout": "2s"}
+        with Instance(main=main) as mta:
+            mta.send("alice@example.test", MESSAGE)
+            assert mta.mail("alice").rstrip().endswith("\n\nall of the other")
+
+
 def test_cleanup_dies_with_the_filters():
     """The message that was under way is not lost but refused for now; the session goes on with new connections."""
     arrived = threading.Event()
