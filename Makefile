@@ -131,7 +131,7 @@ fuzz: ## each fuzz harness for FUZZ_SECONDS (60)
 	@tests/fuzz/run $(BUILD)/fuzz $${FUZZ_SECONDS:-60}
 format: ## clang-format on every source
 	clang-format -i $$(git ls-files '*.c' '*.h')
-lint: ## clang-format check, clang-tidy, cppcheck (FILES= for some alone)
+lint: ## clang-format check, clang-tidy, cppcheck, manual pages (FILES= for some alone)
 	@tests/lint $(FILES)
 docs: $(BUILD)/man/postconf.5 ## postconf(5) from params.def
 $(BUILD)/man/postconf.5: $(BUILD)/sbin/postconf
