@@ -27,6 +27,7 @@
 #include "resolver.h"
 #include "spool.h"
 #include "worker/logging.h"
+#include "wrapper.h"
 
 /*
  * How long an orderly end may take; the master itself kills its workers after some seconds, so
@@ -453,10 +454,17 @@ int main(int argc, char **argv)
     }
     if (optind >= argc)
         usage();
+    /* Whoever names an instance wants that one. */
+    bool all_instances = !request.directory && !getenv("MAIL_CONFIG");
+
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
     logging_open(program_name, LOGGING_CONTROL);
     check_caller();
+    if (all_instances && *params.multi_instance_wrapper) {
+        wrapper_run(argv + optind);
+        return EX_OSERR;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run();
