@@ -138,6 +138,7 @@ struct answer {
     struct buf text;
     size_t n_values;
     bool is_too_much;
+    bool is_unaskable; /* the key cannot be quoted: no server is to blame for that */
 };
 
 static bool add_value(struct plugin_answer *plugin, const char *text, size_t len)
@@ -334,6 +335,7 @@ static enum plugin_result query(const struct remote *remote,
         if (!key_format_query(remote->templates[n], answer->key, &quote.format,
                               &questions[n])) {
             snprintf(report->text, sizeof(report->text), "cannot escape input string");
+            answer->is_unaskable = true;
             result = PLUGIN_FAILED;
         }
         texts[n] = questions[n].data;
@@ -402,6 +404,8 @@ static int ask(struct remote *remote, struct answer *answer, struct error *error
     while ((host = remote_hosts_next(&remote->hosts)) != NULL) {
         if (ask_host(remote, host, answer, &report))
             return 0;
+        if (answer->is_unaskable)
+            break;
         remote_host_failed(&remote->hosts, host);
     }
     if (report.text[0])
