@@ -13,10 +13,10 @@
 #include "table/cache.h"
 #include "worker/worker.h"
 
-/* In memory alone: clients choose the addresses, so there is an end to it. */
+/* Of those in memory alone: clients choose the addresses, so there is an end to it. */
 #define MEMORY_MAX_ENTRIES ((size_t)200000)
 
-static struct cache *cache; /* NULL: in memory */
+static struct cache *cache; /* NULL: all is in memory */
 static struct hash memory = {.key_case = HASH_NOCASE};
 static struct lifetimes lifetimes;
 
@@ -48,12 +48,18 @@ void results_save(void)
         cache_save_now(cache);
 }
 
+/* Addresses that are too long for the cache would be probed anew each time. */
+static bool is_in_cache(struct slice key)
+{
+    return cache && cache_takes_key(cache, key);
+}
+
 static bool find_value(struct slice key, struct buf *value)
 {
     struct error error;
     const char *text;
 
-    if (!cache) {
+    if (!is_in_cache(key)) {
         text = hash_get(&memory, key);
         if (text)
             buf_set_text(value, text);
@@ -103,7 +109,7 @@ void results_set(struct slice address, const struct entry *entry)
     struct slice key = arena_lower(&arena, address);
 
     entry_format(&value, entry);
-    if (cache) {
+    if (is_in_cache(key)) {
         cache_set(cache, key, buf_slice(&value));
         return;
     }
@@ -146,11 +152,12 @@ static void clean_memory(struct cache_cleanup *result)
 
 static void clean(void)
 {
-    struct cache_cleanup result = {0};
+    struct cache_cleanup result = {0}, memory_result = {0};
     struct error error;
 
+    clean_memory(&memory_result);
     if (!cache) {
-        clean_memory(&result);
+        result = memory_result;
     } else if (cache_clean(cache, is_worth_keeping, NULL, &result, &error) < 0) {
         log_warning("%s: %s", params.address_verify_map, error.text);
         return;

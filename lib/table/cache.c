@@ -329,11 +329,16 @@ void cache_close(struct cache *cache)
     cache_free(cache);
 }
 
+bool cache_takes_key(const struct cache *cache, struct slice key)
+{
+    return key.len > 0 && key.len + 1 <= (size_t)mdb_env_get_maxkeysize(cache->env);
+}
+
 static struct change *change_new(struct cache *cache, struct slice key)
 {
     struct change *change;
 
-    if (key.len == 0 || key.len + 1 > (size_t)mdb_env_get_maxkeysize(cache->env))
+    if (!cache_takes_key(cache, key))
         return NULL;
     change = mem_new(struct change);
     buf_init(&change->value);
@@ -409,7 +414,7 @@ enum table_result cache_find(struct cache *cache, struct slice key, struct buf *
         buf_set(value, buf_slice(&change->value));
         return TABLE_FOUND;
     }
-    if (key.len == 0 || key.len + 1 > (size_t)mdb_env_get_maxkeysize(cache->env))
+    if (!cache_takes_key(cache, key))
         return TABLE_NOT_FOUND;
     int result = read_value(cache, key, value);
 

@@ -33,7 +33,9 @@ void cache_close(struct cache *cache);
 /* *value is replaced when found. */
 MUST_USE enum table_result cache_find(struct cache *cache, struct slice key, struct buf *value,
                                       struct error *error);
-/* Keys beyond 510 bytes are not kept. */
+/* Whether a key can be kept: one that is empty, or longer than 510 bytes, cannot. */
+bool cache_takes_key(const struct cache *cache, struct slice key);
+/* A key that cannot be kept is not. */
 void cache_set(struct cache *cache, struct slice key, struct slice value);
 void cache_remove(struct cache *cache, struct slice key);
 

@@ -59,6 +59,15 @@ def test_good_address_stays_good_while_its_host_is_down():
             assert ask(mta, "x@far.test")[0] == 250
 
 
+def test_address_too_long_for_the_cache():
+    """It is remembered all the same, and not probed at each look."""
+    address = "x" * 600 + "@far.test"
+    with Instance(main=relayed(Sink(), smtpd_relay_restrictions="")) as mta:
+        for _ in range(3):
+            assert ask(mta, address)[0] == 250
+        assert mta.log().count("status=deliverable") == 1
+
+
 def test_service_down_is_temporary():
     with Instance(main={**VERIFIED, "address_verify_service_name": "nobody"}) as mta:
         code, text = ask(mta, "alice@example.test")
