@@ -61,11 +61,12 @@ static void check_name_is_free(const struct instances *instances,
     for (size_t i = 0; i < instances->count; i++) {
         const struct instance *other = &instances->items[i];
 
-        if (other != instance && strcmp(other->name, name) == 0)
+        if (other != instance && strcmp(other->name, name) == 0) {
             fatal(1,
                   "new multi_instance_name=%s is already in use by instance %s, "
                   "multi_instance_name=%s",
                   name, other->config_directory, other->name);
+        }
     }
 }
 

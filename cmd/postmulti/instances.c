@@ -110,12 +110,13 @@ void instances_check_new(const struct instances *instances, const struct instanc
     for (size_t i = 0; i < instances->count; i++) {
         const struct instance *other = &instances->items[i];
 
-        if (strcmp(candidate->config_directory, other->config_directory) == 0)
+        if (strcmp(candidate->config_directory, other->config_directory) == 0) {
             fatal(1,
                   "new config_directory=%s is already in use by instance %s, "
                   "config_directory=%s",
                   candidate->config_directory, other->config_directory,
                   other->config_directory);
+        }
         check_different(candidate, other, "multi_instance_name", candidate->name, other->name);
         check_different(candidate, other, "queue_directory", candidate->queue_directory,
                         other->queue_directory);

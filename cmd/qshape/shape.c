@@ -213,7 +213,7 @@ static void print_row(const struct shape_row *row, const struct columns *columns
     fprintf(out, "%*ju", columns->total, (uintmax_t)row->total);
     for (size_t i = 0; i < n_buckets; i++)
         fprintf(out, "%*ju", columns->buckets[i], (uintmax_t)row->counts[i]);
-    putc('\n', out);
+    fprintf(out, "\n");
 }
 
 void shape_print(const struct shape *shape, size_t max_rows, FILE *out)
@@ -230,7 +230,7 @@ void shape_print(const struct shape *shape, size_t max_rows, FILE *out)
     fprintf(out, "%*s%*s", (int)columns.name, "", columns.total, "T");
     for (size_t i = 0; i < n_buckets; i++)
         fprintf(out, "%*s", columns.buckets[i], columns.labels[i]);
-    putc('\n', out);
+    fprintf(out, "\n");
     print_row(&shape->all, &columns, n_buckets, out);
     for (size_t i = 0; i < n && i + 1 < max_rows; i++)
         print_row(rows[i], &columns, n_buckets, out);

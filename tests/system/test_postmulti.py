@@ -132,3 +132,21 @@ def test_control_command_works_on_all():
         finally:
             both.run("postfix", "stop", check=False)
         assert running() == [False, False, False]
+
+
+def test_crash_leaves_no_half_instance():
+    """Killed at any moment, create can be repeated, and the list names only what is whole."""
+    with host() as one:
+        one.multi("-e", "init")
+        for i in range(12):
+            command = [one.mta.command("postmulti"), "-I", f"postfix-n{i}", "-e", "create", *one.places(f"n{i}")]
+            with subprocess.Popen(command, env=one.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, start_new_session=True) as process:
+                try:
+                    process.wait(0.004 * i)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, 9)
+            if f"postfix-n{i}" not in one.names():
+                one.create(f"n{i}")
+            assert one.names()[-1] == f"postfix-n{i}"
+            assert f"queue_directory = {one.mta.folder}/queue-n{i}\n" in (one.config(f"n{i}") / "main.cf").read_text()
