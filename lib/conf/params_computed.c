@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "conf/interfaces.h"
@@ -43,6 +44,10 @@ void installation_directories(struct buf *commands, struct buf *daemons)
 
     buf_reset(commands);
     buf_reset(daemons);
+    /* A set-gid command may be run through a hard link that its user has put anywhere, with
+     * plug-ins of his own beside it. */
+    if (getauxval(AT_SECURE) && getuid() != 0)
+        directory = SLICE_EMPTY;
     if (slice_ends_with(directory, "/sbin") || slice_ends_with(directory, "/libexec")) {
         prefix = parent_directory(directory);
     } else if (slice_ends_with(directory, "/libexec/tassis")) {

@@ -30,6 +30,7 @@ MUST_USE int params_compute_networks(struct main_cf *main_cf, struct error *erro
 
 /*
  * The directories this program was installed to, from /proc/self/exe: commands (".../sbin") and
- * daemons (".../libexec/tassis", in a build tree ".../libexec"). Absolute.
+ * daemons (".../libexec/tassis", in a build tree ".../libexec"). Absolute. Where a user runs a
+ * set-id command they are those of the build: it may have been started by any path.
  */
 void installation_directories(struct buf *commands, struct buf *daemons);
