@@ -268,7 +268,7 @@ def test_cyrus_saslauthd():
                 assert client.docmd(plain("mail", "wrong"))[0] == 535
                 assert client.docmd(plain("mail", "secret"))[0] == 235
         finally:
-            process.terminate()
+            process.kill()  # SIGTERM may find it between two of its children
             process.wait(20)
             subprocess.run(["umount", "/etc/shadow"], check=True)
 
