@@ -8,7 +8,7 @@ from harness import Instance, free_port, wait_for
 from table_servers import MariaDB, Memcached, Nonsense, PostgreSQL, Redis, Slapd
 
 TIMEOUT = 400
-NEEDS_PROGRAM = "redis-server"  # and the others that make deps-peers installs with it
+NEEDS_PROGRAM = "/usr/bin/redis-server"  # and the others that make deps-peers installs with it
 
 ROWS = [
     ("info@v.test", "alice@example.test"),
