@@ -18,25 +18,22 @@ static struct check_table {
 /* In log lines, the start of what was looked at. */
 enum { LOGGED_CONTENT_BYTES = 60 };
 
-static struct check_table open_table(const char *smtp_name, const char *smtp_list,
-                                     const char *lmtp_name, const char *lmtp_list)
+static void open_table(struct check_table *table, const char *name, const char *list)
 {
-    const char *name = options.is_lmtp ? lmtp_name : smtp_name;
-    struct maps *maps =
-        open_maps(maps_open_for_text, name, options.is_lmtp ? lmtp_list : smtp_list);
-
-    return (struct check_table){name, maps};
+    maps_free(table->maps);
+    *table = (struct check_table){name, open_maps(maps_open_for_text, name, list)};
 }
 
-#define TABLE(suffix) \
-    open_table("smtp_" #suffix, params.smtp_##suffix, "lmtp_" #suffix, params.lmtp_##suffix)
+#define OPEN_TABLE(suffix)                                                   \
+    open_table(&suffix, options.is_lmtp ? "lmtp_" #suffix : "smtp_" #suffix, \
+               options.is_lmtp ? params.lmtp_##suffix : params.smtp_##suffix)
 
 void checks_open(void)
 {
-    header_checks = TABLE(header_checks);
-    mime_header_checks = TABLE(mime_header_checks);
-    nested_header_checks = TABLE(nested_header_checks);
-    body_checks = TABLE(body_checks);
+    OPEN_TABLE(header_checks);
+    OPEN_TABLE(mime_header_checks);
+    OPEN_TABLE(nested_header_checks);
+    OPEN_TABLE(body_checks);
 }
 
 static bool is_used(const struct check_table *table)

@@ -54,14 +54,21 @@ static const struct {
      TLS_LEVEL_SECURE, "secure - - - - -"},
 };
 
+static void use_list(struct maps **maps, const char *name, const char *list)
+{
+    struct error error = ERROR_INIT;
+
+    maps_free(*maps);
+    *maps = maps_open(name, list, &error);
+    assert_int_equal(error.kind, ERROR_NONE);
+}
+
 static void use_table(const char *value)
 {
     CLEANUP(buf_release) struct buf list = BUF_INIT;
-    struct error error = ERROR_INIT;
 
     buf_printf(&list, "inline:{{%s}}", value);
-    tls_options.policy_maps = maps_open("smtp_tls_policy_maps", list.data, &error);
-    assert_int_equal(error.kind, ERROR_NONE);
+    use_list(&tls_options.policy_maps, "smtp_tls_policy_maps", list.data);
 }
 
 static void test_values(void **state)
@@ -151,10 +158,8 @@ static const struct {
 
 static void test_per_site(void **state)
 {
-    struct error error;
-
     (void)state;
-    tls_options.policy_maps = maps_open("smtp_tls_policy_maps", "", &error);
+    use_list(&tls_options.policy_maps, "smtp_tls_policy_maps", "");
     for (size_t i = 0; i < ARRAY_SIZE(sites); i++) {
         CLEANUP(arena_release) struct arena arena = ARENA_INIT;
         CLEANUP(buf_release) struct buf list = BUF_INIT;
@@ -169,16 +174,15 @@ static void test_per_site(void **state)
         if (sites[i].host)
             buf_printf(&list, ", mx.test=%s", sites[i].host);
         buf_add_text(&list, " }");
-        tls_options.per_site = maps_open("smtp_tls_per_site", list.data, &error);
+        use_list(&tls_options.per_site, "smtp_tls_per_site", list.data);
         tls_options.level = sites[i].global;
         tls_policy_find(&policy, SLICE("next.test"), &host, TLS_WISH_NONE, &arena);
         assert_int_equal(policy.level, sites[i].level);
     }
-    tls_options.per_site = maps_open("smtp_tls_per_site", "", &error);
+    use_list(&tls_options.per_site, "smtp_tls_per_site", "");
 }
 
-/* -- DANE: TLSA records come from the cache
- * --------------------------------------------------------- */
+/* -- DANE: TLSA records come from the cache -- */
 
 static void add_tlsa(const char *name, const char *data, size_t len)
 {
