@@ -5,6 +5,7 @@
 
 #define LINE_MAX_BYTES  ((size_t)2048)
 #define REPLY_MAX_BYTES ((size_t)20000)
+#define REPLY_MAX_LINES 1000
 
 /* "250-text" or "250 text"; a code alone is a reply, too. */
 static bool parse_line(struct slice line, int *code, bool *is_last, struct slice *text)
@@ -59,7 +60,11 @@ bool proxy_read_reply(struct stream *stream, const char *name, struct arena *are
     bool is_last = false;
     int code = 0;
 
-    while (!is_last) {
+    for (int n_lines = 0; !is_last; n_lines++) {
+        if (n_lines == REPLY_MAX_LINES) {
+            log_warning("proxy %s: a reply of more than %d lines", name, REPLY_MAX_LINES);
+            return false;
+        }
         if (!read_line(stream, &line, arena))
             return false;
         if (parse_line(line, &code, &is_last, &text))
