@@ -124,7 +124,7 @@ static struct slice destination_key(const struct transport *transport,
     if (transport->limits.recipients_per_delivery != 1)
         return arena_lower(arena, route->nexthop);
     address_split_extension(address_local_part(route->address), params.recipient_delimiter,
-                            true, &user, &extension);
+                            params.owner_request_special, &user, &extension);
     buf_printf(&key, "%.*s@%.*s", SLICE_ARG(user), SLICE_ARG(route->nexthop));
     result = arena_lower(arena, buf_slice(&key));
     buf_release(&key);

@@ -43,7 +43,8 @@ struct slice address_unquoted(struct arena *arena, struct slice quoted);
 /*
  * Split user+extension; recipient_delimiter is a set of characters (recipient_delimiter), the
  * first of them found in the local part splits. owner- and -request lists, mailer-daemon and
- * double-bounce never split (as Postfix: see owner_request_special). False: no extension.
+ * double-bounce never split (as Postfix: see owner_request_special). False: no extension; *user
+ * is all of it then, *extension empty.
  */
 bool address_split_extension(struct slice local_part, const char *delimiters,
                              bool owner_request_special, struct slice *user,

@@ -22,6 +22,8 @@ bool address_split_extension(struct slice local_part, const char *delimiters,
 {
     size_t at;
 
+    *user = local_part;
+    *extension = SLICE_EMPTY;
     if (!delimiters[0] || is_special(local_part, delimiters, owner_request_special))
         return false;
     at = slice_find_any(local_part, delimiters);

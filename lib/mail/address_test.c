@@ -159,10 +159,9 @@ static void test_extensions(void **state)
         assert_int_equal(address_split_extension(slice_from(extensions[i].local_part), "+-",
                                                  true, &user, &extension),
                          extensions[i].user != NULL);
-        if (extensions[i].user) {
-            assert_slice_equal(user, extensions[i].user);
-            assert_slice_equal(extension, extensions[i].extension);
-        }
+        assert_slice_equal(user,
+                           extensions[i].user ? extensions[i].user : extensions[i].local_part);
+        assert_slice_equal(extension, extensions[i].user ? extensions[i].extension : "");
     }
     assert_true(address_split_extension(SLICE("owner-x"), "+-", false, &user, &extension));
     assert_true(address_split_extension(SLICE("owner-x+y"), "+", true, &user, &extension));

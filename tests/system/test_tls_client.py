@@ -1,4 +1,5 @@
 """TLS to other servers: what DNSSEC vouches for, what a policy forbids, and what happens when TLS fails."""
+import os
 import re
 import subprocess
 
@@ -165,7 +166,7 @@ def test_posttls_finger():
     with Instance(main=MAIN, start=False) as mta:
         def finger(*words):
             return subprocess.run([mta.command("posttls-finger"), *words], capture_output=True, text=True, timeout=60,
-                                  env={"MAIL_CONFIG": str(mta.etc)})
+                                  env={**os.environ, "MAIL_CONFIG": str(mta.etc)})
 
         for name, trust in (("signed.test", "Verified"), ("anchor.signed.test", "Verified"),
                             ("bad.signed.test", "Untrusted"), ("none.signed.test", "Untrusted")):
