@@ -295,8 +295,11 @@ static bool poll_sockets(int64_t timeout_ms)
     nfds_t n = 0;
 
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+        /* ARES_GETSOCK_WRITABLE shifts a signed 1 into the sign. */
+        bool is_wanted_to_write = wanted & (1u << (i + ARES_GETSOCK_MAXNUM));
         short events = (short)((ARES_GETSOCK_READABLE(wanted, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(wanted, i) ? POLLOUT : 0));
+                               (is_wanted_to_write ? POLLOUT : 0));
+
         if (events)
             polled[n++] = (struct pollfd){.fd = fds[i], .events = events};
     }

@@ -163,7 +163,7 @@ def test_cleanup():
 
 
 def test_pickup():
-    run("pickup", 1, submit=submit_by_sendmail)
+    run("pickup", 20, submit=submit_by_sendmail)  # so many at a time
 
 
 def test_proxymap():
