@@ -159,7 +159,8 @@ static int put_entries(struct builder *builder, struct table_update *update,
                              ? TABLE_PUT_REPLACE
                              : TABLE_PUT_NEW;
 
-    qsort(builder->entries, builder->n_entries, sizeof(*builder->entries), compare_entries);
+    if (builder->n_entries > 0)
+        qsort(builder->entries, builder->n_entries, sizeof(*builder->entries), compare_entries);
     for (size_t i = 0; i < builder->n_entries; i++) {
         struct entry *entry = &builder->entries[i];
         int result = builder->writer->put(update, entry->key, entry->value, put, error);
