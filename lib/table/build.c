@@ -181,7 +181,8 @@ static void warn_about_duplicates(struct builder *builder)
         if (builder->entries[i].is_duplicate)
             builder->entries[n_duplicates++] = builder->entries[i];
     }
-    qsort(builder->entries, n_duplicates, sizeof(*builder->entries), compare_lines);
+    if (n_duplicates > 0)
+        qsort(builder->entries, n_duplicates, sizeof(*builder->entries), compare_lines);
     for (size_t i = 0; i < n_duplicates; i++)
         log_warning("%s, line %d: duplicate entry: \"%s\"", builder->source.name,
                     builder->entries[i].line, builder->entries[i].key.ptr);
