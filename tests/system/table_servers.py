@@ -57,6 +57,12 @@ class Server:
 
     def freeze(self):
         self.signal(signal.SIGSTOP)
+        wait_for(self.is_frozen, what="a stopped server")
+
+    def is_frozen(self):
+        """The signal takes a moment to reach every thread."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(task.read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks)
 
     def thaw(self):
         self.signal(signal.SIGCONT)
