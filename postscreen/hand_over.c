@@ -1,4 +1,4 @@
-/* The other end is worker_accept. */
+/* The other end is worker_take_passed. */
 #include "hand_over.h"
 
 #include <sys/epoll.h>

@@ -11,9 +11,6 @@
 /* Records leave in frames of about this size, so a small message is one frame. */
 #define FRAME_BYTES ((size_t)64 << 10)
 
-/* Servers that retire one after the other are few. */
-#define GOODBYES_MAX 3
-
 static const struct {
     unsigned status;
     struct cleanup_status_detail detail;
@@ -143,7 +140,7 @@ static int need_id(struct cleanup_client *cleanup)
         bool again = cleanup->call.is_reused;
 
         if (cleanup->call.channel->said_goodbye)
-            again = n_goodbyes++ < GOODBYES_MAX;
+            again = n_goodbyes++ < CLIENT_GOODBYES_MAX;
         client_call_release(&cleanup->call);
         if (!again || send_request_anew(cleanup, &cleanup->error) < 0)
             return fail(cleanup);

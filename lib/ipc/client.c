@@ -16,9 +16,6 @@
 /* More idle connections to one service than this serve nobody. */
 #define IDLE_MAX 100
 
-/* A request is repeated after this many goodbyes; then something else is wrong. */
-#define GOODBYES_MAX 3
-
 struct connection {
     struct channel channel;
     struct list_link link; /* in pool.idle while idle */
@@ -253,7 +250,7 @@ int client_request(const char *service, const struct client_exchange *exchange,
         return -1;
     enum outcome outcome = attempt(&call, exchange, error);
 
-    for (int n = 0; outcome == NOT_HEARD && n < GOODBYES_MAX; n++) {
+    for (int n = 0; outcome == NOT_HEARD && n < CLIENT_GOODBYES_MAX; n++) {
         if (begin_fresh(&call, service, until, error) < 0)
             return -1;
         outcome = attempt(&call, exchange, error);

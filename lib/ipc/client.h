@@ -19,6 +19,9 @@
 #include "base/time.h"
 #include "ipc/channel.h"
 
+/* A request is repeated after this many goodbyes; then something else is wrong. */
+#define CLIENT_GOODBYES_MAX 3
+
 struct client_call {
     struct channel *channel;
     const char *service; /* "private/bounce": socket path relative to the queue directory */

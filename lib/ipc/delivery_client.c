@@ -57,7 +57,7 @@ static enum delivery_run run_once(const char *service, struct delivery_job *job,
         return DELIVERY_RUN_UNREACHABLE;
     if (send_job(call.channel, job, error) < 0 ||
         expect_result(call.channel, result, error) < 0) {
-        *crossed = call.is_reused && call.channel->said_goodbye;
+        *crossed = call.channel->said_goodbye;
         return DELIVERY_RUN_LOST;
     }
     keep_result(result, storage);
@@ -69,11 +69,10 @@ enum delivery_run delivery_run(const char *service, struct delivery_job *job,
                                struct delivery_result *result, struct buf *storage,
                                struct error *error)
 {
-    enum delivery_run outcome;
     bool crossed;
+    enum delivery_run outcome = run_once(service, job, result, storage, &crossed, error);
 
-    do {
+    for (int n = 0; crossed && n < CLIENT_GOODBYES_MAX; n++)
         outcome = run_once(service, job, result, storage, &crossed, error);
-    } while (crossed);
     return outcome;
 }

@@ -51,40 +51,36 @@ static void apply_attributes(struct worker_client *client, struct slice rest)
     }
 }
 
-/* Receive the connection that comes over this one. */
-static int receive_passed(int front_end, struct worker_client *client)
+static int receive_passed(struct worker_client *client, char *attributes, ssize_t *len)
+{
+    int fd = -1;
+
+    *len = socket_receive_fd(client->stream.fd, &fd, attributes, PASS_MAX_BYTES,
+                             deadline_in(PASS_TIMEOUT_MS), NULL);
+    /* The front end sees by that that its connection was taken. */
+    stream_release(&client->stream);
+    return fd;
+}
+
+int worker_take_passed(struct worker_client *client)
 {
     char attributes[PASS_MAX_BYTES];
-    int fd = -1;
-    ssize_t len = socket_receive_fd(front_end, &fd, attributes, sizeof(attributes),
-                                    deadline_in(PASS_TIMEOUT_MS), NULL);
+    ssize_t len;
 
-    if (fd < 0) {
-        errno = EPROTO;
+    if (process.arguments.type != LISTENER_PASS)
+        return 0;
+    int fd = receive_passed(client, attributes, &len);
+
+    if (fd < 0)
         return -1;
-    }
     if (socket_peer(fd, &client->peer) < 0)
         client->peer.len = 0;
     if (socket_local(fd, &client->local) < 0)
         client->local.len = 0;
     if (len > 0)
         apply_attributes(client, slice_of(attributes, (size_t)len));
-    return fd;
-}
-
-static int accept_passed(int listener, struct worker_client *client)
-{
-    int front_end = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (front_end < 0)
-        return -1;
-    int fd = receive_passed(front_end, client);
-    int saved_errno = errno;
-
-    co_forget_fd(front_end);
-    close(front_end);
-    errno = saved_errno;
-    return fd;
+    stream_init(&client->stream, fd);
+    return 0;
 }
 
 static int accept_inet(int listener, struct worker_client *client)
@@ -109,8 +105,6 @@ int worker_accept(int listener, struct worker_client *client)
     client->peer = client->local = (struct endpoint){.len = 0};
     if (process.arguments.type == LISTENER_INET)
         fd = accept_inet(listener, client);
-    else if (process.arguments.type == LISTENER_PASS)
-        fd = accept_passed(listener, client);
     else
         fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)

@@ -84,8 +84,10 @@ static void serve_client(struct worker_client *client)
 {
     bug_if(!worker_slot_try());
     worker_job_began();
-    process.worker->serve(client);
-    stream_release(&client->stream);
+    if (worker_take_passed(client) == 0) {
+        process.worker->serve(client);
+        stream_release(&client->stream);
+    }
     worker_slot_give();
     worker_job_ended();
 }

@@ -115,5 +115,10 @@ void worker_say_goodbye(int fd);
 void worker_dismiss_idle(void); /* goodbye to every idle connection */
 void worker_cancel_sessions(void);
 /* accept.c */
-/* The next connection of a listener (for `pass` the one passed); -1 with errno. */
+/* The next connection of a listener; -1 with errno. Does not wait. */
 MUST_USE int worker_accept(int listener, struct worker_client *client);
+/*
+ * The session's first step: on a `pass` listener the client is the one whose connection the
+ * front end sends over the accepted one. -1 when none comes; the stream is released then.
+ */
+MUST_USE MAY_WAIT int worker_take_passed(struct worker_client *client);

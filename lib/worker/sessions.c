@@ -59,8 +59,10 @@ static void run_session(void *arg)
     struct connection *connection = arg;
 
     worker_job_began();
-    process.worker->serve(&connection->client);
-    stream_release(&connection->client.stream);
+    if (worker_take_passed(&connection->client) == 0) {
+        process.worker->serve(&connection->client);
+        stream_release(&connection->client.stream);
+    }
     connection_free(connection);
     worker_slot_give();
     worker_job_ended();
@@ -115,8 +117,10 @@ void worker_cancel_sessions(void)
 static bool serve_request(struct channel *channel, enum message_number number,
                           struct slice body)
 {
-    if (!worker_slot_wait())
+    if (!worker_slot_wait()) {
+        worker_say_goodbye(channel->stream.fd);
         return false;
+    }
     worker_job_began();
     bool goes_on = process.worker->request(channel, number, body) == 0 &&
                    channel_flush(channel, NULL) == 0;
@@ -138,27 +142,35 @@ static void trigger_leftover(struct channel *channel)
         worker_trigger(bytes);
 }
 
-static void run_channel(void *arg)
+/* Wait for a message and serve it. False when the connection is over. */
+static bool serve_next(struct connection *connection)
 {
-    struct connection *connection = arg;
     struct channel *channel = &connection->channel;
     enum message_number number;
     struct slice body;
 
-    while (!process.is_draining) {
-        connection->is_idle = true;
-        int received = channel_receive(channel, &number, &body, NULL);
+    connection->is_idle = true;
+    int received = channel_receive(channel, &number, &body, NULL);
 
-        if (!connection->is_idle) /* dismissed */
-            break;
-        connection->is_idle = false;
-        if (received < 0)
-            trigger_leftover(channel);
-        if (received < 0 || number == MESSAGE_NONE || !serve_request(channel, number, body))
-            break;
-        if (process.is_draining)
-            worker_say_goodbye(channel->stream.fd);
-    }
+    if (!connection->is_idle) /* dismissed */
+        return false;
+    connection->is_idle = false;
+    if (received < 0)
+        trigger_leftover(channel);
+    return received >= 0 && number != MESSAGE_NONE && serve_request(channel, number, body);
+}
+
+static void run_channel(void *arg)
+{
+    struct connection *connection = arg;
+    struct channel *channel = &connection->channel;
+    bool is_over = false;
+
+    while (!process.is_draining && !is_over)
+        is_over = !serve_next(connection);
+    /* Also to one that was accepted a moment ago and whose request we have not seen. */
+    if (!is_over)
+        worker_say_goodbye(channel->stream.fd);
     channel_release(channel);
     connection_free(connection);
     worker_loop_session_ended();

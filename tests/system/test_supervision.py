@@ -59,7 +59,8 @@ def test_reload_under_load_refuses_nobody():
             for n in range(20):
                 with mta.smtp() as client:
                     assert client.noop()[0] == 250
-        wait_for(lambda: len(re.findall(r"master\[\d+\]: reload", mta.log())) == 5, what="five reloads")
+            # A signal that comes before the last one was read is the same signal.
+            wait_for(lambda: len(re.findall(r"master\[\d+\]: reload", mta.log())) == round + 1, what=f"reload {round + 1}")
         assert "warning" not in mta.log(), mta.log()
 
 
