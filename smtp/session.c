@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "conf/params.h"
 #include "login.h"
+#include "mail/xforward.h"
 #include "net/socket.h"
 #include "options.h"
 #include "pix.h"
-#include "xforward.h"
 
 enum { SMTP_PORT = 25 };
 
@@ -265,7 +265,7 @@ static void take_keyword(struct session *session, struct slice line)
         if (slice_equals_nocase(keyword, known[i].keyword))
             session->features |= known[i].feature;
     if (slice_equals_nocase(keyword, "XFORWARD"))
-        session->xforward = xforward_parse(line);
+        session->xforward = xforward_offered(line);
     /* "AUTH=LOGIN" is how it was written before RFC 2554. */
     if (slice_equals_nocase(keyword, "AUTH"))
         login_take_mechanisms(session, line);

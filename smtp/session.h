@@ -37,7 +37,7 @@ struct session {
     struct buf nexthop;    /* the key under which it may be kept */
     unsigned features;     /* FEATURE_ bits */
     int64_t size_limit;    /* of SIZE; 0: none told */
-    unsigned xforward;     /* attributes that it takes: xforward_parse */
+    unsigned xforward;     /* what it takes: XFORWARD_ bits */
     int64_t opened_ms;     /* monotonic */
     int64_t idle_since_ms; /* while it is kept */
     int n_transactions;    /* begun on it so far */

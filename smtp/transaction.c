@@ -8,6 +8,7 @@
 #include "conf/params.h"
 #include "ipc/delivery_client.h"
 #include "mail/address.h"
+#include "mail/xtext.h"
 #include "options.h"
 #include "pix.h"
 #include "xforward.h"
@@ -87,18 +88,6 @@ static void accept_recipient(struct attempt *attempt, size_t i, const struct ses
  * -------------------------------------------------------------------------------------------
  */
 
-/* xtext (RFC 3461 section 4): for ENVID and ORCPT. */
-static void add_xtext(struct buf *buf, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c > 32 && c < 127 && c != '+' && c != '=')
-            buf_add_char(buf, (char)c);
-        else
-            buf_printf(buf, "+%02X", c);
-    }
-}
-
 /* Without quotes where a server cannot do with them (smtp_quote_rfc821_envelope). */
 static void add_address(struct buf *line, struct slice address)
 {
@@ -132,7 +121,7 @@ static void send_mail(struct session *session, const struct attempt *attempt)
     if (session->features & FEATURE_DSN) {
         if (request->envelope_id.len > 0) {
             buf_add_text(&line, " ENVID=");
-            add_xtext(&line, request->envelope_id);
+            xtext_add(&line, request->envelope_id, "=");
         }
         if (request->ret)
             buf_printf(&line, " RET=%s", request->ret == RET_FULL ? "FULL" : "HDRS");
@@ -185,7 +174,7 @@ static void send_rcpt(struct session *session, const struct attempt *attempt,
             struct slice address = recipient->dsn_original;
             struct slice type = slice_split(&address, ';');
             buf_printf(&line, " ORCPT=%.*s;", SLICE_ARG(type));
-            add_xtext(&line, address);
+            xtext_add(&line, address, "=");
         }
         add_notify(&line, recipient->notify);
     }

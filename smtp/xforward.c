@@ -2,88 +2,62 @@
 #include "xforward.h"
 
 #include "base/log.h"
+#include "mail/xforward.h"
+#include "mail/xtext.h"
 #include "options.h"
 
 #define UNAVAILABLE "[UNAVAILABLE]"
 
-/* The order of the attributes; those before FIRST_OF_SECOND go with the first command. */
-enum { NAME, ADDR, PORT, PROTO, HELO, IDENT, SOURCE, N_ATTRIBUTES, FIRST_OF_SECOND = PROTO };
+/* What goes with each command. */
+static const enum xforward_attribute who[] = {XFORWARD_NAME, XFORWARD_ADDR, XFORWARD_PORT};
 
-static const char *const names[N_ATTRIBUTES] = {
-    [NAME] = "NAME", [ADDR] = "ADDR",   [PORT] = "PORT",     [PROTO] = "PROTO",
-    [HELO] = "HELO", [IDENT] = "IDENT", [SOURCE] = "SOURCE",
-};
-
-unsigned xforward_parse(struct slice words)
-{
-    unsigned attributes = 0;
-    struct slice word;
-
-    while ((word = slice_word(&words, " \t")).ptr) {
-        for (unsigned i = 0; i < N_ATTRIBUTES; i++)
-            attributes |= slice_equals_nocase(word, names[i]) ? 1U << i : 0;
-    }
-    return attributes;
-}
-
-/* RFC 3461 section 4. */
-static void add_xtext(struct buf *line, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if (c > 32 && c < 127 && c != '+' && c != '=')
-            buf_add_char(line, (char)c);
-        else
-            buf_printf(line, "+%02X", c);
-    }
-}
+static const enum xforward_attribute how[] = {XFORWARD_PROTO, XFORWARD_HELO, XFORWARD_IDENT,
+                                              XFORWARD_SOURCE};
 
 /* Where the message came from; empty: not known. */
-static struct slice value_of(const struct delivery_request *request, unsigned attribute)
+static struct slice value_of(const struct delivery_request *request,
+                             enum xforward_attribute attribute)
 {
     switch (attribute) {
-    case NAME:
+    case XFORWARD_NAME:
         return request->log_client_name;
-    case ADDR:
+    case XFORWARD_ADDR:
         return request->log_client_address;
-    case PORT:
+    case XFORWARD_PORT:
         return request->log_client_port;
-    case PROTO:
+    case XFORWARD_PROTO:
         return request->log_client_protocol;
-    case HELO:
+    case XFORWARD_HELO:
         return request->log_client_helo;
-    case IDENT:
+    case XFORWARD_IDENT:
         return request->log_ident.len ? request->log_ident : request->queue_id;
-    case SOURCE:
+    case XFORWARD_SOURCE:
         return slice_equals(request->rewrite_context, "remote") ? SLICE("REMOTE")
                                                                 : SLICE("LOCAL");
-    default:
-        return SLICE_EMPTY;
     }
+    return SLICE_EMPTY;
 }
 
-static void add_value(struct buf *line, unsigned attribute, struct slice value)
+static void add_value(struct buf *line, enum xforward_attribute attribute, struct slice value)
 {
+    buf_printf(line, " %s=", xforward_name(attribute));
     if (value.len == 0)
         value = SLICE(UNAVAILABLE);
-    else if (attribute == ADDR && slice_find(value, ':') < value.len &&
+    else if (attribute == XFORWARD_ADDR && slice_find(value, ':') < value.len &&
              !slice_starts_with_nocase(value, "ipv6:"))
         buf_add_text(line, "IPV6:");
-    add_xtext(line, value);
+    xtext_add(line, value, "=");
 }
 
-/* One command of those attributes from..to that the server takes; false: there are none. */
+/* One command of those attributes that the server takes; false: there are none. */
 static bool send_some(struct session *session, const struct delivery_request *request,
-                      unsigned from, unsigned to)
+                      const enum xforward_attribute *attributes, size_t n)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-    for (unsigned i = from; i < to; i++) {
-        if (!(session->xforward & (1U << i)))
-            continue;
-        buf_printf(&line, " %s=", names[i]);
-        add_value(&line, i, value_of(request, i));
+    for (size_t i = 0; i < n; i++) {
+        if (session->xforward & attributes[i])
+            add_value(&line, attributes[i], value_of(request, attributes[i]));
     }
     if (line.len == 0)
         return false;
@@ -107,11 +81,11 @@ enum step xforward_send(struct session *session, const struct delivery *delivery
     if (!options.send_xforward || !session->xforward)
         return STEP_OK;
     *activity = "sending XFORWARD name/address";
-    if (send_some(session, &delivery->request, 0, FIRST_OF_SECOND) &&
+    if (send_some(session, &delivery->request, who, ARRAY_SIZE(who)) &&
         read_reply(session) == STEP_BROKEN)
         return STEP_BROKEN;
     *activity = "sending XFORWARD protocol/helo_name";
-    if (send_some(session, &delivery->request, FIRST_OF_SECOND, N_ATTRIBUTES) &&
+    if (send_some(session, &delivery->request, how, ARRAY_SIZE(how)) &&
         read_reply(session) == STEP_BROKEN)
         return STEP_BROKEN;
     return STEP_OK;

@@ -8,9 +8,6 @@
 #include "delivery/delivery.h"
 #include "session.h"
 
-/* The attributes that the server takes: the words behind XFORWARD in its reply to EHLO. */
-unsigned xforward_parse(struct slice words);
-
 /*
  * Send what the server takes and wait for its replies. A refusal is logged, and no reason not
  * to send the message. BROKEN: *activity names the step.

@@ -4,6 +4,7 @@
 
 #include "conf/conf.h"
 #include "conf/params.h"
+#include "mail/xtext.h"
 #include "policy_server.h"
 #include "restriction.h"
 #include "tls/peer.h"
@@ -29,18 +30,10 @@ static void put_text(struct buf *out, const char *name, const char *value)
     put(out, name, slice_from(value));
 }
 
-/* xtext (RFC 3461 section 4): what would not be a plain word becomes +XX. */
 static void put_xtext(struct buf *out, const char *name, struct slice value)
 {
     buf_printf(out, "%s=", name);
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-
-        if (c > ' ' && c < 0x7f && c != '+')
-            buf_add_char(out, (char)c);
-        else
-            buf_printf(out, "+%02X", c);
-    }
+    xtext_add(out, value, "");
     buf_add_char(out, '\n');
 }
 

@@ -1,6 +1,7 @@
 #include "mail/xforward.h"
 
 #include "base/compiler.h"
+#include "mail/xtext.h"
 
 #define LINE_MAX_BYTES  ((size_t)510)
 #define VALUE_MAX_BYTES ((size_t)255)
@@ -28,7 +29,7 @@ unsigned xforward_offered(struct slice words)
     return offered;
 }
 
-static const char *name_of(enum xforward_attribute attribute)
+const char *xforward_name(enum xforward_attribute attribute)
 {
     size_t i = 0;
 
@@ -37,25 +38,13 @@ static const char *name_of(enum xforward_attribute attribute)
     return attributes[i].name;
 }
 
-static void add_xtext(struct buf *out, struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-
-        if (c <= ' ' || c >= 0x7f || c == '+' || c == '=')
-            buf_printf(out, "+%02X", c);
-        else
-            buf_add_char(out, (char)c);
-    }
-}
-
 static void add(struct buf *command, const struct xforward_value *value)
 {
-    buf_printf(command, " %s=", name_of(value->attribute));
+    buf_printf(command, " %s=", xforward_name(value->attribute));
     if (value->value.len == 0 || slice_equals(value->value, "unknown"))
         buf_add_text(command, "[UNAVAILABLE]");
     else
-        add_xtext(command, slice_sub(value->value, 0, VALUE_MAX_BYTES));
+        xtext_add(command, slice_sub(value->value, 0, VALUE_MAX_BYTES), "=");
 }
 
 bool xforward_command(struct buf *command, unsigned offered,

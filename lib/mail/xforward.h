@@ -26,6 +26,9 @@ struct xforward_value {
 /* XFORWARD_ bits of what an EHLO reply offers: "NAME ADDR PROTO ...". */
 unsigned xforward_offered(struct slice words);
 
+/* "NAME": of one attribute. */
+const char *xforward_name(enum xforward_attribute attribute);
+
 /*
  * Compose the next command from values[*at] on, with values in xtext (RFC 1891): those that are
  * offered, as many as go into 512 bytes. False when none is left.

@@ -1,7 +1,6 @@
-/* Decoding xtext. */
 #include "mail/xtext.h"
 
-#include "base/buf.h"
+#include <string.h>
 
 bool xtext_decode(struct slice text, struct arena *arena, struct slice *decoded)
 {
@@ -21,4 +20,16 @@ bool xtext_decode(struct slice text, struct arena *arena, struct slice *decoded)
     }
     *decoded = arena_slice(arena, buf_slice(&out));
     return true;
+}
+
+void xtext_add(struct buf *out, struct slice text, const char *also)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (c > ' ' && c < 0x7f && c != '+' && !strchr(also, c))
+            buf_add_char(out, (char)c);
+        else
+            buf_printf(out, "+%02X", c);
+    }
 }
