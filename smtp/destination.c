@@ -101,10 +101,11 @@ struct search {
 static int failed_lookup(struct search *search, enum dns_result result,
                          const struct error *error)
 {
-    if (*error->dsn)
-        return fail(search->arena, search->dsn, error->dsn, error->text);
-    return fail(search->arena, search->dsn, result == DNS_TEMPORARY ? "4.4.3" : "5.4.4",
-                error->text);
+    const char *status = result == DNS_TEMPORARY ? "4.4.3"
+                         : result == DNS_POLICY  ? "4.7.0"
+                                                 : "5.4.4";
+
+    return fail(search->arena, search->dsn, status, error->text);
 }
 
 static bool family_is_used(int family)
@@ -374,7 +375,7 @@ static int domain_hosts(struct search *search, struct slice domain)
 
     if (result == DNS_OK)
         return mx_hosts(search, domain, &answer);
-    if (result == DNS_TEMPORARY && !params.ignore_mx_lookup_error)
+    if (result == DNS_POLICY || (result == DNS_TEMPORARY && !params.ignore_mx_lookup_error))
         return failed_lookup(search, result, &error);
     if (append_addresses(search, (struct host){.name = domain}) < 0)
         return -1;
@@ -432,8 +433,9 @@ static int service_hosts(struct search *search, const struct target *target)
         search->arena, "_%.*s._tcp.%.*s", SLICE_ARG(target->service), SLICE_ARG(target->host)));
     enum dns_result result =
         dnssec_lookup(name, DNS_SRV, search->until, search->arena, &answer, &error);
-    bool goes_on = result == DNS_TEMPORARY ? params.ignore_srv_lookup_error
-                                           : params.allow_srv_lookup_fallback;
+    bool goes_on = result == DNS_TEMPORARY
+                       ? params.ignore_srv_lookup_error
+                       : result != DNS_POLICY && params.allow_srv_lookup_fallback;
 
     if (result == DNS_OK)
         return srv_addresses(search, name, &answer);

@@ -1,38 +1,17 @@
 #include "dnssec.h"
 
-#include "base/log.h"
-#include "conf/params.h"
-#include "dns/probe.h"
-#include "dns_reply_filter.h"
 #include "options.h"
+#include "route/dnssec_probe.h"
 
 /* An unsigned domain says nothing about the resolver; the probe asks for one that is signed. */
 static void note_insecure_answer(deadline_t until)
 {
     static bool is_probed;
-    struct error error;
 
-    if (is_probed || !*params.dnssec_probe)
+    if (is_probed)
         return;
     is_probed = true;
-    switch (dns_probe_run(params.dnssec_probe, until, &error)) {
-    case DNS_PROBE_VALIDATES:
-        break;
-    case DNS_PROBE_INSECURE:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning(
-            "reason: dnssec_probe '%s' received a response that is not DNSSEC validated",
-            params.dnssec_probe);
-        break;
-    case DNS_PROBE_FAILED:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning("reason: dnssec_probe '%s' received no response: %s", params.dnssec_probe,
-                    error.text);
-        break;
-    case DNS_PROBE_BAD:
-        log_warning("dnssec_probe: %s", error.text);
-        break;
-    }
+    dnssec_probe(until);
 }
 
 enum dns_result dnssec_lookup(struct slice name, enum dns_type type, deadline_t until,
@@ -50,5 +29,5 @@ enum dns_result dnssec_lookup(struct slice name, enum dns_type type, deadline_t 
         is_seen = true;
     else if (!is_seen)
         note_insecure_answer(until);
-    return dns_reply_filter(name, type, answer, error);
+    return DNS_OK;
 }

@@ -10,12 +10,12 @@
 #include "delivery/delivery.h"
 #include "destination.h"
 #include "dns/dns.h"
-#include "dns_reply_filter.h"
 #include "generic.h"
 #include "ipc/delivery_client.h"
 #include "login.h"
 #include "options.h"
 #include "pix.h"
+#include "route/dns_reply_filter.h"
 #include "session.h"
 #include "session_cache.h"
 #include "table/match_list.h"
@@ -307,7 +307,10 @@ static void before_jail(void)
     generic_open();
     checks_open();
     pix_open();
-    dns_reply_filter_open();
+    if (is_lmtp)
+        dns_reply_filter_open("lmtp_dns_reply_filter", params.lmtp_dns_reply_filter);
+    else
+        dns_reply_filter_open("smtp_dns_reply_filter", params.smtp_dns_reply_filter);
     if (*options.cache_destinations)
         cached_destinations =
             match_list_open("smtp_connection_cache_destinations", options.cache_destinations,

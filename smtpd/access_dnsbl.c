@@ -78,6 +78,7 @@ static enum listed find(struct check *check, struct listing *listing, struct sli
     case DNS_NO_NAME:
     case DNS_NO_DATA:
     case DNS_PERMANENT:
+    case DNS_POLICY:
         break;
     }
     return NOT_LISTED;

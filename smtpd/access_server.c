@@ -101,6 +101,7 @@ static enum access_result check_exchangers(const struct search *search)
         return check_host(search, search->domain);
     case DNS_TEMPORARY:
     case DNS_PERMANENT:
+    case DNS_POLICY:
         break;
     }
     log_warning("Unable to look up MX host for %.*s: %s", SLICE_ARG(search->subject),

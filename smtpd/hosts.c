@@ -1,21 +1,15 @@
 /* DNS for restrictions. */
 #include "hosts.h"
 
-#include <string.h>
-
 #include "base/log.h"
 #include "base/time.h"
-#include "dns_reply_filter.h"
 
 #define LOOKUP_LIMIT SECONDS(100)
 
 enum dns_result hosts_look_up(struct slice name, enum dns_type type, struct arena *arena,
                               struct dns_answer *answer, struct error *error)
 {
-    enum dns_result found =
-        dns_lookup(name, type, deadline_in(LOOKUP_LIMIT), arena, answer, error);
-
-    return found == DNS_OK ? dns_reply_filter(answer, error) : found;
+    return dns_lookup(name, type, deadline_in(LOOKUP_LIMIT), arena, answer, error);
 }
 
 enum hosts_result hosts_find_mail(struct slice domain, struct arena *arena)
@@ -38,12 +32,11 @@ enum hosts_result hosts_find_mail(struct slice domain, struct arena *arena)
         case DNS_TEMPORARY:
             outcome = HOSTS_TEMPORARY;
             break;
-        case DNS_PERMANENT:
-            if (strcmp(error.text, DNS_REPLY_FILTER_DROPS_ALL) != 0)
-                break;
+        case DNS_POLICY:
             log_warning("%.*s: MX or address lookup error: %s", SLICE_ARG(domain), error.text);
             return HOSTS_FOUND; /* the administrator's filter is not the client's fault */
         case DNS_NO_DATA:
+        case DNS_PERMANENT:
             break;
         }
     }

@@ -31,6 +31,7 @@ static enum name_status status_of(enum dns_result result)
     case DNS_NO_NAME:
     case DNS_NO_DATA:
     case DNS_PERMANENT:
+    case DNS_POLICY:
         break;
     }
     return NAME_STATUS_UNKNOWN;

@@ -9,6 +9,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "ehlo.h"
+#include "route/dns_reply_filter.h"
 #include "route/open_maps.h"
 #include "session.h"
 
@@ -219,8 +220,7 @@ void settings_open(void)
         open_maps(maps_open, "smtpd_sender_login_maps", params.smtpd_sender_login_maps);
     settings.reject_filter_maps =
         open_maps(maps_open, "smtpd_reject_filter_maps", params.smtpd_reject_filter_maps);
-    settings.dns_reply_filter =
-        open_maps(maps_open, "smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
+    dns_reply_filter_open("smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
     settings.rbl_replies = open_maps(maps_open, "rbl_reply_maps", params.rbl_reply_maps);
     settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",

@@ -29,7 +29,7 @@ struct settings {
     struct match_list *newline_exclusions, *event_limit_exceptions;
     struct match_list *noop_commands, *forbidden_commands;
     struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies,
-        *reject_filter_maps, *dns_reply_filter;
+        *reject_filter_maps;
     struct maps *relay_clientcerts, *tls_loglevel_maps;
     struct match_list *sasl_mechanisms, *sasl_exceptions;
     struct maps *sender_logins;

@@ -89,7 +89,7 @@ int targets_find(const struct finger *finger, struct target_list *list, struct a
     enum dns_result result =
         uses_mx ? dns_lookup(list->domain, DNS_MX, deadline_in(PATIENCE), arena, &answer, error)
                 : DNS_NO_DATA;
-    if (result == DNS_TEMPORARY || result == DNS_PERMANENT)
+    if (dns_result_is_failure(result))
         return -1;
     if (result != DNS_OK)
         return add_host(finger, list, (struct target){.name = list->domain}, arena, error);

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "dns/dns.h"
-#include "dns/probe.h"
+#include "route/dnssec_probe.h"
 #include "tls/level.h"
 
 #define PATIENCE SECONDS(15)
@@ -16,24 +16,7 @@ static void probe(void)
         log_warning("%s", error.text);
         return;
     }
-    switch (dns_probe_run(params.dnssec_probe, deadline_in(PATIENCE), &error)) {
-    case DNS_PROBE_VALIDATES:
-        break;
-    case DNS_PROBE_INSECURE:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning(
-            "reason: dnssec_probe '%s' received a response that is not DNSSEC validated",
-            params.dnssec_probe);
-        break;
-    case DNS_PROBE_FAILED:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning("reason: dnssec_probe '%s' received no response: %s", params.dnssec_probe,
-                    error.text);
-        break;
-    case DNS_PROBE_BAD:
-        log_warning("dnssec_probe: %s", error.text);
-        break;
-    }
+    dnssec_probe(deadline_in(PATIENCE));
 }
 
 void resolver_check(void)

@@ -173,8 +173,16 @@ static void question_finish(struct question *question, deadline_t until, struct 
     question->query = NULL;
 }
 
-enum dns_result dns_lookup(struct slice name, enum dns_type type, deadline_t until,
-                           struct arena *arena, struct dns_answer *answer, struct error *error)
+static dns_filter_fn *filter; /* may be NULL */
+
+void dns_filter_set(dns_filter_fn *new_filter)
+{
+    filter = new_filter;
+}
+
+static enum dns_result look_up(struct slice name, enum dns_type type, deadline_t until,
+                               struct arena *arena, struct dns_answer *answer,
+                               struct error *error)
 {
     struct question question;
 
@@ -182,6 +190,14 @@ enum dns_result dns_lookup(struct slice name, enum dns_type type, deadline_t unt
     question_finish(&question, until, arena);
     *answer = question.answer;
     return explain(question.result, name, type, error);
+}
+
+enum dns_result dns_lookup(struct slice name, enum dns_type type, deadline_t until,
+                           struct arena *arena, struct dns_answer *answer, struct error *error)
+{
+    enum dns_result result = look_up(name, type, until, arena, answer, error);
+
+    return result == DNS_OK && filter ? filter(name, type, answer, error) : result;
 }
 
 /* A look-up that nobody waits for. */
@@ -315,5 +331,5 @@ enum dns_result dns_host_names(const struct endpoint *endpoint, deadline_t until
     *answer = (struct dns_answer){0};
     if (hosts_names(endpoint, arena, answer) > 0)
         return DNS_OK;
-    return dns_lookup(dns_reverse_name(endpoint, arena), DNS_PTR, until, arena, answer, error);
+    return look_up(dns_reverse_name(endpoint, arena), DNS_PTR, until, arena, answer, error);
 }

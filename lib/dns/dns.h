@@ -35,7 +35,14 @@ enum dns_result {
     DNS_NO_DATA,   /* the name exists, not this type */
     DNS_TEMPORARY, /* SERVFAIL, timeout, refused, no server */
     DNS_PERMANENT, /* malformed name or answer that will not get better */
+    DNS_POLICY,    /* there are records, and the filter has dropped them all; for now */
 };
+
+/* Nothing was learned: there may be such records, or not. */
+static inline bool dns_result_is_failure(enum dns_result result)
+{
+    return result == DNS_TEMPORARY || result == DNS_PERMANENT || result == DNS_POLICY;
+}
 
 struct dns_record {
     enum dns_type type;
@@ -79,9 +86,19 @@ MUST_USE MAY_WAIT enum dns_result dns_lookup(struct slice name, enum dns_type ty
                                              struct dns_answer *answer, struct error *error);
 
 /*
- * The same without waiting: done is called once, from the event loop or at once when the result
- * is known. It may not wait; the answer is there for the call. A name server that is silent
- * makes it DNS_TEMPORARY after the resolver's own time. Call it in a coroutine.
+ * Have dns_lookup show its records to a filter before the caller gets them; before the jail.
+ * The filter may take some out of the answer. It returns DNS_OK where one is left, DNS_POLICY
+ * where none is, DNS_TEMPORARY when it cannot tell, the last two with the kind ERROR_TEMPORARY
+ * and a text. NULL: none. What the other functions here find is not filtered.
+ */
+typedef enum dns_result dns_filter_fn(struct slice name, enum dns_type type,
+                                      struct dns_answer *answer, struct error *error);
+void dns_filter_set(dns_filter_fn *filter);
+
+/*
+ * dns_lookup without waiting: done is called once, from the event loop or at once when the
+ * result is known. It may not wait; the answer is there for the call. A name server that is
+ * silent makes it DNS_TEMPORARY after the resolver's own time. Call it in a coroutine.
  */
 typedef void dns_done_fn(void *arg, enum dns_result result, const struct dns_answer *answer);
 void dns_lookup_later(struct slice name, enum dns_type type, dns_done_fn *done, void *arg);

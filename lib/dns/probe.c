@@ -33,6 +33,5 @@ enum dns_probe dns_probe_run(const char *probe, deadline_t until, struct error *
     arena_release(&arena);
     if (is_validated)
         return DNS_PROBE_VALIDATES;
-    return result == DNS_TEMPORARY || result == DNS_PERMANENT ? DNS_PROBE_FAILED
-                                                              : DNS_PROBE_INSECURE;
+    return dns_result_is_failure(result) ? DNS_PROBE_FAILED : DNS_PROBE_INSECURE;
 }

@@ -131,7 +131,7 @@ static int search_base(struct search *search, struct slice base, uint16_t port)
     enum dns_result result =
         dns_lookup(name, DNS_TLSA, search->until, search->arena, &answer, search->error);
 
-    if (result == DNS_TEMPORARY || result == DNS_PERMANENT)
+    if (dns_result_is_failure(result))
         return -1;
     if (result != DNS_OK || !answer.is_validated)
         return 0;
@@ -150,7 +150,7 @@ static int is_alias_secure(struct search *search, struct slice name, bool *is_se
     enum dns_result result =
         dns_lookup(name, DNS_CNAME, search->until, search->arena, &answer, search->error);
 
-    if (result == DNS_TEMPORARY || result == DNS_PERMANENT)
+    if (dns_result_is_failure(result))
         return -1;
     *is_secure = result == DNS_OK && answer.is_validated;
     return 0;

@@ -79,6 +79,12 @@ def test_dane():
         assert settle(mta, "b@signed.test")[0] == "sent"
         assert settle(mta, "b@none.signed.test")[:2] == ("deferred", "no TLSA records found")
         assert settle(mta, "b@half.insecure.test")[:2] == ("deferred", "non DNSSEC destination")
+        # What smtp_dns_reply_filter drops cannot be believed, and is no proof that there is nothing.
+        mta.write("records", "/ IN TLSA 3 1 1 0+$/ IGNORE\n/^_25\\._tcp\\.mx\\.anchor\\..* IN TLSA / IGNORE\n")
+        mta.configure(smtp_dns_reply_filter="pcre:$config_directory/records")
+        assert settle(mta, "c@both.signed.test")[::2] == ("sent", "dane-only")
+        mta.wait_log(r"ignoring DNS RR: _25\._tcp\.mx\.both\.signed\.test\. \d+ IN TLSA 3 1 1 0+$")
+        assert settle(mta, "c@anchor.signed.test")[:2] == ("deferred", "TLSA lookup error for mx.anchor.signed.test:25")
         assert all(is_tls for is_tls, _ in server.messages)
 
 

@@ -1,20 +1,16 @@
-/* Filtering answers of the DNS. */
-#include "dns_reply_filter.h"
+#include "route/dns_reply_filter.h"
 
 #include "base/log.h"
-#include "conf/params.h"
-#include "options.h"
 #include "route/open_maps.h"
 
 static struct maps *filter;
 static const char *title;
 
-void dns_reply_filter_open(void)
+void dns_reply_filter_open(const char *name, const char *maps)
 {
-    title = options.is_lmtp ? "lmtp_dns_reply_filter" : "smtp_dns_reply_filter";
-    filter = open_maps(maps_open, title,
-                       options.is_lmtp ? params.lmtp_dns_reply_filter
-                                       : params.smtp_dns_reply_filter);
+    title = name;
+    filter = open_maps(maps_open, name, maps);
+    dns_filter_set(maps_is_empty(filter) ? NULL : dns_reply_filter);
 }
 
 /* "example.com. 3600 IN MX 10 mail.example.com.", as a zone file has it. */
@@ -86,8 +82,6 @@ enum dns_result dns_reply_filter(struct slice name, enum dns_type type,
 {
     size_t n_kept = 0;
 
-    if (!filter || maps_is_empty(filter))
-        return DNS_OK;
     for (size_t i = 0; i < answer->n_records; i++) {
         switch (fate_of(&answer->records[i])) {
         case FATE_KEEP:
@@ -97,7 +91,7 @@ enum dns_result dns_reply_filter(struct slice name, enum dns_type type,
             break;
         case FATE_UNKNOWN:
         default:
-            error_set_dsn(error, ERROR_TEMPORARY, "4.4.3",
+            error_set(error, ERROR_TEMPORARY,
                           "Error looking up name=%.*s type=%s: Invalid DNS reply filter syntax",
                           SLICE_ARG(name), dns_type_name(type));
             return DNS_TEMPORARY;
@@ -106,8 +100,8 @@ enum dns_result dns_reply_filter(struct slice name, enum dns_type type,
     answer->n_records = n_kept;
     if (n_kept > 0)
         return DNS_OK;
-    error_set_dsn(error, ERROR_TEMPORARY, "4.7.0",
+    error_set(error, ERROR_TEMPORARY,
                   "Error looking up name=%.*s type=%s: DNS reply filter drops all results",
                   SLICE_ARG(name), dns_type_name(type));
-    return DNS_TEMPORARY;
+    return DNS_POLICY;
 }
