@@ -21,6 +21,9 @@ PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## */  \1|/p' Makefile | column -t -s '|'
 
+# Of what is staged below BUILD, and it needs root. ARGS='--scenario relay -n 3' and the like; see bench/README.md.
+RUN_BENCH = PREFIX=$(abspath $(BUILD)/stage/usr) bench/bench.py run --results bench $(ARGS)
+
 # Started with sudo, only packages and installation are root's work: the rest is built and run as
 # the one who called, so nothing in the checkout ends up owned by root.
 CALLER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
@@ -31,6 +34,9 @@ all run test unit sanitize fuzz format lint clean docs:
 install:
 	+$(AS_CALLER) $(MAKE) all docs
 	+$(MAKE) SUDO_USER= install
+bench:
+	+$(AS_CALLER) $(MAKE) stage
+	@$(RUN_BENCH)
 else
 
 DAEMONS  := $(patsubst %/,%,$(filter-out lib/ cmd/ man/ docs/ tests/ conf/ bench/ build/ run/,$(filter-out build%,$(wildcard */))))
@@ -133,6 +139,8 @@ format: ## clang-format on every source
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint: ## clang-format check, clang-tidy, cppcheck, manual pages (FILES= for some alone)
 	@tests/lint $(FILES)
+bench: stage ## measure against Postfix if it is installed; writes bench/RESULTS.md (ARGS=--quick: a short look)
+	@$(RUN_BENCH)
 docs: $(BUILD)/man/postconf.5 ## postconf(5) from params.def
 $(BUILD)/man/postconf.5: $(BUILD)/sbin/postconf
 	@mkdir -p $(@D)
@@ -152,6 +160,6 @@ deps-peers: ## install the servers that the system tests talk to, where they are
 	@echo "Installing with apt-get: $(PEER_DEBS)"
 	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PEER_DEBS)
 
-.PHONY: help all deps deps-peers run stage test unit sanitize tests-built fuzzers fuzz format lint docs install clean
+.PHONY: help all deps deps-peers run stage test unit sanitize tests-built fuzzers fuzz format lint bench docs install clean
 .SECONDARY:
 .DEFAULT_GOAL := all
