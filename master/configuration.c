@@ -35,6 +35,7 @@ static const struct {
     {"discard", MASTER_TYPE_UNIX, "discard", "discard unix - - n - - discard"},
     {"anvil", MASTER_TYPE_UNIX, "anvil", "anvil unix - - n - 1 anvil"},
     {"sasl", MASTER_TYPE_UNIX, "sasl", "sasl unix - - n - - sasl"},
+    {"sasltoken", MASTER_TYPE_UNIX, "sasltoken", "sasltoken unix - n n - 1 sasltoken"},
     {"tlsmgr", MASTER_TYPE_UNIX, "tlsmgr", "tlsmgr unix - - n 1000? 1 tlsmgr"},
     {"tlskey", MASTER_TYPE_UNIX, "tlskey", "tlskey unix - - n - - tlskey"},
     {"postlog", MASTER_TYPE_UNIX_DGRAM, "postlogd", "postlog unix-dgram n - n - 1 postlogd"},

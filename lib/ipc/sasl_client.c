@@ -1,6 +1,9 @@
 #include "ipc/sasl_client.h"
 
-#define SERVICE "private/sasl"
+#include <string.h>
+
+#define SERVICE       "private/sasl"
+#define TOKEN_SERVICE "private/sasltoken"
 
 /* An idle connection may have been closed at the other end; so many in a row were not. */
 #define ATTEMPTS_MAX 4
@@ -72,4 +75,22 @@ void sasl_dialogue_release(struct sasl_dialogue *dialogue)
     else if (dialogue->is_open)
         client_call_release(&dialogue->call);
     dialogue->is_open = dialogue->is_over = false;
+}
+
+int sasl_token_get(const struct sasl_token_request *request, deadline_t until,
+                   struct buf *token, struct error *error)
+{
+    CLEANUP(buf_release) struct buf storage = BUF_INIT;
+    struct sasl_token reply;
+
+    if (client_request(TOKEN_SERVICE,
+                       &(struct client_exchange){MESSAGE_sasl_token_request, request,
+                                                 MESSAGE_sasl_token, &reply, &storage},
+                       until, error) < 0)
+        return -1;
+    if (reply.status != 0)
+        return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply.reason));
+    buf_set(token, reply.token);
+    explicit_bzero(storage.data, storage.len);
+    return 0;
 }

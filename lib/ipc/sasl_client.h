@@ -44,3 +44,11 @@ MUST_USE MAY_WAIT int sasl_dialogue_step(struct sasl_dialogue *dialogue, struct 
                                          struct error *error);
 /* Over, wherever it stands; for CLEANUP. Harmless on one that was only zeroed. */
 void sasl_dialogue_release(struct sasl_dialogue *dialogue);
+
+/*
+ * An access token from one of sasl_token_sources, for a user of a server; sasltoken(8) gets it.
+ * refused: one that the server has just refused, empty at first; the same one may come back.
+ * Temporary error: the source has none.
+ */
+MUST_USE MAY_WAIT int sasl_token_get(const struct sasl_token_request *request, deadline_t until,
+                                     struct buf *token, struct error *error);
