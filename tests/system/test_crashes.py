@@ -122,12 +122,13 @@ def drain(mta):
 
 def run(name, in_progress, main=None, master=lambda mta: "", texts=from_boxes, submit=submit_by_smtp,
         sender="sender@client.test", recipient="alice@example.test", meanwhile=None, afterwards=None, may_bounce=False,
-        pauses=(0.02, 0.3)):
+        pauses=(0.02, 0.3), prepare=lambda mta: None):
     """in_progress: how many messages the death of one process may repeat."""
     with Instance(main={**MAIN, **(main or {})}, start=False) as mta:
         (mta.folder / "out").mkdir()
         (mta.folder / "out").chmod(0o777)
         mta.write("store", STORE)
+        prepare(mta)
         mta.write("master.cf", (mta.etc / "master.cf").read_text() + master(mta))
         mta.start()
         load = Load(mta, submit, sender, recipient)
