@@ -16,6 +16,7 @@ TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14
 # The real servers that system tests talk to; a test whose server is missing is skipped.
 PEER_DEBS := nsd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
 	ldap-utils libsasl2-modules libsasl2-modules-db mariadb-server memcached opendkim postgresql postfix-policyd-spf-python postgrey redis-server rspamd slapd spamass-milter spamassassin spamd
+UNPACKED_DEBS := exim4-daemon-light opensmtpd # these would remove one another if they were installed
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc
 
 help: ## this list
@@ -158,7 +159,8 @@ deps: ## install the Debian packages that building and testing need
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DEBS) $(TEST_DEBS)
 deps-peers: ## install the servers that the system tests talk to, where they are wanted
 	@echo "Installing with apt-get: $(PEER_DEBS)"
-	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PEER_DEBS)
+	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PEER_DEBS) && \
+	$$sudo tests/system/fetch-peers /var/cache/tassis-peers $(UNPACKED_DEBS)
 
 .PHONY: help all deps deps-peers run stage test unit sanitize tests-built fuzzers fuzz format lint bench docs install clean
 .SECONDARY:

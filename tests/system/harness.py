@@ -14,6 +14,7 @@ By default an instance runs as an ordinary user (nobody when the tests run as ro
 ports, and delivers to Maildirs below its own folder through virtual(8). A file that says
 NEEDS_ROOT = True is run as root in namespaces of its own (network, mounts, processes). A file's
 TIMEOUT (seconds, default 120) bounds each of its tests; NEEDS_PROGRAM names a program that must be there.
+A test that finds something missing raises Skipped with the reason.
 """
 import argparse
 import contextlib
@@ -38,6 +39,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
+SKIPPED = 77  # exit status, as test runners have it
 HERE = pathlib.Path(__file__).resolve().parent
 PREFIX = pathlib.Path(os.environ.get("TASSIS_PREFIX", "/usr/local"))
 
@@ -89,6 +91,10 @@ lmtp       unix  -  -  n  -  -  lmtp
 anvil      unix  -  -  n  -  1  anvil
 postlog    unix-dgram n - n - 1 postlogd
 """
+
+
+class Skipped(Exception):
+    """The test cannot be made here; the text says why."""
 
 
 def wait_for(look, seconds=20, what="the expected event"):
@@ -385,6 +391,9 @@ def run_one(path, name, needs_root):
         os.environ["HOME"] = "/nonexistent"
     try:
         getattr(module, name)()
+    except Skipped as reason:
+        print(reason)
+        return SKIPPED
     except BaseException:
         traceback.print_exc(file=sys.stdout)
         return 1
@@ -409,7 +418,7 @@ def start_one(path, name, needs_root, seconds, prefix):
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         return "FAIL", f"{output}\nno end after {seconds} s"
-    return ("ok" if process.returncode == 0 else "FAIL"), output
+    return {0: "ok", SKIPPED: "skip"}.get(process.returncode, "FAIL"), output
 
 
 def main():
@@ -439,7 +448,8 @@ def main():
         for (path, name, *_), future in futures:
             verdict, output = future.result()
             bad += verdict == "FAIL"
-            print(f"{verdict} {path.stem}.{name}", flush=True)
+            reason = ": " + output.strip().rpartition("\n")[2] if verdict == "skip" else ""
+            print(f"{verdict} {path.stem}.{name}{reason}", flush=True)
             if verdict == "FAIL":
                 print("\n".join("    " + line for line in output.splitlines()[-80:]), flush=True)
     return 1 if bad else 0

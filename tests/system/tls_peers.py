@@ -1,7 +1,9 @@
 """Peers for the tests of TLS as a client: certificates, a server with STARTTLS, a signed zone with nsd behind
 a validating unbound."""
+import atexit
 import hashlib
 import pathlib
+import shutil
 import socket
 import ssl
 import subprocess
@@ -21,15 +23,16 @@ class Authority:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tassis-pki-", dir="/tmp"))
         self.folder.chmod(0o755)
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.ca = self.folder / "ca.pem"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30,
                 "-subj", "/CN=Test CA", "-keyout", self.folder / "ca.key", "-out", self.ca)
 
-    def issue(self, name):
+    def issue(self, name, *, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
         """Key and certificate for the name in one file."""
         base = self.folder / name
         base.with_name(name + ".ext").write_text(f"subjectAltName=DNS:{name}\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+        openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{base}.key", "-out", f"{base}.csr")
         openssl("x509", "-req", "-in", f"{base}.csr", "-days", 30, "-CA", self.ca, "-CAkey", self.folder / "ca.key",
                 "-CAcreateserial", "-extfile", f"{base}.ext", "-out", f"{base}.crt")
