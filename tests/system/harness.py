@@ -41,6 +41,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 SKIPPED = 77  # exit status, as test runners have it
 HERE = pathlib.Path(__file__).resolve().parent
+SLOWEST = 12  # are named at the end
 PREFIX = pathlib.Path(os.environ.get("TASSIS_PREFIX", "/usr/local"))
 
 MAIN = {
@@ -400,6 +401,12 @@ def run_one(path, name, needs_root):
     return 0
 
 
+def timed(path, name, *rest):
+    """The verdict, the output, and how long it took."""
+    begun = time.monotonic()
+    return *start_one(path, name, *rest), time.monotonic() - begun
+
+
 def start_one(path, name, needs_root, seconds, prefix):
     command = [sys.executable, __file__, "--prefix", str(prefix), "--one", f"{path}:{name}"]
     if needs_root:
@@ -442,16 +449,18 @@ def main():
             names = []
             print(f"skip {path.stem}: needs {program}", flush=True)
         chosen += [(path, n, needs_root, seconds) for n in names if re.search(options.k, f"{path.stem}.{n}")]
-    bad = 0
+    bad, durations = 0, []
     with ThreadPoolExecutor(options.jobs) as pool:
-        futures = [(c, pool.submit(start_one, *c, PREFIX)) for c in chosen]
+        futures = [(c, pool.submit(timed, *c, PREFIX)) for c in chosen]
         for (path, name, *_), future in futures:
-            verdict, output = future.result()
+            verdict, output, seconds = future.result()
             bad += verdict == "FAIL"
+            durations.append((seconds, f"{path.stem}.{name}"))
             reason = ": " + output.strip().rpartition("\n")[2] if verdict == "skip" else ""
             print(f"{verdict} {path.stem}.{name}{reason}", flush=True)
             if verdict == "FAIL":
                 print("\n".join("    " + line for line in output.splitlines()[-80:]), flush=True)
+    print("slowest:", ", ".join(f"{name} {seconds:.0f} s" for seconds, name in sorted(durations, reverse=True)[:SLOWEST]))
     return 1 if bad else 0
 
 
