@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "reply.h"
+#include "route/ehlo_keywords.h"
 #include "starttls.h"
 
 #define UNAVAILABLE "450 4.3.2 Service currently unavailable"
@@ -23,18 +23,6 @@ static const char *rcpt_reply(const struct dialogue *dialogue)
 
 /* -- HELO, EHLO -----------------------------------------------------------------------------
  */
-
-enum {
-    KEYWORD_SIZE = 1 << 0,
-    KEYWORD_VRFY = 1 << 1,
-    KEYWORD_ETRN = 1 << 2,
-    KEYWORD_STARTTLS = 1 << 3,
-    KEYWORD_ENHANCEDSTATUSCODES = 1 << 4,
-    KEYWORD_8BITMIME = 1 << 5,
-    KEYWORD_DSN = 1 << 6,
-    KEYWORD_SMTPUTF8 = 1 << 7,
-    KEYWORD_CHUNKING = 1 << 8,
-};
 
 static bool offers_vrfy(const struct dialogue *dialogue)
 {
@@ -53,68 +41,37 @@ static bool offers_starttls(const struct dialogue *dialogue)
     return starttls_is_offered() && !dialogue->is_encrypted;
 }
 
-/* In the order of smtpd; those without a bit are known, and not offered here. */
+/* In the order of smtpd; the others are not offered here. */
 static const struct {
-    const char *name;
-    unsigned bit;
-    bool (*is_offered)(const struct dialogue *dialogue);
+    enum ehlo_keyword keyword;
+    bool (*is_offered)(const struct dialogue *dialogue); /* NULL: always */
 } keywords[] = {
-    {"PIPELINING", 0, NULL},
-    {"SIZE", KEYWORD_SIZE, NULL},
-    {"VRFY", KEYWORD_VRFY, offers_vrfy},
-    {"ETRN", KEYWORD_ETRN, NULL},
-    {"STARTTLS", KEYWORD_STARTTLS, offers_starttls},
-    {"AUTH", 0, NULL},
-    {"XVERP", 0, NULL},
-    {"XCLIENT", 0, NULL},
-    {"XFORWARD", 0, NULL},
-    {"ENHANCEDSTATUSCODES", KEYWORD_ENHANCEDSTATUSCODES, NULL},
-    {"8BITMIME", KEYWORD_8BITMIME, NULL},
-    {"DSN", KEYWORD_DSN, NULL},
-    {"SMTPUTF8", KEYWORD_SMTPUTF8, offers_smtputf8},
-    {"CHUNKING", KEYWORD_CHUNKING, NULL},
-    {"REQUIRETLS", 0, NULL},
-    {"SILENT-DISCARD", 0, NULL},
+    {EHLO_SIZE, NULL},
+    {EHLO_VRFY, offers_vrfy},
+    {EHLO_ETRN, NULL},
+    {EHLO_STARTTLS, offers_starttls},
+    {EHLO_ENHANCEDSTATUSCODES, NULL},
+    {EHLO_8BITMIME, NULL},
+    {EHLO_DSN, NULL},
+    {EHLO_SMTPUTF8, offers_smtputf8},
+    {EHLO_CHUNKING, NULL},
 };
-
-unsigned keywords_parse(const char *list)
-{
-    struct slice rest = slice_from(list);
-    struct slice word;
-    unsigned bits = 0;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        size_t i = 0;
-
-        while (i < ARRAY_SIZE(keywords) && !slice_equals_nocase(word, keywords[i].name))
-            i++;
-        if (i < ARRAY_SIZE(keywords))
-            bits |= keywords[i].bit;
-        else
-            log_warning("unknown EHLO keyword \"%.*s\" in \"%s\"", SLICE_ARG(word), list);
-    }
-    return bits;
-}
 
 static unsigned discarded_keywords(const struct session *session)
 {
-    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    CLEANUP(buf_release) struct buf names = BUF_INIT;
     char text[ENDPOINT_TEXT_BYTES];
     struct slice address = slice_from(endpoint_text(&session->connection->peer, text));
-    struct error error;
+    unsigned discarded;
 
-    if (maps_is_empty(settings.discard_keyword_maps))
-        return settings.discarded_keywords;
-    switch (maps_find(settings.discard_keyword_maps, address, &value, &error)) {
-    case TABLE_FOUND:
-        return keywords_parse(value.data);
-    case TABLE_NOT_FOUND:
-        break;
-    case TABLE_ERROR:
-        log_warning("postscreen_discard_ehlo_keyword_address_maps: %s", error.text);
-        return ~0U;
+    /* When in doubt offer the least, as Postfix does. */
+    if (ehlo_discards_find(&settings.ehlo_discards, address, &discarded) == TABLE_ERROR)
+        discarded = ~(unsigned)EHLO_SILENT_DISCARD;
+    if (discarded && !(discarded & EHLO_SILENT_DISCARD)) {
+        ehlo_keywords_add_names(&names, discarded);
+        log_info("%s: discarding EHLO keywords: %s", session->name, names.data);
     }
-    return settings.discarded_keywords;
+    return discarded;
 }
 
 /* Forget the transaction; the first word is the client's name. */
@@ -141,11 +98,11 @@ static void add_keywords(struct buf *reply, const struct dialogue *dialogue)
     unsigned discarded = discarded_keywords(dialogue->session);
 
     for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
-        if (!keywords[i].bit || (discarded & keywords[i].bit) ||
+        if ((discarded & keywords[i].keyword) ||
             (keywords[i].is_offered && !keywords[i].is_offered(dialogue)))
             continue;
-        buf_printf(reply, "\n%s", keywords[i].name);
-        if (keywords[i].bit == KEYWORD_SIZE && params.message_size_limit > 0)
+        buf_printf(reply, "\n%s", ehlo_keyword_name(keywords[i].keyword));
+        if (keywords[i].keyword == EHLO_SIZE && params.message_size_limit > 0)
             buf_printf(reply, " %" PRId64, params.message_size_limit);
     }
 }

@@ -24,9 +24,6 @@ const struct command *command_find(struct slice verb);
 /* The command must wait until the client has said STARTTLS. */
 bool command_needs_tls(const struct dialogue *dialogue, const struct command *command);
 
-/* The bits of a list of EHLO keywords; unknown ones are logged and left out. */
-unsigned keywords_parse(const char *list);
-
 /*
  * The address in "FROM:<user@example.com> SIZE=1": without <> and source route, quotes as they
  * are. False without a colon.

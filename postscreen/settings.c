@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/bug.h"
 #include "base/log.h"
-#include "commands.h"
 #include "conf/params.h"
 #include "route/open_maps.h"
 
@@ -144,12 +143,11 @@ void settings_open(void)
         open_list("postscreen_forbidden_commands", params.postscreen_forbidden_commands);
     settings.command_filter =
         open_maps(maps_open, "postscreen_command_filter", params.postscreen_command_filter);
-    settings.discard_keyword_maps =
-        open_maps(maps_open, "postscreen_discard_ehlo_keyword_address_maps",
-                  params.postscreen_discard_ehlo_keyword_address_maps);
+    ehlo_discards_open(&settings.ehlo_discards, params.postscreen_discard_ehlo_keywords,
+                       "postscreen_discard_ehlo_keyword_address_maps",
+                       params.postscreen_discard_ehlo_keyword_address_maps);
     settings.reject_footer_maps = open_maps(maps_open, "postscreen_reject_footer_maps",
                                             params.postscreen_reject_footer_maps);
-    settings.discarded_keywords = keywords_parse(params.postscreen_discard_ehlo_keywords);
     settings.disables_vrfy =
         parse_yes("postscreen_disable_vrfy_command", params.postscreen_disable_vrfy_command);
     settings.uses_haproxy = parse_proxy_protocol();

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "route/ehlo_keywords.h"
 #include "table/maps.h"
 #include "table/match_list.h"
 
@@ -46,9 +47,8 @@ struct settings {
     struct match_list *allow_interfaces;
     struct match_list *forbidden_commands;
     struct maps *command_filter;
-    struct maps *discard_keyword_maps;
+    struct ehlo_discards ehlo_discards;
     struct maps *reject_footer_maps;
-    unsigned discarded_keywords;
     bool disables_vrfy;
     bool uses_haproxy;
     const char *smtpd_socket; /* "private/smtpd" */

@@ -138,13 +138,14 @@ static void load_dialogue(bool is_lmtp)
     options.skip_quit_response = OPTION(skip_quit_response);
     options.always_send_ehlo = is_lmtp || params.smtp_always_send_ehlo;
     options.never_send_ehlo = !is_lmtp && params.smtp_never_send_ehlo;
-    options.discard_ehlo_keywords =
-        is_lmtp ? params.lmtp_discard_lhlo_keywords : params.smtp_discard_ehlo_keywords;
-    options.discard_ehlo_maps =
-        is_lmtp ? open_maps(maps_open, "lmtp_discard_lhlo_keyword_address_maps",
-                            params.lmtp_discard_lhlo_keyword_address_maps)
-                : open_maps(maps_open, "smtp_discard_ehlo_keyword_address_maps",
-                            params.smtp_discard_ehlo_keyword_address_maps);
+    if (is_lmtp)
+        ehlo_discards_open(&options.discards, params.lmtp_discard_lhlo_keywords,
+                           "lmtp_discard_lhlo_keyword_address_maps",
+                           params.lmtp_discard_lhlo_keyword_address_maps);
+    else
+        ehlo_discards_open(&options.discards, params.smtp_discard_ehlo_keywords,
+                           "smtp_discard_ehlo_keyword_address_maps",
+                           params.smtp_discard_ehlo_keyword_address_maps);
     options.reply_filter = open_maps(
         maps_open, is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
 }

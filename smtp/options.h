@@ -8,6 +8,7 @@
 
 #include "conf/interfaces.h"
 #include "net/endpoint.h"
+#include "route/ehlo_keywords.h"
 #include "table/maps.h"
 
 enum host_lookup { HOST_LOOKUP_DNS = 1, HOST_LOOKUP_NATIVE = 2 };
@@ -33,7 +34,6 @@ struct options {
     int reuse_count_limit;
     const char *address_preference; /* "any", "ipv4", "ipv6" */
     const char *fallback_relay;
-    const char *discard_ehlo_keywords;
     const char *cache_destinations;
     unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
     bool send_xforward, quotes_envelope, cname_overrides_name;
@@ -41,7 +41,8 @@ struct options {
     struct protocols protocols;
     struct endpoint bind_v4, bind_v6; /* len 0: any */
     bool bind_enforce;
-    struct maps *reply_filter, *discard_ehlo_maps;
+    struct ehlo_discards discards;
+    struct maps *reply_filter;
     struct endpoint *own; /* where we receive mail: the ends of mail loops */
     size_t n_own;
 };

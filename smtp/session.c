@@ -219,27 +219,19 @@ enum step session_reply(struct session *session, int64_t timeout_ms)
 /* -- greeting and EHLO
  * ------------------------------------------------------------------------------ */
 
-/* ehlo keywords that this peer's announcement does not count. */
-static bool is_discarded(const struct buf *discarded, struct slice keyword)
-{
-    struct slice rest = buf_slice(discarded), word;
-
-    while ((word = slice_word(&rest, ", \t")).ptr)
-        if (slice_same_nocase(word, keyword))
-            return true;
-    return false;
-}
-
-static void find_discarded(const struct host *host, struct buf *discarded)
+/* Which keywords of this peer do not count. */
+static int find_discards(struct session *session, struct opening *opening)
 {
     char text[ENDPOINT_TEXT_BYTES];
-    struct error error;
+    struct slice address = slice_from(endpoint_text(&opening->host->address, text));
 
-    buf_set_text(discarded, options.discard_ehlo_keywords);
-    if (!maps_is_empty(options.discard_ehlo_maps) &&
-        maps_find(options.discard_ehlo_maps, slice_from(endpoint_text(&host->address, text)),
-                  discarded, &error) == TABLE_ERROR)
-        log_warning("%s", error.text);
+    if (ehlo_discards_find(&options.discards, address, &session->discarded) != TABLE_ERROR)
+        return 0;
+    opening->failure = OPENING_FAILED;
+    dsn_fill(&opening->dsn, "4.3.0",
+             arena_printf(opening->arena, "local data error while talking to %s",
+                          session->label.data));
+    return -1;
 }
 
 static void take_keyword(struct session *session, struct slice line)
@@ -277,7 +269,7 @@ static void take_keyword(struct session *session, struct slice line)
 }
 
 /* From the reply to EHLO, its lines joined by LF; the first one names the server. */
-static void take_features(struct session *session, const struct buf *discarded)
+static void take_features(struct session *session)
 {
     struct slice rest = buf_slice(&session->reply);
 
@@ -288,18 +280,23 @@ static void take_features(struct session *session, const struct buf *discarded)
     slice_split(&rest, '\n');
     while (rest.len > 0) {
         struct slice line = slice_from_offset(slice_split(&rest, '\n'), strlen("250-"));
-        struct slice words = line;
-        if (!is_discarded(discarded, slice_word(&words, " \t")))
+        struct slice name = slice_sub(line, 0, slice_find_any(line, " \t="));
+
+        if (!(session->discarded & ehlo_keyword_find(name)))
             take_keyword(session, line);
+    }
+    if (session->discarded && !(session->discarded & EHLO_SILENT_DISCARD)) {
+        CLEANUP(buf_release) struct buf names = BUF_INIT;
+
+        ehlo_keywords_add_names(&names, session->discarded);
+        log_info("discarding EHLO keywords: %s", names.data);
     }
 }
 
-enum step session_hello(struct session *session, const struct host *host, const char **activity)
+enum step session_hello(struct session *session, const char **activity)
 {
-    CLEANUP(buf_release) struct buf discarded = BUF_INIT;
     enum step step;
 
-    find_discarded(host, &discarded);
     *activity =
         options.is_lmtp ? "performing the LHLO handshake" : "performing the EHLO handshake";
     if (!options.never_send_ehlo &&
@@ -307,7 +304,7 @@ enum step session_hello(struct session *session, const struct host *host, const 
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
         step = read_reply(session, options.helo_timeout);
         if (step == STEP_OK)
-            take_features(session, &discarded);
+            take_features(session);
         join_lines(session);
         if (step != STEP_REFUSED || options.is_lmtp || session->code == 421)
             return step;
@@ -353,7 +350,7 @@ static int greet(struct session *session, struct opening *opening)
 {
     const char *activity = "receiving the initial server greeting";
 
-    if (tls_session_wrap(session, opening) < 0)
+    if (find_discards(session, opening) < 0 || tls_session_wrap(session, opening) < 0)
         return -1;
     enum step step = session_reply(session, options.helo_timeout);
     if (step == STEP_REFUSED)
@@ -364,7 +361,7 @@ static int greet(struct session *session, struct opening *opening)
         log_warning("host %s greeted me with my own hostname %s", session->relay.data,
                     params.myhostname);
     if (step == STEP_OK)
-        step = session_hello(session, opening->host, &activity);
+        step = session_hello(session, &activity);
     if (step == STEP_OK && is_own_name(session, opening->host))
         return loops_back(session, opening);
     if (step == STEP_OK)

@@ -37,6 +37,7 @@ struct session {
     struct buf nexthop;    /* the key under which it may be kept */
     unsigned features;     /* FEATURE_ bits */
     int64_t size_limit;    /* of SIZE; 0: none told */
+    unsigned discarded;    /* EHLO_ bits that do not count (route/ehlo_keywords.h) */
     unsigned xforward;     /* what it takes: XFORWARD_ bits */
     int64_t opened_ms;     /* monotonic */
     int64_t idle_since_ms; /* while it is kept */
@@ -84,8 +85,7 @@ struct opening {
 MUST_USE MAY_WAIT struct session *session_open(struct opening *opening);
 
 /* EHLO, LHLO, or HELO where that is refused. *activity names the step that went wrong. */
-MUST_USE MAY_WAIT enum step session_hello(struct session *session, const struct host *host,
-                                          const char **activity);
+MUST_USE MAY_WAIT enum step session_hello(struct session *session, const char **activity);
 
 /* Collect a command line (without CRLF); it leaves with the next reply that is waited for. */
 MAY_WAIT void session_command(struct session *session, const char *format, ...)

@@ -270,9 +270,9 @@ static void test_discarded_keywords(void **state)
                                           "221 bye\r\n", NULL};
 
     (void)state;
-    options.discard_ehlo_keywords = "pipelining, chunking";
+    options.discards.by_default = EHLO_PIPELINING | EHLO_CHUNKING;
     run(replies);
-    options.discard_ehlo_keywords = "";
+    options.discards.by_default = 0;
     assert_int_equal(found.features, FEATURE_DSN);
 }
 

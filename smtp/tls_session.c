@@ -261,7 +261,7 @@ static int start(struct session *session, struct opening *opening)
     }
     if (handshake(session, opening) < 0)
         return -1;
-    switch (session_hello(session, opening->host, &activity)) {
+    switch (session_hello(session, &activity)) {
     case STEP_OK:
         return 0;
     case STEP_REFUSED:

@@ -12,6 +12,7 @@
 #include "ehlo.h"
 #include "esmtp.h"
 #include "limits.h"
+#include "route/ehlo_keywords.h"
 #include "session.h"
 #include "settings.h"
 #include "starttls.h"
@@ -55,7 +56,7 @@ void auth_open(void)
 
 static bool is_enabled(const struct session *session)
 {
-    return backend && !(session->discarded_keywords & KEYWORD_AUTH) &&
+    return backend && !(session->discarded_keywords & EHLO_AUTH) &&
            (!params.smtpd_tls_auth_only || session_is_encrypted(session));
 }
 

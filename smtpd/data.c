@@ -8,6 +8,7 @@
 #include "ehlo.h"
 #include "esmtp.h"
 #include "milter.h"
+#include "route/ehlo_keywords.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -355,7 +356,7 @@ struct smtp_reply data_bdat(struct session *session, struct slice arguments)
     struct content *content;
     struct bdat bdat;
 
-    if (session->discarded_keywords & KEYWORD_CHUNKING) {
+    if (session->discarded_keywords & EHLO_CHUNKING) {
         session->notices |= NOTICE_PROTOCOL;
         return smtp_reply(502, "5.5.1", "Error: command not implemented");
     }

@@ -6,8 +6,8 @@
 #include "auth.h"
 #include "base/log.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "esmtp.h"
+#include "route/ehlo_keywords.h"
 #include "session.h"
 #include "settings.h"
 #include "starttls.h"
@@ -69,69 +69,37 @@ bool session_may_verp(struct session *session)
 
 /* The order is that of Postfix's answer. An extension is one row. */
 static const struct {
-    const char *name;
-    unsigned bit;
+    enum ehlo_keyword keyword;
     bool (*is_offered)(struct session *session);
     const char *parameters;
 } keywords[] = {
-    {"PIPELINING", KEYWORD_PIPELINING, always, NULL},
-    {"SIZE", KEYWORD_SIZE, always, NULL},
-    {"VRFY", KEYWORD_VRFY, has_vrfy, NULL},
-    {"ETRN", KEYWORD_ETRN, always, NULL},
-    {"STARTTLS", KEYWORD_STARTTLS, starttls_is_offered, NULL},
-    {"AUTH", KEYWORD_AUTH, never, NULL}, /* see auth_add_keyword */
-    {"XVERP", KEYWORD_XVERP, session_may_verp, NULL},
-    {"XCLIENT", KEYWORD_XCLIENT, session_may_xclient,
+    {EHLO_PIPELINING, always, NULL},
+    {EHLO_SIZE, always, NULL},
+    {EHLO_VRFY, has_vrfy, NULL},
+    {EHLO_ETRN, always, NULL},
+    {EHLO_STARTTLS, starttls_is_offered, NULL},
+    {EHLO_AUTH, never, NULL}, /* see auth_add_keyword */
+    {EHLO_XVERP, session_may_verp, NULL},
+    {EHLO_XCLIENT, session_may_xclient,
      "NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT"},
-    {"XFORWARD", KEYWORD_XFORWARD, session_may_xforward,
-     "NAME ADDR PROTO HELO SOURCE PORT IDENT"},
-    {"ENHANCEDSTATUSCODES", KEYWORD_ENHANCEDSTATUSCODES, always, NULL},
-    {"8BITMIME", KEYWORD_8BITMIME, always, NULL},
-    {"DSN", KEYWORD_DSN, always, NULL},
-    {"SMTPUTF8", KEYWORD_SMTPUTF8, has_smtputf8, NULL},
-    {"CHUNKING", KEYWORD_CHUNKING, always, NULL},
-    {"REQUIRETLS", KEYWORD_REQUIRETLS, never, NULL},
-    {"SILENT-DISCARD", KEYWORD_SILENT_DISCARD, never, NULL},
+    {EHLO_XFORWARD, session_may_xforward, "NAME ADDR PROTO HELO SOURCE PORT IDENT"},
+    {EHLO_ENHANCEDSTATUSCODES, always, NULL},
+    {EHLO_8BITMIME, always, NULL},
+    {EHLO_DSN, always, NULL},
+    {EHLO_SMTPUTF8, has_smtputf8, NULL},
+    {EHLO_CHUNKING, always, NULL},
+    /* Of the others we have none. */
 };
-
-unsigned ehlo_keywords_parse(const char *list)
-{
-    struct slice rest = slice_from(list);
-    struct slice word;
-    unsigned bits = 0;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        size_t i = 0;
-
-        while (i < ARRAY_SIZE(keywords) && !slice_equals_nocase(word, keywords[i].name))
-            i++;
-        if (i < ARRAY_SIZE(keywords))
-            bits |= keywords[i].bit;
-        else
-            log_warning("unknown EHLO keyword \"%.*s\" in \"%s\"", SLICE_ARG(word), list);
-    }
-    return bits;
-}
 
 unsigned ehlo_discarded_for(struct session *session)
 {
-    CLEANUP(buf_release) struct buf value = BUF_INIT;
-    struct error error;
+    unsigned discarded;
 
-    if (maps_is_empty(settings.discard_keyword_maps))
-        return settings.discarded_keywords;
-    switch (
-        maps_find(settings.discard_keyword_maps, session->peer.text.address, &value, &error)) {
-    case TABLE_FOUND:
-        return ehlo_keywords_parse(value.data);
-    case TABLE_NOT_FOUND:
-        break;
-    case TABLE_ERROR:
-        /* When in doubt offer the least, as Postfix does. */
-        log_warning("smtpd_discard_ehlo_keyword_address_maps: %s", error.text);
-        return ~(unsigned)KEYWORD_SILENT_DISCARD;
-    }
-    return settings.discarded_keywords;
+    /* When in doubt offer the least, as Postfix does. */
+    if (ehlo_discards_find(&settings.ehlo_discards, session->peer.text.address, &discarded) ==
+        TABLE_ERROR)
+        return ~(unsigned)EHLO_SILENT_DISCARD;
+    return discarded;
 }
 
 void ehlo_add_keywords(struct session *session, struct buf *reply)
@@ -139,26 +107,23 @@ void ehlo_add_keywords(struct session *session, struct buf *reply)
     unsigned discarded = session->discarded_keywords;
 
     for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
-        if (discarded & keywords[i].bit)
+        if (discarded & keywords[i].keyword)
             continue;
-        if (keywords[i].bit == KEYWORD_AUTH)
+        if (keywords[i].keyword == EHLO_AUTH)
             auth_add_keyword(session, reply);
         if (!keywords[i].is_offered(session))
             continue;
-        buf_printf(reply, "\n%s", keywords[i].name);
-        if (keywords[i].bit == KEYWORD_SIZE && params.message_size_limit > 0)
+        buf_printf(reply, "\n%s", ehlo_keyword_name(keywords[i].keyword));
+        if (keywords[i].keyword == EHLO_SIZE && params.message_size_limit > 0)
             buf_printf(reply, " %" PRId64, params.message_size_limit);
         if (keywords[i].parameters)
             buf_printf(reply, " %s", keywords[i].parameters);
     }
-    if (discarded && !(discarded & KEYWORD_SILENT_DISCARD)) {
+    if (discarded && !(discarded & EHLO_SILENT_DISCARD)) {
         CLEANUP(buf_release) struct buf names = BUF_INIT;
 
-        for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
-            if (discarded & keywords[i].bit)
-                buf_printf(&names, " %s", keywords[i].name);
-        }
-        log_info("discarding EHLO keywords:%s", names.data);
+        ehlo_keywords_add_names(&names, discarded);
+        log_info("discarding EHLO keywords: %s", names.data);
     }
 }
 
@@ -167,15 +132,15 @@ unsigned ehlo_allowed_parameters(struct session *session)
     unsigned discarded = session->discarded_keywords;
     unsigned allowed = 0;
 
-    if (!(discarded & KEYWORD_SIZE))
+    if (!(discarded & EHLO_SIZE))
         allowed |= ESMTP_ALLOW_SIZE;
-    if (!(discarded & KEYWORD_8BITMIME))
+    if (!(discarded & EHLO_8BITMIME))
         allowed |= ESMTP_ALLOW_8BITMIME;
-    if (!(discarded & KEYWORD_DSN))
+    if (!(discarded & EHLO_DSN))
         allowed |= ESMTP_ALLOW_DSN;
-    if (!(discarded & KEYWORD_SMTPUTF8) && params.smtputf8_enable)
+    if (!(discarded & EHLO_SMTPUTF8) && params.smtputf8_enable)
         allowed |= ESMTP_ALLOW_SMTPUTF8;
-    if (!(discarded & KEYWORD_XVERP) && session_may_verp(session))
+    if (!(discarded & EHLO_XVERP) && session_may_verp(session))
         allowed |= ESMTP_ALLOW_VERP;
     return allowed;
 }

@@ -72,12 +72,13 @@ struct session {
     bool forwarded_is_local;   /* it was LOCAL */
     struct arena forwarded_arena;
 
-    struct buf helo;             /* argument of HELO and EHLO; empty: none yet */
-    const char *protocol;        /* "SMTP" or "ESMTP" */
-    struct slice command;        /* the line at hand, as the client said it */
-    const char *stage;           /* "CONNECT", then the last command: for the log */
-    unsigned discarded_keywords; /* KEYWORD_ bits (ehlo.h) not offered to this client */
-    unsigned bare_newline;       /* enum newline_rule of settings.h for this client */
+    struct buf helo;      /* argument of HELO and EHLO; empty: none yet */
+    const char *protocol; /* "SMTP" or "ESMTP" */
+    struct slice command; /* the line at hand, as the client said it */
+    const char *stage;    /* "CONNECT", then the last command: for the log */
+    unsigned
+        discarded_keywords; /* EHLO_ bits (route/ehlo_keywords.h) not offered to this client */
+    unsigned bare_newline;  /* enum newline_rule of settings.h for this client */
     bool saw_bare_newline;
     bool is_standalone;
     bool has_pipelined;    /* talked out of turn: reject_unauth_pipelining */

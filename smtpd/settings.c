@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "conf/words.h"
-#include "ehlo.h"
 #include "route/dns_reply_filter.h"
 #include "route/open_maps.h"
 #include "session.h"
@@ -205,9 +204,9 @@ void settings_open(void)
     check_tempfail_actions();
     open_lists();
     open_recipient_maps();
-    settings.discard_keyword_maps =
-        open_maps(maps_open, "smtpd_discard_ehlo_keyword_address_maps",
-                  params.smtpd_discard_ehlo_keyword_address_maps);
+    ehlo_discards_open(&settings.ehlo_discards, params.smtpd_discard_ehlo_keywords,
+                       "smtpd_discard_ehlo_keyword_address_maps",
+                       params.smtpd_discard_ehlo_keyword_address_maps);
     settings.command_filter =
         open_maps(maps_open, "smtpd_command_filter", params.smtpd_command_filter);
     settings.reject_footer_maps =
@@ -222,7 +221,6 @@ void settings_open(void)
         open_maps(maps_open, "smtpd_reject_filter_maps", params.smtpd_reject_filter_maps);
     dns_reply_filter_open("smtpd_dns_reply_filter", params.smtpd_dns_reply_filter);
     settings.rbl_replies = open_maps(maps_open, "rbl_reply_maps", params.rbl_reply_maps);
-    settings.discarded_keywords = ehlo_keywords_parse(params.smtpd_discard_ehlo_keywords);
     settings.newline_rule = parse_words("smtpd_forbid_bare_newline",
                                         params.smtpd_forbid_bare_newline, newline_rules);
     settings.overrides =

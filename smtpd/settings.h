@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/compiler.h"
+#include "route/ehlo_keywords.h"
 #include "table/maps.h"
 #include "table/match_list.h"
 
@@ -28,8 +29,8 @@ struct settings {
     struct match_list *backup_networks, *logged_permits;
     struct match_list *newline_exclusions, *event_limit_exceptions;
     struct match_list *noop_commands, *forbidden_commands;
-    struct maps *discard_keyword_maps, *command_filter, *reject_footer_maps, *rbl_replies,
-        *reject_filter_maps;
+    struct ehlo_discards ehlo_discards;
+    struct maps *command_filter, *reject_footer_maps, *rbl_replies, *reject_filter_maps;
     struct maps *relay_clientcerts, *tls_loglevel_maps;
     struct match_list *sasl_mechanisms, *sasl_exceptions;
     struct maps *sender_logins;
@@ -38,7 +39,6 @@ struct settings {
     const char *cleanup_service;  /* socket path */
     const char *expansion_filter; /* smtpd_expansion_filter, without escapes */
     unsigned newline_rule;        /* NEWLINE_ bits */
-    unsigned discarded_keywords;  /* KEYWORD_ bits (ehlo.h) */
     unsigned overrides;           /* OVERRIDE_ bits */
     unsigned notice_classes;      /* NOTICE_ bits (session.h) */
     bool parents_match_access;    /* parent_domain_matches_subdomains names smtpd_access_maps */

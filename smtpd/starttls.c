@@ -10,6 +10,7 @@
 #include "ehlo.h"
 #include "esmtp.h"
 #include "limits.h"
+#include "route/ehlo_keywords.h"
 #include "session.h"
 #include "settings.h"
 #include "tls/context.h"
@@ -257,7 +258,7 @@ struct smtp_reply starttls_command(struct session *session, struct slice argumen
         return smtp_reply(501, "5.5.4", "Syntax: STARTTLS");
     if (session_is_encrypted(session))
         return smtp_reply(554, "5.5.1", "Error: TLS already active");
-    if (!is_on(session) || (session->discarded_keywords & KEYWORD_STARTTLS))
+    if (!is_on(session) || (session->discarded_keywords & EHLO_STARTTLS))
         return smtp_reply(502, "5.5.1", "Error: command not implemented");
     reply = no_tls(session);
     if (reply.code || !limits_may_start_tls(session, &reply)) {
