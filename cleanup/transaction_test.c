@@ -86,11 +86,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
-
     (void)state;
-    (void)snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command) == 0 ? 0 : -1;
+    return test_remove_tree(directory);
 }
 
 static struct buf logged = {buf_nothing, 0, 0};

@@ -365,11 +365,8 @@ static int set_up(void **state)
 
 static int clean_up(void **state)
 {
-    char command[128];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command) == 0 ? 0 : -1;
+    return test_remove_tree(directory);
 }
 
 int main(void)
