@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "conf/expand.h"
 #include "conf/params.h"
+#include "mail/reject_footer.h"
 
 void reply_soften(struct buf *reply)
 {
@@ -38,29 +39,14 @@ static void add_line(struct buf *out, struct slice head, bool is_last, struct sl
     buf_add_text(out, "\r\n");
 }
 
-/* The two characters "\n" are a line end in main.cf. */
-static void add_unescaped(struct buf *out, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] == 'n') {
-            buf_add_char(out, '\n');
-            i++;
-        } else {
-            buf_add_char(out, text.ptr[i]);
-        }
-    }
-}
-
 void reply_format(struct buf *out, struct slice reply, struct slice footer)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     struct slice head = head_of(reply);
-    bool continues = slice_starts_with(footer, "\\c");
 
     buf_add_slice(&text, slice_from_offset(reply, head.len));
-    if (footer.len && !continues)
-        buf_add_char(&text, '\n');
-    add_unescaped(&text, continues ? slice_from_offset(footer, 2) : footer);
+    if (footer.len)
+        reject_footer_add(&text, footer);
     struct slice rest = buf_slice(&text);
     bool is_last;
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "base/bug.h"
+#include "mail/reject_footer.h"
 
 static struct smtp_reply make(int code, const char *dsn, struct slice text)
 {
@@ -64,28 +65,12 @@ bool smtp_reply_ends_session(const struct smtp_reply *reply)
     return reply->code == 421 || reply->code == 521;
 }
 
-/* Replace the two characters "\n" by a line end. */
-static void add_unescaped(struct buf *out, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] == 'n') {
-            buf_add_char(out, '\n');
-            i++;
-        } else {
-            buf_add_char(out, text.ptr[i]);
-        }
-    }
-}
-
 void smtp_reply_add_footer(struct smtp_reply *reply, struct slice footer, struct arena *arena)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
-    bool continues = slice_starts_with(footer, "\\c");
 
     buf_add_slice(&text, reply->text);
-    if (!continues)
-        buf_add_char(&text, '\n');
-    add_unescaped(&text, continues ? slice_from_offset(footer, 2) : footer);
+    reject_footer_add(&text, footer);
     reply->text = arena_slice(arena, buf_slice(&text));
 }
 
