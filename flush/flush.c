@@ -14,6 +14,8 @@
 #include "ipc/client.h"
 #include "ipc/flush_client.h"
 #include "mail/queue_id.h"
+#include "route/domains.h"
+#include "route/open_maps.h"
 #include "site_log.h"
 #include "table/match_list.h"
 #include "worker/worker.h"
@@ -25,13 +27,8 @@ static struct match_list *eligible;
 
 static void open_lists(void)
 {
-    struct error error = ERROR_INIT;
-    bool bare = strstr(params.parent_domain_matches_subdomains, "fast_flush_domains") != NULL;
-
-    eligible = match_list_open("fast_flush_domains", params.fast_flush_domains,
-                               bare ? MATCH_PARENTS_BARE : MATCH_PARENTS_DOT, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("fast_flush_domains: %s", error.text);
+    eligible = open_list("fast_flush_domains", params.fast_flush_domains,
+                         domains_parents("fast_flush_domains"));
 }
 
 /* A site as mail is addressed to it: "example.com", "[192.0.2.1]", "[example.com]". */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "route/open_maps.h"
 #include "table/maps.h"
 #include "table/match_list.h"
 
@@ -39,12 +40,9 @@ static void add_item(struct slice word)
 void access_open(void)
 {
     struct slice rest = slice_from(params.postscreen_access_list);
-    struct error error = ERROR_INIT;
     struct slice word;
 
-    mynetworks = match_list_open("mynetworks", params.mynetworks, MATCH_PARENTS_NEVER, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("mynetworks: %s", error.text);
+    mynetworks = open_list("mynetworks", params.mynetworks, MATCH_PARENTS_NEVER);
     while (words_next(&rest, WORDS_COMMA_SPACE, &word))
         add_item(word);
 }

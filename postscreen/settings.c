@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "conf/params.h"
+#include "conf/unescape.h"
 #include "route/open_maps.h"
 
 struct settings settings;
@@ -69,16 +70,6 @@ static int64_t find_least_ttl(void)
     return least;
 }
 
-static struct match_list *open_list(const char *name, const char *patterns)
-{
-    struct error error = ERROR_INIT;
-    struct match_list *list = match_list_open(name, patterns, MATCH_PARENTS_NEVER, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
-    return list;
-}
-
 static bool parse_yes(const char *name, const char *value)
 {
     bool is_yes;
@@ -97,36 +88,6 @@ static bool parse_proxy_protocol(void)
     return *name != '\0';
 }
 
-/* One byte behind a backslash; *at is moved behind it. */
-static char unescaped(const char **at)
-{
-    static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
-    const char *letter = **at ? strchr(letters, **at) : NULL;
-    unsigned octal = 0;
-
-    if (letter) {
-        (*at)++;
-        return bytes[letter - letters];
-    }
-    if (**at < '0' || **at > '7')
-        return **at ? *(*at)++ : '\\';
-    for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
-        octal = octal * 8 + (unsigned)(*(*at)++ - '0');
-    return (char)octal;
-}
-
-static char *unescape(const char *text)
-{
-    CLEANUP(buf_release) struct buf out = BUF_INIT;
-
-    while (*text) {
-        char c = *text++;
-
-        buf_add_char(&out, c == '\\' ? unescaped(&text) : c);
-    }
-    return arena_text(&arena, buf_slice(&out));
-}
-
 /* These are not expanded when main.cf is read; by default they are those of smtpd. */
 static const char *own_or(const char *value, const char *reference, const char *of_smtpd)
 {
@@ -138,9 +99,11 @@ void settings_open(void)
     read_tests();
     settings.least_ttl_seconds = find_least_ttl();
     settings.allow_interfaces =
-        open_list("postscreen_allowlist_interfaces", params.postscreen_allowlist_interfaces);
+        open_list("postscreen_allowlist_interfaces", params.postscreen_allowlist_interfaces,
+                  MATCH_PARENTS_NEVER);
     settings.forbidden_commands =
-        open_list("postscreen_forbidden_commands", params.postscreen_forbidden_commands);
+        open_list("postscreen_forbidden_commands", params.postscreen_forbidden_commands,
+                  MATCH_PARENTS_NEVER);
     settings.command_filter =
         open_maps(maps_open, "postscreen_command_filter", params.postscreen_command_filter);
     ehlo_discards_open(&settings.ehlo_discards, params.postscreen_discard_ehlo_keywords,
@@ -155,9 +118,9 @@ void settings_open(void)
     settings.dnsblog_tag = arena_printf(&arena, "%s/dnsblog", params.syslog_name);
     settings.allow_word = params.respectful_logging ? "ALLOWLIST" : "WHITELIST";
     settings.deny_word = params.respectful_logging ? "DENYLIST" : "BLACKLIST";
-    settings.expansion_filter =
-        unescape(own_or(params.postscreen_expansion_filter, "$smtpd_expansion_filter",
-                        params.smtpd_expansion_filter));
+    settings.expansion_filter = unescape(
+        &arena, slice_from(own_or(params.postscreen_expansion_filter, "$smtpd_expansion_filter",
+                                  params.smtpd_expansion_filter)));
     settings.reject_footer = own_or(params.postscreen_reject_footer, "$smtpd_reject_footer",
                                     params.smtpd_reject_footer);
 }

@@ -39,19 +39,14 @@ static unsigned parse_demands(const char *name, const char *list)
 
 static void open_tables(void)
 {
-    struct error error = ERROR_INIT;
-
     if (!*OPTION(sasl_password_maps) && !*OPTION(sasl_token_maps))
         fatal(EX_CONFIG, "specify a password table via the `%s' configuration parameter",
               options.is_lmtp ? "lmtp_sasl_password_maps" : "smtp_sasl_password_maps");
     login.passwords =
         open_maps(maps_open, "smtp_sasl_password_maps", OPTION(sasl_password_maps));
     login.tokens = open_maps(maps_open, "smtp_sasl_token_maps", OPTION(sasl_token_maps));
-    login.mechanisms =
-        match_list_open("smtp_sasl_mechanism_filter", OPTION(sasl_mechanism_filter),
-                        MATCH_PARENTS_NEVER, &error);
-    if (error.kind != ERROR_NONE)
-        log_error("%s", error.text);
+    login.mechanisms = open_list("smtp_sasl_mechanism_filter", OPTION(sasl_mechanism_filter),
+                                 MATCH_PARENTS_NEVER);
     login_cache_open(OPTION(sasl_auth_cache_name), OPTION(sasl_auth_cache_time));
 }
 

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "pix.h"
 #include "route/dns_reply_filter.h"
+#include "route/open_maps.h"
 #include "session.h"
 #include "session_cache.h"
 #include "table/match_list.h"
@@ -297,7 +298,7 @@ static int request(struct channel *channel, enum message_number number, struct s
 
 static void before_jail(void)
 {
-    struct error error = ERROR_INIT;
+    struct error error;
 
     options_load(is_lmtp);
     tls_options_load();
@@ -312,16 +313,14 @@ static void before_jail(void)
     else
         dns_reply_filter_open("smtp_dns_reply_filter", params.smtp_dns_reply_filter);
     if (*options.cache_destinations)
-        cached_destinations =
-            match_list_open("smtp_connection_cache_destinations", options.cache_destinations,
-                            MATCH_PARENTS_NEVER, &error);
+        cached_destinations = open_list("smtp_connection_cache_destinations",
+                                        options.cache_destinations, MATCH_PARENTS_NEVER);
     if (is_lmtp)
         delivery_open_filter("lmtp_delivery_status_filter", params.lmtp_delivery_status_filter);
     else
         delivery_open_filter("smtp_delivery_status_filter", params.smtp_delivery_status_filter);
-    if (error.kind == ERROR_NONE && dns_open(&error) == 0)
-        return;
-    log_error("%s", error.text);
+    if (dns_open(&error) < 0)
+        log_error("%s", error.text);
 }
 
 int main(int argc, char **argv)

@@ -7,36 +7,18 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "conf/params.h"
+#include "conf/unescape.h"
 #include "conf/words.h"
 #include "route/dns_reply_filter.h"
+#include "route/domains.h"
 #include "route/open_maps.h"
 #include "session.h"
 
 struct settings settings;
 
-static bool list_names(const char *list, const char *name)
+static struct match_list *open_own_list(const char *name, const char *patterns)
 {
-    struct slice rest = slice_from(list);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, name))
-            return true;
-    }
-    return false;
-}
-
-static struct match_list *open_list(const char *name, const char *patterns)
-{
-    struct error error = ERROR_INIT;
-    enum match_parents parents = list_names(params.parent_domain_matches_subdomains, name)
-                                     ? MATCH_PARENTS_BARE
-                                     : MATCH_PARENTS_DOT;
-    struct match_list *list = match_list_open(name, patterns, parents, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
-    return list;
+    return open_list(name, patterns, domains_parents(name));
 }
 
 /* A set of bits from a list of words; an unknown word ends the start. */
@@ -113,28 +95,28 @@ static void open_recipient_maps(void)
 
 static void open_lists(void)
 {
-    settings.mynetworks = open_list("mynetworks", params.mynetworks);
+    settings.mynetworks = open_own_list("mynetworks", params.mynetworks);
     settings.xclient_hosts =
-        open_list("smtpd_authorized_xclient_hosts", params.smtpd_authorized_xclient_hosts);
-    settings.xforward_hosts =
-        open_list("smtpd_authorized_xforward_hosts", params.smtpd_authorized_xforward_hosts);
+        open_own_list("smtpd_authorized_xclient_hosts", params.smtpd_authorized_xclient_hosts);
+    settings.xforward_hosts = open_own_list("smtpd_authorized_xforward_hosts",
+                                            params.smtpd_authorized_xforward_hosts);
     settings.verp_clients =
-        open_list("smtpd_authorized_verp_clients", params.smtpd_authorized_verp_clients);
-    settings.newline_exclusions = open_list("smtpd_forbid_bare_newline_exclusions",
-                                            params.smtpd_forbid_bare_newline_exclusions);
-    settings.event_limit_exceptions = open_list("smtpd_client_event_limit_exceptions",
-                                                params.smtpd_client_event_limit_exceptions);
+        open_own_list("smtpd_authorized_verp_clients", params.smtpd_authorized_verp_clients);
+    settings.newline_exclusions = open_own_list("smtpd_forbid_bare_newline_exclusions",
+                                                params.smtpd_forbid_bare_newline_exclusions);
+    settings.event_limit_exceptions = open_own_list("smtpd_client_event_limit_exceptions",
+                                                    params.smtpd_client_event_limit_exceptions);
     settings.sasl_mechanisms =
-        open_list("smtpd_sasl_mechanism_filter", params.smtpd_sasl_mechanism_filter);
+        open_own_list("smtpd_sasl_mechanism_filter", params.smtpd_sasl_mechanism_filter);
     settings.sasl_exceptions =
-        open_list("smtpd_sasl_exceptions_networks", params.smtpd_sasl_exceptions_networks);
+        open_own_list("smtpd_sasl_exceptions_networks", params.smtpd_sasl_exceptions_networks);
     settings.backup_networks =
-        open_list("permit_mx_backup_networks", params.permit_mx_backup_networks);
-    settings.logged_permits =
-        open_list("smtpd_log_access_permit_actions", params.smtpd_log_access_permit_actions);
-    settings.noop_commands = open_list("smtpd_noop_commands", params.smtpd_noop_commands);
+        open_own_list("permit_mx_backup_networks", params.permit_mx_backup_networks);
+    settings.logged_permits = open_own_list("smtpd_log_access_permit_actions",
+                                            params.smtpd_log_access_permit_actions);
+    settings.noop_commands = open_own_list("smtpd_noop_commands", params.smtpd_noop_commands);
     settings.forbidden_commands =
-        open_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
+        open_own_list("smtpd_forbidden_commands", params.smtpd_forbidden_commands);
 }
 
 static void check_tempfail_actions(void)
@@ -165,42 +147,12 @@ static bool parse_proxy_protocol(void)
     return *name != '\0';
 }
 
-/* One byte behind a backslash; *at is moved behind it. */
-static char unescaped(const char **at)
-{
-    static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
-    const char *letter = **at ? strchr(letters, **at) : NULL;
-    unsigned octal = 0;
-
-    if (letter) {
-        (*at)++;
-        return bytes[letter - letters];
-    }
-    if (**at < '0' || **at > '7')
-        return **at ? *(*at)++ : '\\';
-    for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
-        octal = octal * 8 + (unsigned)(*(*at)++ - '0');
-    return (char)octal;
-}
-
-static const char *unescape(const char *text, struct arena *arena)
-{
-    CLEANUP(buf_release) struct buf out = BUF_INIT;
-
-    while (*text) {
-        char c = *text++;
-
-        buf_add_char(&out, c == '\\' ? unescaped(&text) : c);
-    }
-    return arena_text(arena, buf_slice(&out));
-}
-
 void settings_open(void)
 {
     static struct arena arena; /* as long as the process */
 
     settings.cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
-    settings.expansion_filter = unescape(params.smtpd_expansion_filter, &arena);
+    settings.expansion_filter = unescape(&arena, slice_from(params.smtpd_expansion_filter));
     check_tempfail_actions();
     open_lists();
     open_recipient_maps();
@@ -227,7 +179,6 @@ void settings_open(void)
         parse_words("receive_override_options", params.receive_override_options, overrides);
     settings.notice_classes =
         parse_words("notify_classes", params.notify_classes, notice_classes);
-    settings.parents_match_access =
-        list_names(params.parent_domain_matches_subdomains, "smtpd_access_maps");
+    settings.parents_match_access = domains_parents("smtpd_access_maps") == MATCH_PARENTS_BARE;
     settings.uses_haproxy = parse_proxy_protocol();
 }

@@ -6,6 +6,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "route/interfaces.h"
+#include "route/open_maps.h"
 
 static struct match_list *local;
 static struct match_list *lists[N_DOMAIN_LISTS];
@@ -29,17 +30,6 @@ enum match_parents domains_parents(const char *feature)
             return MATCH_PARENTS_BARE;
     }
     return MATCH_PARENTS_DOT;
-}
-
-static struct match_list *open_list(const char *name, const char *patterns,
-                                    enum match_parents parents)
-{
-    struct error error = ERROR_INIT;
-    struct match_list *list = match_list_open(name, patterns, parents, &error);
-
-    if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
-    return list;
 }
 
 void domains_open_local(void)

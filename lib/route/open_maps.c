@@ -11,3 +11,13 @@ struct maps *open_maps(maps_opener *opener, const char *name, const char *list)
         log_error("%s", error.text);
     return maps;
 }
+
+struct match_list *open_list(const char *name, const char *patterns, enum match_parents parents)
+{
+    struct error error = ERROR_INIT;
+    struct match_list *list = match_list_open(name, patterns, parents, &error);
+
+    if (error.kind != ERROR_NONE)
+        log_error("%s: %s", name, error.text);
+    return list;
+}

@@ -1,9 +1,10 @@
 /*
- * The tables that a parameter names, opened by a program for as long as it runs.
+ * The tables and lists that a parameter names, opened by a program for as long as it runs.
  */
 #pragma once
 
 #include "table/maps.h"
+#include "table/match_list.h"
 
 /* maps_open or one of its variants. */
 typedef struct maps *maps_opener(const char *title, const char *list, struct error *error);
@@ -13,3 +14,7 @@ typedef struct maps *maps_opener(const char *title, const char *list, struct err
  * name  the parameter, for log lines; must outlive the result.
  */
 struct maps *open_maps(maps_opener *opener, const char *name, const char *list);
+
+/* The same for a list of patterns. */
+struct match_list *open_list(const char *name, const char *patterns,
+                             enum match_parents parents);
