@@ -1,5 +1,8 @@
 #include "ipc/channel.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/bug.h"
 
 void channel_init(struct channel *channel, int fd)
@@ -13,9 +16,27 @@ void channel_release(struct channel *channel)
     stream_release(&channel->stream);
 }
 
+/*
+ * The server closed the connection before it took what we wrote. A goodbye that it sent first
+ * is still there to be read, although the stream has failed.
+ */
+static void hear_last_word(struct channel *channel)
+{
+    char bytes[64];
+    ssize_t len = recv(channel->stream.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    enum message_number number;
+    struct slice body;
+
+    if (len > 0 && message_frame(slice_of(bytes, (size_t)len), &number, &body) > 0 &&
+        number == MESSAGE_ipc_goodbye)
+        channel->said_goodbye = true;
+}
+
 /* Whatever happens to a connection may be gone with the next one. */
 static int broken(struct channel *channel, struct error *error)
 {
+    if (channel->stream.state == STREAM_FAILED && channel->stream.saved_errno == EPIPE)
+        hear_last_word(channel);
     return error_set(error, ERROR_TEMPORARY, "%s", stream_trouble(&channel->stream));
 }
 

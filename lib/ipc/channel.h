@@ -13,7 +13,7 @@
 struct channel {
     struct stream stream;
     size_t frame_bytes; /* of the frame last received, consumed by the next receive */
-    bool said_goodbye;  /* the server sent ipc_goodbye */
+    bool said_goodbye;  /* the server sent ipc_goodbye: what was asked since is not begun */
 };
 
 void channel_init(struct channel *channel, int fd); /* takes over the descriptor */

@@ -133,6 +133,25 @@ static void test_other_answers_are_temporary_errors(void **state)
     }
 }
 
+/* It retired just before we asked: our request met with a closed connection. */
+static void test_goodbye_before_a_failed_request(void **state)
+{
+    (void)state;
+    struct bounce_result result;
+    struct pair pair;
+
+    pair_open(&pair);
+    say(&pair.far, MESSAGE_ipc_goodbye, &(struct ipc_goodbye){});
+    channel_release(&pair.far);
+    assert_int_equal(channel_send(&pair.near, MESSAGE_bounce_result,
+                                  &(struct bounce_result){.status = 0}, NULL),
+                     0);
+    assert_int_equal(channel_flush(&pair.near, NULL), -1);
+    assert_true(pair.near.said_goodbye);
+    assert_int_equal(channel_expect(&pair.near, MESSAGE_bounce_result, &result, NULL), -1);
+    channel_release(&pair.near);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_end_within_a_frame),
         cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_other_answers_are_temporary_errors),
+        cmocka_unit_test(test_goodbye_before_a_failed_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
