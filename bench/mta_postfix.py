@@ -81,7 +81,7 @@ class Postfix(MTA):
             "mynetworks": "127.0.0.0/8, " + setup.relay_host,
             "alias_maps": "",
             "alias_database": "",
-            "message_size_limit": "100000000",
+            "message_size_limit": "50000000",
             "smtpd_client_connection_count_limit": "0",
         }
         transport = ""
@@ -119,6 +119,7 @@ class Postfix(MTA):
                 "smtpd_tls_key_file": setup.tls_key,
                 "smtpd_tls_security_level": "may",
             })
+        params.update(setup.options)
         for key, value in self.options.items():
             if key.startswith("set."):
                 params[key[4:]] = value

@@ -57,7 +57,7 @@ def relay_ethernet(run, messages):
 
 def relay_huge(run, messages):
     """No process may hold the message in memory."""
-    run.setup(dest="relay")
+    run.setup(dest="relay", options={"message_size_limit": str(100 * MB)})
     sink = run.sink()
     run.start()
     run.warm_up(sink.count, 20, 4, 4 * KB)
