@@ -187,7 +187,7 @@ def tls_worker(messages, index, port, size, resume):
 class IdleConnections:
     """Open SMTP connections that have said EHLO and then stay silent."""
 
-    def __init__(self, port, wanted, timeout=180):
+    def __init__(self, port, wanted, timeout=600):
         self.socks, self.ready = [], 0
         sel, deadline = selectors.DefaultSelector(), time.time() + timeout
         started, pending = 0, 0
