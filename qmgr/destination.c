@@ -32,6 +32,7 @@ struct destination *destination_get(struct transport *transport, struct slice ke
     destination->nexthop = slice_dup(nexthop);
     destination->window = (int)transport->limits.initial_concurrency;
     destination->timer.fire = end_trouble_or_rest;
+    destination->proven = proven_has(&transport->proven, key);
     hash_set(&transport->destinations, key, destination);
     return destination;
 }
@@ -42,6 +43,8 @@ void destination_forget_if_idle(struct destination *destination)
         destination->resting)
         return;
     bug_if(heap_has(&destination->ready));
+    if (destination->proven)
+        proven_add(&destination->transport->proven, slice_from(destination->key));
     timer_cancel(&destination->timer);
     hash_remove(&destination->transport->destinations, slice_from(destination->key));
     heap_release(&destination->peers);
@@ -61,17 +64,39 @@ bool destination_has_room(const struct destination *destination)
     return destination->n_busy < destination->window && !destination->resting;
 }
 
+static enum standing standing(const struct destination *destination)
+{
+    if (destination->proven)
+        return STANDING_PROVEN;
+    return destination->n_busy > 0 ? STANDING_ON_TRIAL : STANDING_UNTRIED;
+}
+
+bool destination_is_ready(const struct destination *destination)
+{
+    return heap_has(&destination->ready) &&
+           transport_has_room(destination->transport, standing(destination));
+}
+
+static void withdraw(struct destination *destination)
+{
+    if (heap_has(&destination->ready))
+        heap_remove(destination->ready_in, &destination->ready);
+}
+
 void destination_update(struct destination *destination)
 {
-    struct heap *ready = &destination->transport->ready;
+    struct heap *ready = &destination->transport->ready[standing(destination)];
     const struct heap_node *first = heap_top(&destination->peers);
 
-    if (!first || !destination_has_room(destination))
-        heap_remove(ready, &destination->ready);
-    else if (!heap_has(&destination->ready))
+    if (!first || !destination_has_room(destination)) {
+        withdraw(destination);
+    } else if (!heap_has(&destination->ready) || destination->ready_in != ready) {
+        withdraw(destination);
         heap_add(ready, &destination->ready, first->key);
-    else if (destination->ready.key != first->key)
+        destination->ready_in = ready;
+    } else if (destination->ready.key != first->key) {
         heap_change(ready, &destination->ready, first->key);
+    }
 }
 
 static void log_feedback(const char *event, const struct destination *destination,
@@ -120,6 +145,7 @@ void destination_succeeded(struct destination *destination)
     const struct transport_limits *limits = &destination->transport->limits;
     double amount = 0;
 
+    destination->proven = true;
     if (destination_is_dead(destination)) {
         destination_revive(destination);
         return;
@@ -161,6 +187,9 @@ void destination_failed(struct destination *destination, const char *reason)
 {
     const struct transport_limits *limits = &destination->transport->limits;
 
+    if (destination->proven)
+        proven_remove(&destination->transport->proven, slice_from(destination->key));
+    destination->proven = false;
     if (destination_is_dead(destination))
         return;
     destination->failed_cohorts += 1.0 / destination->window;

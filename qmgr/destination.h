@@ -21,10 +21,12 @@ struct destination {
     char *key;              /* in transport->destinations: nexthop, or user@nexthop */
     char *nexthop;          /* for log and request */
     struct heap peers;      /* struct peer with entries to deliver, by rank of their jobs */
-    struct heap_node ready; /* in transport->ready */
-    int n_todo, n_busy;     /* entries waiting and in delivery */
-    int window;             /* deliveries at a time; 0: dead */
+    struct heap_node ready; /* in *ready_in, one of transport->ready */
+    struct heap *ready_in;
+    int n_todo, n_busy; /* entries waiting and in delivery */
+    int window;         /* deliveries at a time; 0: dead */
     double success, failure, failed_cohorts;
+    bool proven;   /* it took mail and has not failed since */
     char *trouble; /* why it is dead: "4.4.1 text" */
     bool resting;  /* destination_rate_delay after a delivery */
     struct timer timer;
@@ -45,6 +47,8 @@ void destination_forget_if_idle(struct destination *destination);
 
 bool destination_is_dead(const struct destination *destination);
 bool destination_has_room(const struct destination *destination);
+/* Something is to do, and both destination and transport have room. */
+bool destination_is_ready(const struct destination *destination);
 /* Put it where the scheduler finds it, or take it away: after any change of room or entries. */
 void destination_update(struct destination *destination);
 

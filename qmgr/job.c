@@ -230,7 +230,7 @@ static bool can_deliver_now(const struct job *job)
 {
     LIST_FOREACH(&job->peers, link)
     {
-        if (heap_has(&CONTAINER_OF(link, struct peer, link)->destination->ready))
+        if (destination_is_ready(CONTAINER_OF(link, struct peer, link)->destination))
             return true;
     }
     return false;
@@ -321,11 +321,19 @@ static void prefer_smaller(struct job *current)
     current->transport->candidate_found_at = 0;
 }
 
+/* The destination whose job comes first, of those for which the transport has room. */
 static struct peer *first_peer(const struct transport *transport)
 {
-    struct heap_node *node = heap_top(&transport->ready);
+    struct heap_node *node = NULL;
     struct destination *destination;
 
+    for (int standing = 0; standing < STANDINGS; standing++) {
+        struct heap_node *top = heap_top(&transport->ready[standing]);
+
+        if (top && transport_has_room(transport, (enum standing)standing) &&
+            (!node || top->key < node->key))
+            node = top;
+    }
     if (!node)
         return NULL;
     destination = CONTAINER_OF(node, struct destination, ready);
@@ -337,8 +345,6 @@ struct entry *job_select(struct transport *transport)
     struct peer *peer;
     struct entry *entry;
 
-    if (!transport_has_room(transport))
-        return NULL;
     peer = first_peer(transport);
     if (!peer)
         return NULL;

@@ -354,6 +354,56 @@ static void test_slow_destination_does_not_block_others(void **state)
     mail_free(second);
 }
 
+/* Destinations 0 to 299 answer nothing; "healthy" has taken mail before, or is new. */
+static void test_silent_destinations_leave_room(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_proven;
+        int processes, silent, healthy;
+    } rows[] = {
+        {"to one that is proven", true, 100, 90, 10},
+        {"to one that is new", false, 1000, 500, 1},
+        {"of few processes all are for all", true, 19, 19, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct transport *transport = fresh_transport();
+        struct mail *silent, *mail = mail_new(SLICE("DEF"));
+        struct batch *batch = batch_new();
+        struct recipient recipient = {.address = SLICE("x@example.com")};
+        static struct entry *entries[1100];
+        struct destination *healthy = destination(transport, "healthy");
+
+        test_case(rows[i].name);
+        transport->limits.recipients_per_delivery = 1;
+        transport->limits.processes = rows[i].processes;
+        transport->limits.concurrency = 100;
+        transport->limits.slot_cost = 0;
+        if (rows[i].is_proven) {
+            destination_succeeded(healthy);
+            destination_forget_if_idle(healthy);
+        }
+        silent = add_mail(transport, 300, 20);
+        int count = select_all(transport, entries, 1100);
+
+        assert_int_equal(count, rows[i].silent);
+        for (int j = 0; j < 20; j++) {
+            healthy = destination(transport, "healthy");
+            healthy->window = 20;
+            job_add_recipient(mail, healthy, batch, &recipient);
+        }
+        count += select_all(transport, entries + count, 1100 - count);
+        assert_int_equal(count, rows[i].silent + rows[i].healthy);
+        for (int j = 0; j < count; j++)
+            job_entry_done(entries[j]);
+        drain(transport);
+        mail_free(silent);
+        mail_free(mail);
+    }
+}
+
 static void test_throttled_transport_recovers(void **state)
 {
     struct transport *transport = fresh_transport();
@@ -391,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_small_mail_overtakes_big_one),
         cmocka_unit_test(test_equal_mails_keep_their_order),
         cmocka_unit_test(test_slow_destination_does_not_block_others),
+        cmocka_unit_test(test_silent_destinations_leave_room),
         cmocka_unit_test(test_throttled_transport_recovers),
     };
 

@@ -12,6 +12,9 @@
 #include "conf/params.h"
 #include "destination.h"
 
+/* Of fewer processes than this, all are for everybody: the administrator means just so many. */
+#define SHARED_FROM 20
+
 void (*transport_wake)(struct transport *transport);
 
 static struct hash transports;
@@ -191,13 +194,21 @@ void transport_unthrottle_all(void)
     }
 }
 
-bool transport_has_room(const struct transport *transport)
+/* How many of so many processes are for destinations of that standing. */
+static int64_t share(int64_t processes, enum standing standing)
+{
+    if (processes < SHARED_FROM || standing == STANDING_PROVEN)
+        return processes;
+    return standing == STANDING_UNTRIED ? processes - processes / 10 : processes / 2;
+}
+
+bool transport_has_room(const struct transport *transport, enum standing standing)
 {
     const struct transport_limits *limits = &transport->limits;
 
     if (transport->resting || (limits->delay_ms > 0 && transport->n_running > 0))
         return false;
-    return limits->processes == 0 || transport->n_running < limits->processes;
+    return limits->processes == 0 || transport->n_running < share(limits->processes, standing);
 }
 
 void transport_begin(struct transport *transport)

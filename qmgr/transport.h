@@ -11,7 +11,20 @@
 #include "base/list.h"
 #include "base/slice.h"
 #include "feedback.h"
+#include "proven.h"
 #include "timer.h"
+
+/*
+ * What is known of a destination, and so how many of the transport's processes it may take:
+ * deliveries to destinations that do not answer last long, and could else take all of them.
+ */
+enum standing {
+    STANDING_PROVEN,   /* took mail, and has not failed since: any */
+    STANDING_UNTRIED,  /* neither, and nothing is under way: not the last tenth */
+    STANDING_ON_TRIAL, /* the first deliveries are under way: half of them */
+};
+
+#define STANDINGS (STANDING_ON_TRIAL + 1)
 
 /* How its destinations are treated: <transport>_name, else default_name, in main.cf. */
 struct transport_limits {
@@ -32,9 +45,10 @@ struct transport {
     char *name;
     char *service; /* "private/smtp" */
     struct transport_limits limits;
-    struct hash destinations; /* key -> struct destination */
-    struct heap ready;        /* destinations with room and something to do, by first job */
-    struct list jobs;         /* struct job with something to do, oldest first */
+    struct hash destinations;     /* key -> struct destination */
+    struct heap ready[STANDINGS]; /* destinations with room and something to do, by first job */
+    struct proven proven;         /* those that are forgotten otherwise */
+    struct list jobs;             /* struct job with something to do, oldest first */
     int64_t n_jobs_made;
     int64_t n_running;     /* deliveries */
     int64_t n_recipients;  /* in memory */
@@ -59,8 +73,9 @@ void transport_rest(struct transport *transport, int64_t ms);
 /* Forget all that is known about dead transports and destinations (postqueue -f). */
 void transport_unthrottle_all(void);
 
-/* May a delivery begin now, as far as the transport is concerned? */
-bool transport_has_room(const struct transport *transport);
+/* May a delivery to a destination of that standing begin, as far as the transport is concerned?
+ */
+bool transport_has_room(const struct transport *transport, enum standing standing);
 /* Account for a delivery. */
 void transport_begin(struct transport *transport);
 void transport_end(struct transport *transport);
