@@ -42,6 +42,11 @@ userdb {{
   driver = static
   args = uid=65534 gid=65534 home=/tmp
 }}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service auth {{
   unix_listener {queue}/private/auth {{
     mode = 0666
