@@ -10,9 +10,11 @@
 #include "tls/context.h"
 #include "tls/handshake.h"
 #include "tls/level.h"
+#include "tls/log_level.h"
 
 static struct tls_context *context; /* NULL: no TLS */
 static bool is_required;
+static int log_level;
 
 static enum tls_level find_level(void)
 {
@@ -28,12 +30,6 @@ static enum tls_level find_level(void)
     if (level < TLS_LEVEL_NONE)
         fatal(EX_CONFIG, "Invalid TLS level \"%s\"", name);
     return level;
-}
-
-static bool names_a_pair(void)
-{
-    return *params.postscreen_tls_chain_files || *params.postscreen_tls_cert_file ||
-           *params.postscreen_tls_dcert_file || *params.postscreen_tls_eccert_file;
 }
 
 /* Where TLS is required, more may be required of it. */
@@ -58,9 +54,12 @@ void starttls_open(void)
     if (level == TLS_LEVEL_NONE)
         return;
     is_required = tls_level_is_mandatory(level);
-    if (!names_a_pair()) {
-        log_warning("No server certs available. TLS won't be enabled");
-        return;
+    log_level = tls_log_level_parse(params.postscreen_tls_loglevel);
+    if (log_level < 0) {
+        log_warning(
+            "postscreen_tls_loglevel: bad value \"%s\": a number from 0 to 4 was expected",
+            params.postscreen_tls_loglevel);
+        log_level = 0;
     }
     const struct tls_settings wanted = {
         .role = TLS_SERVER,
@@ -85,6 +84,10 @@ void starttls_open(void)
         .always_issue_session_ids = params.postscreen_tls_always_issue_session_ids,
     };
 
+    if (!tls_pair_files_name_any(&wanted.pairs)) {
+        log_warning("No server certs available. TLS won't be enabled");
+        return;
+    }
     context = tls_context_new(&wanted, &error);
     if (!context)
         log_warning("%s: disabling TLS support", error.text);
@@ -100,14 +103,6 @@ bool starttls_is_required(void)
     return is_required;
 }
 
-static int log_level(void)
-{
-    struct slice text = slice_from(params.postscreen_tls_loglevel);
-    uint64_t level;
-
-    return slice_to_uint(slice_sub(text, 0, 1), 10, 9, &level) ? (int)level : 0;
-}
-
 /* Everything said in the clear is forgotten (RFC 3207 section 4.2). */
 static void forget(struct dialogue *dialogue)
 {
@@ -121,7 +116,7 @@ static int shake_hands(struct dialogue *dialogue)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct session *session = dialogue->session;
-    const struct tls_log log = {.name = session->name, .level = log_level()};
+    const struct tls_log log = {.name = session->name, .level = log_level};
     struct tls_peer peer;
     struct error error;
 

@@ -68,12 +68,6 @@ static int parse_log_level(const char *text)
     return 0;
 }
 
-static bool names_a_pair(void)
-{
-    return *params.smtpd_tls_chain_files || *params.smtpd_tls_cert_file ||
-           *params.smtpd_tls_dcert_file || *params.smtpd_tls_eccert_file;
-}
-
 /* Where TLS is demanded there may be stricter terms; who asks for a certificate wants one. */
 static const char *excluded_ciphers(bool asks_certificate)
 {
@@ -133,11 +127,11 @@ void starttls_open(void)
     if (params.smtpd_tls_req_ccert && !tls.requires_certificate)
         log_warning("Can't require client certs unless TLS is required");
     tls.log_level = parse_log_level(params.smtpd_tls_loglevel);
-    if (!names_a_pair()) {
+    wanted = make_settings();
+    if (!tls_pair_files_name_any(&wanted.pairs)) {
         log_warning("No server certs available. TLS won't be enabled");
         return;
     }
-    wanted = make_settings();
     tls.context = tls_context_new(&wanted, &error);
     if (!tls.context)
         log_warning("%s: disabling TLS support", error.text);

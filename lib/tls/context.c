@@ -213,7 +213,7 @@ static SSL_CTX *make(const struct tls_context *context, struct error *error)
 
 /* -- the beginning and the end ----------------------------------------------------------- */
 
-static bool has_pair_files(const struct tls_pair_files *files)
+bool tls_pair_files_name_any(const struct tls_pair_files *files)
 {
     return is_set(files->chain_files) || is_set(files->cert_file) ||
            is_set(files->dcert_file) || is_set(files->eccert_file);
@@ -271,7 +271,7 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, struct 
         return NULL;
     }
     /* Without pairs it is ready; with some it has shown that the settings are right. */
-    if (has_pair_files(&settings->pairs))
+    if (tls_pair_files_name_any(&settings->pairs))
         SSL_CTX_free(made);
     else
         context->pairs.current = made;
@@ -423,7 +423,7 @@ int tls_context_renew(struct tls_context *context, deadline_t until, struct erro
 {
     struct pairs *pairs = &context->pairs;
 
-    if (!has_pair_files(&context->settings.pairs))
+    if (!tls_pair_files_name_any(&context->settings.pairs))
         return 0;
     renew(context, pairs, SLICE_EMPTY, until);
     if (pairs->current)

@@ -32,6 +32,9 @@ struct tls_pair_files {
     const char *eccert_file, *eckey_file;
 };
 
+/* Do they name any key pair? */
+bool tls_pair_files_name_any(const struct tls_pair_files *files);
+
 /* Texts are as in main.cf and live as long as the process; NULL is as good as "". */
 struct tls_settings {
     enum tls_role role;
