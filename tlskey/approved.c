@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
-#include "conf/master_cf.h"
+#include "conf/overrides.h"
 #include "conf/words.h"
 
 /* Every parameter is one of these before one of those. */
@@ -93,33 +93,10 @@ static void approve_main_cf(void)
     }
 }
 
-static void approve_master_cf(void)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    CLEANUP(master_cf_release) struct master_cf master_cf;
-    struct error error;
-
-    master_cf_init(&master_cf);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, &error) < 0)
-        return; /* master has read it, and says what is wrong */
-    for (size_t i = 0; i < master_cf.n_services; i++) {
-        const struct master_service *service = &master_cf.services[i];
-
-        for (size_t o = 0; o < service->n_overrides; o++) {
-            CLEANUP(buf_release) struct buf value = BUF_INIT;
-
-            if (main_cf_expand(conf_main_cf(), service->overrides[o].value, &value, &error) ==
-                0)
-                approve(service->overrides[o].name, value.data);
-        }
-    }
-}
-
 void approved_open(void)
 {
     approve_main_cf();
-    approve_master_cf();
+    overrides_each(approve);
 }
 
 bool approved_file(struct slice path)
