@@ -227,6 +227,8 @@ static void report_notices(void)
     struct slice rest = buf_slice(&configuration->master_cf.warnings);
 
     conf_log_warnings();
+    for (size_t i = 0; i < configuration->master_cf.n_services; i++)
+        conf_log_service_warnings(&configuration->master_cf.services[i]);
     while (rest.len > 0) {
         struct slice line = slice_split(&rest, '\n');
 

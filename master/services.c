@@ -9,8 +9,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/master_services.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "master.h"
 
 struct list services = {{&services.head, &services.head}};
@@ -268,39 +268,6 @@ static void service_remove(struct service *service)
 
 /* -- all of them -- */
 
-/* master_service_disable: "smtp/inet", "inet", and with "!" in front exceptions. */
-static bool is_disabled(const struct master_service *conf)
-{
-    struct slice rest = slice_from(params.master_service_disable);
-    const char *type = master_type_name(conf->type);
-    CLEANUP(buf_release) struct buf title = BUF_INIT;
-    struct slice word;
-
-    buf_printf(&title, "%s/%s", conf->name, type);
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        bool exception = slice_starts_with(word, "!");
-
-        word = slice_from_offset(word, exception);
-        if (slice_equals_nocase(word, type) || slice_equals_nocase(word, title.data))
-            return !exception;
-    }
-    return false;
-}
-
-/* Services whose work is done by other processes here. */
-static bool has_moved(const struct master_service *conf)
-{
-    static const char *const moved[] = {"scache", "tlsproxy", "dnsblog", "tlsmgr"};
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-
-    buf_printf(&path, "%s/%s", params.daemon_directory, conf->program);
-    for (size_t i = 0; i < ARRAY_SIZE(moved); i++) {
-        if (strcmp(conf->program, moved[i]) == 0)
-            return access(path.data, X_OK) < 0;
-    }
-    return false;
-}
-
 static void renew(struct service *service, const struct master_service *conf,
                   const struct configuration *configuration)
 {
@@ -324,9 +291,9 @@ static int apply_one(const struct master_service *conf,
 {
     struct service *service = service_find(conf);
 
-    if (is_disabled(conf))
+    if (master_service_is_disabled(conf, params.master_service_disable))
         return 0;
-    if (has_moved(conf)) {
+    if (master_service_has_moved(conf, params.daemon_directory)) {
         log_info("service %s (%s): other processes do its work here, so nothing is started",
                  conf->name, conf->program);
         return 0;

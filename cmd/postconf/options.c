@@ -37,10 +37,10 @@ static int parse_classes(const char *text)
     static const struct {
         const char *name;
         int class;
-    } names[] = {{"builtin", CLASS_BUILTIN},
-                 {"service", CLASS_SERVICE},
-                 {"user", CLASS_USER},
-                 {"all", CLASS_ALL}};
+    } names[] = {{"builtin", NAME_CLASS_BUILTIN},
+                 {"service", NAME_CLASS_SERVICE},
+                 {"user", NAME_CLASS_USER},
+                 {"all", NAME_CLASS_ALL}};
     struct slice rest = slice_from(text), word;
     int classes = 0;
 
@@ -181,7 +181,7 @@ void options_parse(struct options *options, int argc, char **argv)
     struct seen seen = {{false}};
     int letter;
 
-    *options = (struct options){.subject = SUBJECT_MAIN, .classes = CLASS_ALL};
+    *options = (struct options){.subject = SUBJECT_MAIN, .classes = NAME_CLASS_ALL};
     options->overrides = mem_array(const char *, (size_t)argc + 1);
     options->arguments = mem_array(const char *, (size_t)argc + 1);
     if (argc == 2 && strcmp(argv[1], "--manual") == 0) {

@@ -88,7 +88,7 @@ static void show(struct postconf *postconf)
 {
     read_main(postconf);
     read_master(postconf);
-    names_collect(postconf);
+    known_names_collect(&postconf->known);
     if (postconf->options.subject == SUBJECT_MAIN)
         show_main(postconf);
     else
@@ -105,8 +105,7 @@ static void release(struct postconf *postconf)
 {
     main_cf_release(&postconf->main_cf);
     master_cf_release(&postconf->master_cf);
-    hash_release(&postconf->known, NULL);
-    arena_release(&postconf->arena);
+    known_names_release(&postconf->known);
     buf_release(&postconf->main_path);
     buf_release(&postconf->master_path);
     mem_free(postconf->options.overrides);
@@ -116,14 +115,12 @@ static void release(struct postconf *postconf)
 int main(int argc, char **argv)
 {
     CLEANUP(release)
-    struct postconf postconf = {.arena = ARENA_INIT,
-                                .known = HASH_INIT,
-                                .main_path = BUF_INIT,
-                                .master_path = BUF_INIT};
+    struct postconf postconf = {.main_path = BUF_INIT, .master_path = BUF_INIT};
 
     log_open("postconf", &(struct log_target){.sink = LOG_SINK_STDERR});
     main_cf_init(&postconf.main_cf);
     master_cf_init(&postconf.master_cf);
+    known_names_init(&postconf.known, &postconf.main_cf, &postconf.master_cf);
     options_parse(&postconf.options, argc, argv);
     find_directory(&postconf);
     if (!is_about_files(&postconf.options))

@@ -9,8 +9,8 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "base/hash.h"
 #include "base/slice.h"
+#include "conf/known_names.h"
 #include "conf/main_cf.h"
 #include "conf/master_cf.h"
 #include "conf/params.h"
@@ -32,13 +32,10 @@ enum postconf_subject {
 
 enum postconf_action { ACTION_SHOW, ACTION_EDIT, ACTION_COMMENT_OUT, ACTION_REMOVE };
 
-/* -C; a parameter is in exactly one of them. */
-enum { CLASS_BUILTIN = 1, CLASS_SERVICE = 2, CLASS_USER = 4, CLASS_ALL = 7 };
-
 struct options {
     enum postconf_subject subject;
     enum postconf_action action;
-    int classes;
+    int classes;      /* -C: NAME_CLASS_ bits */
     bool defaults;    /* -d */
     bool non_default; /* -n */
     bool fold;        /* -f */
@@ -55,39 +52,21 @@ struct options {
     size_t n_arguments;
 };
 
-/* A name that is a parameter. */
-struct known {
-    const char *name;
-    int class;
-    const struct param_row *row; /* NULL for a name that the user made */
-};
-
 struct postconf {
     struct options options;
     struct main_cf main_cf;     /* empty with -d */
     struct master_cf master_cf; /* what could be read of it */
-    struct arena arena;
-    struct hash known; /* name -> struct known */
+    struct known_names known;
     struct buf main_path, master_path;
 };
 
-/* names.c */
-
-/*
- * Find out which names are parameters: those of params.def, those of the services in master.cf,
- * and what the user defined and refers to somewhere.
- */
-void names_collect(struct postconf *postconf);
+/* warn.c */
 
 /* Warn about values that nothing reads, names that nothing defines, and names of the past. */
-void names_warn(const struct postconf *postconf);
+void names_warn(struct postconf *postconf);
 
 /* Warn "NAME: unknown parameter", with the nearest name that exists. */
-void names_warn_unknown(const struct postconf *postconf, const char *name);
-
-/* Call visit for each name that the text refers to by $name or ${name...}. */
-void names_referenced(struct slice text, void (*visit)(void *context, struct slice name),
-                      void *context);
+void names_warn_unknown(const char *name);
 
 /* print.c */
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "conf/words.h"
 #include "postconf.h"
 
@@ -54,31 +56,17 @@ void print_assignment(const struct options *options, const char *name, struct sl
     print_line(options, buf_slice(&line));
 }
 
-static void print_json_text(struct slice text)
-{
-    (void)putchar('"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < ' ' || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            (void)putchar(c);
-    }
-    (void)putchar('"');
-}
-
 void print_json(const struct json_pair *pairs, size_t n)
 {
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+
     for (size_t i = 0; i < n; i++) {
-        (void)fputs(i == 0 ? "{" : ", ", stdout);
-        print_json_text(slice_from(pairs[i].name));
-        (void)fputs(": ", stdout);
-        print_json_text(pairs[i].value);
+        buf_add_text(&line, i == 0 ? "{" : ", ");
+        json_add_text(&line, slice_from(pairs[i].name));
+        buf_add_text(&line, ": ");
+        json_add_text(&line, pairs[i].value);
     }
-    (void)fputs("}\n", stdout);
+    (void)printf("%s}\n", line.data);
 }
 
 /*

@@ -11,7 +11,7 @@
 #include "postconf.h"
 
 /* Raw text of a parameter, or NULL when it has none to show. */
-static const char *value_of(const struct postconf *postconf, const struct known *known)
+static const char *value_of(const struct postconf *postconf, const struct known_name *known)
 {
     struct slice name = slice_from(known->name);
     const struct main_cf_entry *entry = main_cf_find(&postconf->main_cf, name);
@@ -20,12 +20,12 @@ static const char *value_of(const struct postconf *postconf, const struct known 
         return entry->value;
     if (postconf->options.non_default)
         return NULL;
-    if (known->class == CLASS_SERVICE)
+    if (known->class == NAME_CLASS_SERVICE)
         return known->row->default_text;
     return main_cf_raw_default(&postconf->main_cf, name);
 }
 
-static void show(const struct postconf *postconf, const struct known *known)
+static void show(const struct postconf *postconf, const struct known_name *known)
 {
     const char *value = value_of(postconf, known);
     CLEANUP(buf_release) struct buf expanded = BUF_INIT;
@@ -44,13 +44,13 @@ static void show(const struct postconf *postconf, const struct known *known)
 
 static int by_name(const void *a, const void *b)
 {
-    const struct known *const *left = a, *const *right = b;
+    const struct known_name *const *left = a, *const *right = b;
 
     return strcmp((*left)->name, (*right)->name);
 }
 
 /* Former names are listed only where they are set. */
-static bool is_listed(const struct postconf *postconf, const struct known *known)
+static bool is_listed(const struct postconf *postconf, const struct known_name *known)
 {
     return (known->class & postconf->options.classes) &&
            (!known->row || known->row->kind != PARAM_KIND_OLD || postconf->options.non_default);
@@ -58,13 +58,14 @@ static bool is_listed(const struct postconf *postconf, const struct known *known
 
 static void show_all(const struct postconf *postconf)
 {
-    const struct known **list = mem_array(const struct known *, postconf->known.n_entries + 1);
+    const struct known_name **list =
+        mem_array(const struct known_name *, postconf->known.names.n_entries + 1);
     struct hash_cursor cursor = {0};
     struct slice name;
     void *value;
     size_t n = 0;
 
-    while (hash_next(&postconf->known, &cursor, &name, &value)) {
+    while (hash_next(&postconf->known.names, &cursor, &name, &value)) {
         if (is_listed(postconf, value))
             list[n++] = value;
     }
@@ -81,13 +82,13 @@ void show_main(struct postconf *postconf)
     if (options->n_arguments == 0)
         show_all(postconf);
     for (size_t i = 0; i < options->n_arguments; i++) {
-        const struct known *known =
-            hash_get(&postconf->known, slice_from(options->arguments[i]));
+        const struct known_name *known =
+            known_names_find(&postconf->known, slice_from(options->arguments[i]));
 
         if (known)
             show(postconf, known);
         else
-            names_warn_unknown(postconf, options->arguments[i]);
+            names_warn_unknown(options->arguments[i]);
     }
     names_warn(postconf);
 }

@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "base/compiler.h"
+#include "check.h"
 
 /*
- * Where main.cf has DANE or DNSSEC for the SMTP client, log a warning when the name server does
- * not validate, or when one setting is of no use without the other. Waits some seconds for the
- * name server.
+ * Where main.cf or a service has DANE or DNSSEC for the SMTP client, report when the name
+ * server does not validate, or when one setting is of no use without the other. Waits some
+ * seconds for the name server.
  */
-MAY_WAIT void resolver_check(void);
+MAY_WAIT void resolver_check(struct check *check);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -10,8 +11,11 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
-#include "base/log.h"
+#include "base/mem.h"
 #include "conf/params.h"
+
+/* Of what may be thousands alike. */
+enum { WRONG_FILES_SHOWN = 20 };
 
 enum owner { OWNER_ROOT, OWNER_MAIL, OWNER_MAIL_AND_GROUP };
 
@@ -117,54 +121,170 @@ int spool_create(struct error *error)
     return 0;
 }
 
-static int warn(const char *what, const char *path)
+static void warn(struct report *to, const char *path, const char *what)
 {
-    log_warning("%s: %s", what, path);
-    return 1;
+    report(to, SEVERITY_WARNING, (struct place){.kind = "permissions", .file = path}, "%s",
+           what);
 }
 
-static int check_one(const char *path, const struct ids *ids, size_t i)
+static void check_owner(struct report *to, const char *path, const struct stat *status,
+                        const struct ids *ids, enum owner owner)
 {
     CLEANUP(buf_release) struct buf what = BUF_INIT;
-    bool by_root = directories[i].owner == OWNER_ROOT;
-    struct stat status;
-    int n = 0;
 
-    if (stat(path, &status) < 0)
-        return warn("missing directory", path);
-    if (ids->is_root && status.st_uid != (by_root ? 0 : ids->mail_owner)) {
-        buf_printf(&what, "not owned by %s", by_root ? "root" : params.mail_owner);
-        n += warn(what.data, path);
+    if (status->st_uid != (owner == OWNER_ROOT ? 0 : ids->mail_owner)) {
+        buf_printf(&what, "not owned by %s", owner == OWNER_ROOT ? "root" : params.mail_owner);
+        warn(to, path, what.data);
     }
-    if (ids->is_root && directories[i].owner == OWNER_MAIL_AND_GROUP &&
-        status.st_gid != ids->setgid_group) {
+    if (owner == OWNER_MAIL_AND_GROUP && status->st_gid != ids->setgid_group) {
         buf_reset(&what);
         buf_printf(&what, "not owned by group %s", params.setgid_group);
-        n += warn(what.data, path);
+        warn(to, path, what.data);
     }
-    if ((status.st_mode & ~directories[i].mode & 0777) != 0 && directories[i].name)
-        n += warn("more permissions than it should have", path);
-    if ((directories[i].mode & ~status.st_mode & 0777) != 0)
-        n += warn("fewer permissions than it needs", path);
-    return n;
 }
 
-int spool_check(void)
+static void check_one(struct report *to, const char *path, const struct ids *ids, size_t i)
+{
+    CLEANUP(buf_release) struct buf what = BUF_INIT;
+    mode_t wanted = directories[i].mode;
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        warn(to, path, "missing directory");
+        return;
+    }
+    if (ids->is_root)
+        check_owner(to, path, &status, ids, directories[i].owner);
+    if ((status.st_mode & ~wanted & 0777) != 0 && directories[i].name)
+        buf_printf(&what, "more permissions than it should have: %04o instead of %04o",
+                   status.st_mode & 07777U, wanted);
+    else if ((wanted & ~status.st_mode & 0777) != 0)
+        buf_printf(&what, "fewer permissions than it needs: %04o instead of %04o",
+                   status.st_mode & 07777U, wanted);
+    if (what.len > 0)
+        warn(to, path, what.data);
+}
+
+/* Queue files belong to the mail owner: whoever else owns one, nobody can read or remove it. */
+static void check_queue_files(struct report *to, const struct ids *ids, char *const folders[])
+{
+    FTS *tree = fts_open(folders, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    const FTSENT *entry;
+    int n = 0;
+
+    if (!tree)
+        return;
+    while ((entry = fts_read(tree))) {
+        if (entry->fts_level == 0 || entry->fts_info == FTS_DP ||
+            (entry->fts_info != FTS_F && entry->fts_info != FTS_D) ||
+            entry->fts_statp->st_uid == ids->mail_owner)
+            continue;
+        if (n++ < WRONG_FILES_SHOWN) {
+            CLEANUP(buf_release) struct buf what = BUF_INIT;
+
+            buf_printf(&what, "not owned by %s", params.mail_owner);
+            warn(to, entry->fts_path, what.data);
+        }
+    }
+    fts_close(tree);
+    if (n > WRONG_FILES_SHOWN) {
+        report(to, SEVERITY_WARNING,
+               (struct place){.kind = "permissions", .file = params.queue_directory},
+               "%d further files are not owned by %s", n - WRONG_FILES_SHOWN,
+               params.mail_owner);
+    }
+}
+
+static void check_queues(struct report *to, const struct ids *ids)
+{
+    static const char *const queues[] = {"active", "bounce", "corrupt",  "defer", "deferred",
+                                         "flush",  "hold",   "incoming", "saved", "trace"};
+    char *folders[ARRAY_SIZE(queues) + 1] = {NULL};
+
+    for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+        directory_path(&path, queues[i]);
+        folders[i] = buf_take(&path);
+    }
+    check_queue_files(to, ids, folders);
+    for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
+        mem_free(folders[i]);
+}
+
+/* Whoever can write what root's programs read can be root. */
+static void check_configuration_files(struct report *to)
+{
+    static const char *const names[] = {"", "main.cf", "master.cf"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+        struct stat status;
+
+        buf_printf(&path, "%s%s%s", params.config_directory, *names[i] ? "/" : "", names[i]);
+        if (stat(path.data, &status) < 0)
+            continue;
+        if (status.st_uid != 0)
+            warn(to, path.data, "not owned by root");
+        if (status.st_mode & (S_IWGRP | S_IWOTH))
+            warn(to, path.data, "group or other writable");
+    }
+}
+
+/* Without them nobody but root can send mail or see the queue. */
+static void check_set_gid_programs(struct report *to, const struct ids *ids)
+{
+    static const char *const names[] = {"postdrop", "postqueue"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+        struct stat status;
+
+        buf_printf(&path, "%s/%s", params.command_directory, names[i]);
+        if (stat(path.data, &status) < 0)
+            warn(to, path.data, "missing command");
+        else if (status.st_gid != ids->setgid_group || !(status.st_mode & S_ISGID) ||
+                 (status.st_mode & 0111) != 0111)
+            warn(to, path.data,
+                 "not set-gid, or not executable by all: tassis set-permissions "
+                 "makes it so");
+    }
+}
+
+void spool_check(struct report *to)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
     struct error error;
     struct ids ids;
-    int n = 0;
 
     if (find_ids(&ids, &error) < 0) {
-        log_error("%s", error.text);
-        return 1;
+        report(to, SEVERITY_ERROR, (struct place){.kind = "spool"}, "%s", error.text);
+        return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
         directory_path(&path, directories[i].name);
-        n += check_one(path.data, &ids, i);
+        check_one(to, path.data, &ids, i);
     }
-    return n;
+    if (!ids.is_root)
+        return;
+    check_queues(to, &ids);
+    check_configuration_files(to);
+    check_set_gid_programs(to, &ids);
+}
+
+static int make_set_gid(const struct ids *ids, struct error *error)
+{
+    static const char *const names[] = {"postdrop", "postqueue", "postlog"};
+
+    for (size_t i = 0; ids->is_root && i < ARRAY_SIZE(names); i++) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+        buf_printf(&path, "%s/%s", params.command_directory, names[i]);
+        if (access(path.data, F_OK) == 0 &&
+            (chown(path.data, 0, ids->setgid_group) < 0 || chmod(path.data, 02755) < 0))
+            return error_set(error, ERROR_PERMANENT, "set-gid for %s: %m", path.data);
+    }
+    return 0;
 }
 
 int spool_set_permissions(struct error *error)
@@ -179,5 +299,5 @@ int spool_set_permissions(struct error *error)
         if (set_owner_and_mode(path.data, &ids, i, error) < 0)
             return -1;
     }
-    return 0;
+    return make_set_gid(&ids, error);
 }

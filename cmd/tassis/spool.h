@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "report.h"
 
 /*
  * Make what is missing below queue_directory and data_directory, with the owners and modes of
@@ -12,8 +13,12 @@
  */
 MUST_USE int spool_create(struct error *error);
 
-/* Log a warning for each wrong owner or mode; the number of warnings. */
-int spool_check(void);
+/*
+ * Report each wrong owner or mode: of the directories, and for root of queue files, of the
+ * configuration and of the set-gid commands.
+ */
+void spool_check(struct report *to);
 
-/* Give everything in the spool the owner and mode it should have. */
+/* Give the spool's directories and the set-gid commands the owner and mode they should have.
+ */
 MUST_USE int spool_set_permissions(struct error *error);

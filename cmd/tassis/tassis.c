@@ -21,10 +21,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "check.h"
 #include "conf/conf.h"
 #include "conf/master_cf.h"
 #include "conf/params.h"
-#include "resolver.h"
+#include "logrotate.h"
+#include "running.h"
 #include "spool.h"
 #include "worker/logging.h"
 #include "wrapper.h"
@@ -35,44 +37,17 @@
  */
 enum { STOP_SECONDS = 15, ABORT_SECONDS = 2, NOTICE_SECONDS = 5 };
 
-/* Tenths of a second that a new log file may take to appear. */
-enum { LOG_WAITS = 100 };
-
+/* Both give the exit status. */
 struct verb {
     const char *name;
-    int (*run)(void); /* the exit status */
+    int (*run)(void);
+    int (*run_with)(int argc, char **argv); /* those that have options; argv[0] is the verb */
 };
 
 static int verbosity;
 static const char *program_name; /* "tassis", "postfix" */
 
 /* -- the running instance -- */
-
-static int run_program(const char *path, char *const arguments[], pid_t *pid)
-{
-    int result = posix_spawn(pid, path, NULL, NULL, arguments, environ);
-
-    if (result != 0) {
-        errno = result;
-        log_error("start %s: %m", path);
-        return -1;
-    }
-    return 0;
-}
-
-/* Run it to its end; its exit status, 1 when it was killed. */
-static int run_to_end(const char *path, char *const arguments[])
-{
-    pid_t pid;
-    int status;
-
-    if (run_program(path, arguments, &pid) < 0)
-        return EX_OSERR;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return EX_OSERR;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
 
 /* master with one option: "-w" starts it and waits, "-s" and "-i" stay in front. */
 static void master_command(struct buf *path, char *arguments[8], const char *option)
@@ -91,54 +66,14 @@ static void master_command(struct buf *path, char *arguments[8], const char *opt
     arguments[n] = NULL;
 }
 
-/* The master holds a lock on its file as long as it lives. */
-static bool is_running(void)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-
-    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
-    CLEANUP(fd_close) int fd = open(path.data, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
-        fatal(1, "open %s: %m", path.data);
-    return fd >= 0 && fd_flock(fd, FILE_LOCK_SHARED, FILE_LOCK_TRY) < 0;
-}
-
-static pid_t master_pid(void)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    CLEANUP(buf_release) struct buf text = BUF_INIT;
-    int64_t pid;
-
-    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
-    if (file_read_all(path.data, &text, 1024, NULL) < 0 ||
-        !slice_to_int(slice_trim(buf_slice(&text)), 2, INT32_MAX, &pid))
-        return 0;
-    return (pid_t)pid;
-}
-
 /* For verbs that need a running instance; its master, or 0 after saying that there is none. */
 static pid_t need_running(void)
 {
-    pid_t pid = is_running() ? master_pid() : 0;
+    pid_t pid = instance_is_running() ? instance_pid() : 0;
 
     if (pid == 0)
         log_error("the %s mail system is not running", params.mail_name);
     return pid;
-}
-
-/* Wait until the master's lock is free. */
-static bool wait_for_end(int64_t seconds)
-{
-    deadline_t until = deadline_in(SECONDS(seconds));
-    struct timespec pause = {.tv_nsec = 20000000};
-
-    while (is_running()) {
-        if (time_now_ms() >= until)
-            return false;
-        nanosleep(&pause, NULL);
-    }
-    return true;
 }
 
 /* -- verbs -- */
@@ -172,21 +107,12 @@ static int prepare(void)
     return 0;
 }
 
-static int check(void)
-{
-    if (prepare() < 0)
-        return 1;
-    spool_check();
-    resolver_check();
-    return 0;
-}
-
 static int start(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
     char *arguments[8];
 
-    if (is_running()) {
+    if (instance_is_running()) {
         log_error("the %s mail system is already running", params.mail_name);
         return 1;
     }
@@ -208,7 +134,7 @@ static int start_in_front(void)
     char *arguments[8];
 
     logging_open(program_name, LOGGING_COMMAND);
-    if (is_running()) {
+    if (instance_is_running()) {
         log_error("the %s mail system is already running", params.mail_name);
         return 1;
     }
@@ -240,31 +166,31 @@ static int tell(const char *doing, int number)
 /* Its workers end by themselves when the master is gone. */
 static int kill_master(void)
 {
-    pid_t pid = is_running() ? master_pid() : 0;
+    pid_t pid = instance_is_running() ? instance_pid() : 0;
 
     log_warning("stopping the %s mail system with force", params.mail_name);
     if (pid > 0 && kill(pid, SIGKILL) < 0 && errno != ESRCH) {
         log_error("kill process %ld: %m", (long)pid);
         return 1;
     }
-    return wait_for_end(ABORT_SECONDS) ? 0 : 1;
+    return instance_wait_for_end(ABORT_SECONDS) ? 0 : 1;
 }
 
 static int stop(void)
 {
     if (tell("stopping", SIGTERM) != 0)
         return 1;
-    if (wait_for_end(NOTICE_SECONDS))
+    if (instance_wait_for_end(NOTICE_SECONDS))
         return 0;
     log_info("waiting for the %s mail system to terminate", params.mail_name);
-    return wait_for_end(STOP_SECONDS) ? 0 : kill_master();
+    return instance_wait_for_end(STOP_SECONDS) ? 0 : kill_master();
 }
 
 static int abort_all(void)
 {
     if (tell("aborting", SIGQUIT) != 0)
         return 1;
-    return wait_for_end(ABORT_SECONDS) ? 0 : kill_master();
+    return instance_wait_for_end(ABORT_SECONDS) ? 0 : kill_master();
 }
 
 /* No new work; returns at once, while jobs in progress go on to their end. */
@@ -293,7 +219,7 @@ static int reload(void)
 
 static int status(void)
 {
-    pid_t pid = is_running() ? master_pid() : 0;
+    pid_t pid = instance_is_running() ? instance_pid() : 0;
 
     if (pid == 0) {
         log_info("the %s mail system is not running", params.mail_name);
@@ -330,93 +256,33 @@ static int upgrade_configuration(void)
     return check_master_cf() < 0;
 }
 
-/* The new name of the log; -1 when maillog_file is nothing that can be renamed. */
-static int rotated_name(struct buf *name)
+static int rotate(void)
 {
-    char suffix[256];
-    time_t now = time(NULL);
-    struct tm local;
-
-/* The format is the administrator's, as date(1) knows it. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    if (!*params.maillog_file || strncmp(params.maillog_file, "/dev/", 5) == 0) {
-        log_error("logrotate needs maillog_file to name a file");
-        return -1;
-    }
-    if (!localtime_r(&now, &local) ||
-        strftime(suffix, sizeof(suffix), params.maillog_file_rotate_suffix, &local) == 0) {
-        log_error("maillog_file_rotate_suffix = %s: not usable",
-                  params.maillog_file_rotate_suffix);
-        return -1;
-    }
-#pragma GCC diagnostic pop
-    buf_printf(name, "%s.%s", params.maillog_file, suffix);
-    return 0;
+    return logrotate(reload);
 }
 
-/*
- * The postlogd that has the old file open ends soon after the reload; what is logged then goes
- * to a new file. Only after that may the old one be compressed.
- */
-static bool wait_for_new_log(const char *old)
+static int check(int argc, char **argv)
 {
-    const struct timespec pause = {.tv_nsec = 100000000};
-
-    for (int i = 0; i < LOG_WAITS; i++) {
-        nanosleep(&pause, NULL);
-        if (i % 10 == 0)
-            log_info("log file rotated to %s", old);
-        if (access(params.maillog_file, F_OK) == 0)
-            return true;
-    }
-    log_error("no new %s: %s stays as it is", params.maillog_file, old);
-    return false;
-}
-
-static int logrotate(void)
-{
-    CLEANUP(buf_release) struct buf name = BUF_INIT;
-
-    if (rotated_name(&name) < 0)
-        return 1;
-    if (rename(params.maillog_file, name.data) < 0) {
-        if (errno == ENOENT)
-            return 0;
-        log_error("rename %s to %s: %m", params.maillog_file, name.data);
-        return 1;
-    }
-    if (is_running() && (reload() != 0 || !wait_for_new_log(name.data)))
-        return 1;
-    if (!*params.maillog_file_compressor)
-        return 0;
-    char *arguments[] = {mem_dup_text("sh"),
-                         mem_dup_text("-c"),
-                         mem_dup_text("exec $0 \"$1\""), /* may be a command of several words */
-                         mem_dup_text(params.maillog_file_compressor),
-                         name.data,
-                         NULL};
-
-    return run_to_end("/bin/sh", arguments);
+    return check_run(argc, argv, program_name);
 }
 
 static const struct verb verbs[] = {
-    {"start", start},
-    {"start-fg", start_in_front},
-    {"quick-start", start},
-    {"stop", stop},
-    {"quick-stop", stop},
-    {"drain", drain},
-    {"abort", abort_all},
-    {"reload", reload},
-    {"status", status},
-    {"flush", flush},
-    {"check", check},
-    {"quick-check", check},
-    {"logrotate", logrotate},
-    {"set-permissions", set_permissions},
-    {"upgrade-permissions", set_permissions},
-    {"upgrade-configuration", upgrade_configuration},
+    {"start", start, NULL},
+    {"start-fg", start_in_front, NULL},
+    {"quick-start", start, NULL},
+    {"stop", stop, NULL},
+    {"quick-stop", stop, NULL},
+    {"drain", drain, NULL},
+    {"abort", abort_all, NULL},
+    {"reload", reload, NULL},
+    {"status", status, NULL},
+    {"flush", flush, NULL},
+    {"check", NULL, check},
+    {"quick-check", NULL, check},
+    {"logrotate", rotate, NULL},
+    {"set-permissions", set_permissions, NULL},
+    {"upgrade-permissions", set_permissions, NULL},
+    {"upgrade-configuration", upgrade_configuration, NULL},
 };
 
 static NORETURN void usage(void)
@@ -457,8 +323,11 @@ int main(int argc, char **argv)
     /* Whoever names an instance wants that one. */
     bool all_instances = !request.directory && !getenv("MAIL_CONFIG");
 
-    if (conf_load(&request, &error) < 0)
+    if (conf_load(&request, &error) < 0) {
+        if (strcmp(argv[optind], "check") == 0)
+            return check_unusable(argc - optind, argv + optind, error.text);
         fatal(1, "%s", error.text);
+    }
     logging_open(program_name, LOGGING_CONTROL);
     check_caller();
     if (all_instances && *params.multi_instance_wrapper) {
@@ -467,7 +336,8 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
-            return verbs[i].run();
+            return verbs[i].run ? verbs[i].run()
+                                : verbs[i].run_with(argc - optind, argv + optind);
     log_error("unknown command: '%s'. Usage: %s start (or stop, reload, abort, flush, check, "
               "status, start-fg, logrotate, set-permissions, upgrade-configuration)",
               argv[optind], program_name);

@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/examine.h"
 #include "conf/params_computed.h"
 #include "conf/words.h"
 #include "net/hostport.h"
@@ -261,7 +262,7 @@ static void log_unsupported(const struct main_cf *main_cf, const struct param_ro
         log_warning("%s, line %d: parameter \"%s\" is obsolete and has no effect", entry->file,
                     entry->line, row->name);
     } else if (row->state == PARAM_STATE_NOT_YET &&
-               strcmp(entry->value, main_cf_raw_default(main_cf, slice_from(row->name))) != 0) {
+               param_value_is_ignored(row, main_cf, entry->value)) {
         log_warning("%s, line %d: %s is not supported yet: the setting has no effect in %s",
                     entry->file, entry->line, row->name, row->owners);
     }
@@ -273,6 +274,27 @@ void conf_log_warnings(void)
     log_lines(&current->notices);
     for (size_t i = 0; i < n_param_rows; i++)
         log_unsupported(&current->main_cf, &param_rows[i]);
+}
+
+void conf_log_service_warnings(const struct master_service *service)
+{
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        const struct master_override *override = &service->overrides[i];
+        const struct param_row *row = param_row_find(slice_from(override->name));
+
+        if (row && row->state == PARAM_STATE_NOT_YET &&
+            param_value_is_ignored(row, &current->main_cf, override->value)) {
+            log_warning("%s, line %d: -o %s is not supported yet: the setting has no effect in "
+                        "%s (service %s)",
+                        service->file, service->line, override->name, service->program,
+                        service->name);
+        }
+    }
+}
+
+const struct buf *conf_notices(void)
+{
+    return &current->notices;
 }
 
 /* Keep a value for the life of the process, once. */

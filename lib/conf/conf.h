@@ -23,6 +23,8 @@ enum conf_trust {
                         */
 };
 
+struct master_service;
+
 struct conf_request {
     const char *program;   /* whose parameters must be right (params_load); NULL: all */
     const char *directory; /* -c; NULL: the environment's MAIL_CONFIG, else the default */
@@ -52,9 +54,15 @@ const struct main_cf *conf_main_cf(void);
 /*
  * Log what is odd in the configuration: entries that override earlier ones, a daemon_directory
  * that is passed over, parameters that are set but not acted on, old names. One warning each;
- * for master at start and reload, and `tassis check`.
+ * for master at start and reload.
  */
 void conf_log_warnings(void);
+
+/* The same for what a service sets with -o: parameters that are not acted on. */
+void conf_log_service_warnings(const struct master_service *service);
+
+/* Directories that are passed over: a line each. */
+const struct buf *conf_notices(void);
 
 /*
  * Overload: exchange `params` for the set that was evaluated with stress=yes, or back. Both

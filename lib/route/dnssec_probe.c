@@ -4,28 +4,41 @@
 #include "conf/params.h"
 #include "dns/probe.h"
 
-void dnssec_probe(deadline_t until)
+enum dns_probe dnssec_probe_ask(deadline_t until, struct error *error)
 {
     const char *probe = params.dnssec_probe;
-    struct error error;
+    struct error cause;
+    enum dns_probe result = DNS_PROBE_VALIDATES;
 
-    if (!*probe)
-        return;
-    switch (dns_probe_run(probe, until, &error)) {
+    if (*probe)
+        result = dns_probe_run(probe, until, &cause);
+    switch (result) {
     case DNS_PROBE_VALIDATES:
         break;
     case DNS_PROBE_INSECURE:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning(
-            "reason: dnssec_probe '%s' received a response that is not DNSSEC validated",
-            probe);
+        error_set(error, ERROR_TEMPORARY,
+                  "dnssec_probe '%s' received a response that is not DNSSEC validated", probe);
         break;
     case DNS_PROBE_FAILED:
-        log_warning("DNSSEC validation may be unavailable");
-        log_warning("reason: dnssec_probe '%s' received no response: %s", probe, error.text);
+        error_set(error, ERROR_TEMPORARY, "dnssec_probe '%s' received no response: %s", probe,
+                  cause.text);
         break;
     case DNS_PROBE_BAD:
-        log_warning("dnssec_probe: %s", error.text);
+        error_set(error, ERROR_PERMANENT, "dnssec_probe: %s", cause.text);
         break;
+    }
+    return result;
+}
+
+void dnssec_probe(deadline_t until)
+{
+    struct error error;
+    enum dns_probe result = dnssec_probe_ask(until, &error);
+
+    if (result == DNS_PROBE_BAD) {
+        log_warning("%s", error.text);
+    } else if (result != DNS_PROBE_VALIDATES) {
+        log_warning("DNSSEC validation may be unavailable");
+        log_warning("reason: %s", error.text);
     }
 }

@@ -1,0 +1,200 @@
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/master_services.h"
+#include "conf/params.h"
+#include "resolver.h"
+#include "running.h"
+#include "spool.h"
+#include "worker/logging.h"
+
+struct place check_place(const char *kind, const struct setting *setting)
+{
+    return (struct place){.kind = kind, .file = setting->file, .line = setting->line};
+}
+
+/* -- the settings
+ * ------------------------------------------------------------------------------
+ */
+
+static int by_line(const void *a, const void *b)
+{
+    const struct main_cf_entry *const *left = a, *const *right = b;
+
+    return ((*left)->line > (*right)->line) - ((*left)->line < (*right)->line);
+}
+
+static void add_setting(struct check *check, struct setting setting, const char *raw)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct error error;
+
+    if (main_cf_expand(check->main_cf, raw, &value, &error) < 0) {
+        report(check->report, SEVERITY_ERROR, check_place("bad-value", &setting), "%s: %s",
+               setting.name, error.text);
+        return;
+    }
+    setting.value = arena_text(&check->arena, buf_slice(&value));
+    check->settings[check->n_settings++] = setting;
+}
+
+static void collect_main(struct check *check)
+{
+    const struct hash *all = &check->main_cf->entries;
+    const struct main_cf_entry **entries =
+        mem_array(const struct main_cf_entry *, all->n_entries + 1);
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *value;
+    size_t n = 0;
+
+    while (hash_next(all, &cursor, &name, &value)) {
+        if (((const struct main_cf_entry *)value)->line > 0)
+            entries[n++] = value;
+    }
+    qsort(entries, n, sizeof(void *), by_line);
+    for (size_t i = 0; i < n; i++) {
+        add_setting(check,
+                    (struct setting){.name = entries[i]->name,
+                                     .file = entries[i]->file,
+                                     .line = entries[i]->line},
+                    entries[i]->value);
+    }
+    mem_free(entries);
+}
+
+static void collect_settings(struct check *check)
+{
+    size_t n = check->main_cf->entries.n_entries;
+
+    for (size_t i = 0; i < check->n_own_services; i++)
+        n += check->master_cf.services[i].n_overrides;
+    check->settings = arena_array(&check->arena, struct setting, n + 1);
+    collect_main(check);
+    for (size_t i = 0; i < check->n_own_services; i++) {
+        const struct master_service *service = &check->master_cf.services[i];
+
+        for (size_t o = 0; o < service->n_overrides; o++) {
+            add_setting(check,
+                        (struct setting){.name = service->overrides[o].name,
+                                         .file = service->file,
+                                         .line = service->line,
+                                         .service = service},
+                        service->overrides[o].value);
+        }
+    }
+}
+
+/* -- as a whole
+ * --------------------------------------------------------------------------------
+ */
+
+static void report_lines(struct report *to, const char *kind, const struct buf *lines)
+{
+    struct slice rest = buf_slice(lines);
+
+    while (rest.len > 0)
+        report_located(to, SEVERITY_WARNING, kind, slice_split(&rest, '\n'));
+}
+
+static int read_master_cf(struct check *check, struct error *error)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    buf_printf(&path, "%s/master.cf", params.config_directory);
+    if (master_cf_read(&check->master_cf, path.data, MASTER_CHROOT_NO, error) < 0)
+        return -1;
+    check->n_own_services = check->master_cf.n_services;
+    return master_cf_add_needed(&check->master_cf, params.daemon_directory, error);
+}
+
+static void check_overrides(struct check *check)
+{
+    CLEANUP(buf_release) struct buf main_cf = BUF_INIT;
+    struct error error;
+
+    main_cf_serialize(check->main_cf, &main_cf);
+    for (size_t i = 0; i < check->n_own_services; i++) {
+        if (master_service_check_overrides(&check->master_cf.services[i], buf_slice(&main_cf),
+                                           &error) < 0)
+            report_located(check->report, SEVERITY_ERROR, "bad-value", slice_from(error.text));
+    }
+}
+
+int check_open(struct check *check, struct report *report)
+{
+    struct error error;
+
+    *check = (struct check){.report = report, .main_cf = conf_main_cf(), .arena = ARENA_INIT};
+    master_cf_init(&check->master_cf);
+    report_lines(report, "main.cf", &check->main_cf->warnings);
+    report_lines(report, "main.cf", conf_notices());
+    if (read_master_cf(check, &error) < 0) {
+        report_located(report, SEVERITY_ERROR, "master.cf", slice_from(error.text));
+        return -1;
+    }
+    report_lines(report, "master.cf", &check->master_cf.warnings);
+    check->is_running = instance_is_running();
+    check_overrides(check);
+    collect_settings(check);
+    return 0;
+}
+
+void check_release(struct check *check)
+{
+    master_cf_release(&check->master_cf);
+    arena_release(&check->arena);
+}
+
+static void check_all(struct report *to)
+{
+    CLEANUP(check_release) struct check check = {.arena = ARENA_INIT};
+    struct error error;
+
+    if (check_open(&check, to) < 0)
+        return;
+    if (spool_create(&error) < 0) {
+        report(to, SEVERITY_ERROR, (struct place){.kind = "spool"}, "%s", error.text);
+        return;
+    }
+    check_parameters(&check);
+    spool_check(to);
+    check_services(&check);
+    check_tables(&check);
+    check_peers(&check);
+    resolver_check(&check);
+}
+
+static void parse_options(struct report *report, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        report->as_json = report->as_json || strcmp(argv[i], "-j") == 0;
+}
+
+int check_run(int argc, char **argv, const char *program)
+{
+    struct report report = {.as_json = false};
+
+    parse_options(&report, argc, argv);
+    if (!report.as_json)
+        logging_open(program, LOGGING_COMMAND);
+    check_all(&report);
+    return report.count[SEVERITY_ERROR] > 0 ||
+           (strcmp(program, "tassis") == 0 && report.count[SEVERITY_WARNING] > 0);
+}
+
+int check_unusable(int argc, char **argv, const char *why)
+{
+    struct report report = {.as_json = false};
+
+    parse_options(&report, argc, argv);
+    report_located(&report, SEVERITY_ERROR, "main.cf", slice_from(why));
+    return 1;
+}

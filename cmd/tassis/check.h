@@ -1,0 +1,57 @@
+/*
+ * tassis check: what is wrong with an instance, before mail finds out. One file for each kind
+ * of question, all on the same view of the configuration.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "conf/main_cf.h"
+#include "conf/master_cf.h"
+#include "report.h"
+
+/* A parameter that main.cf or a service's -o sets, with its value expanded. */
+struct setting {
+    const char *name;
+    const char *value;
+    const char *file;
+    int line;
+    const struct master_service *service; /* NULL: main.cf */
+};
+
+struct check {
+    struct report *report;
+    const struct main_cf *main_cf;
+    struct master_cf master_cf;
+    size_t n_own_services; /* those of the file; behind them come those that are added */
+    struct arena arena;
+    struct setting *settings; /* in the order of the files, main.cf first */
+    size_t n_settings;
+    bool is_running;
+};
+
+/* Where a setting stands. */
+struct place check_place(const char *kind, const struct setting *setting);
+
+/*
+ * The verbs "check" and "quick-check": look everything over, with -j as JSON lines. The exit
+ * status: 0 when nothing is wrong, 1 when there was an error, and for "tassis" also when there
+ * was a warning (scripts know that "postfix check" passes over these).
+ */
+int check_run(int argc, char **argv, const char *program);
+
+/* The same where main.cf itself cannot be used. */
+int check_unusable(int argc, char **argv, const char *why);
+
+/*
+ * Everything but what belongs to a running system, for other verbs. -1 when master.cf cannot be
+ * read, which has been reported.
+ */
+MUST_USE int check_open(struct check *check, struct report *report);
+void check_release(struct check *check);
+
+/* The questions; each reports what it finds. */
+void check_parameters(struct check *check);
+void check_tables(struct check *check);
+void check_services(struct check *check);
+MAY_WAIT void check_peers(struct check *check);

@@ -1,0 +1,142 @@
+/*
+ * tassis check: do the programs exist that master.cf wants to run, do the transports exist that
+ * main.cf wants to use, and are the services of a running system there?
+ */
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "conf/master_services.h"
+#include "conf/params.h"
+
+static struct place place_of(const char *kind, const struct master_service *service)
+{
+    return (struct place){kind, service->file, service->line};
+}
+
+static bool names_transport(const struct setting *setting)
+{
+    struct slice name = slice_from(setting->name);
+
+    return slice_ends_with(name, "_transport") || slice_equals(name, "content_filter");
+}
+
+/*
+ * Does the configuration itself count on it? Many a master.cf has services for programs that
+ * may be installed one day; those that only tables name are not known here.
+ */
+static bool is_used(const struct check *check, const struct master_service *service)
+{
+    if (service->type != MASTER_TYPE_UNIX)
+        return true;
+    for (size_t i = 0; i < check->n_settings; i++) {
+        struct slice rest = slice_from(check->settings[i].value);
+
+        if (names_transport(&check->settings[i]) &&
+            slice_equals(slice_split(&rest, ':'), service->name))
+            return true;
+    }
+    return false;
+}
+
+static enum severity severity_of(const struct check *check,
+                                 const struct master_service *service)
+{
+    return is_used(check, service) ? SEVERITY_ERROR : SEVERITY_NOTE;
+}
+
+static void check_program(struct check *check, const struct master_service *service)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    buf_printf(&path, "%s/%s", params.daemon_directory, service->program);
+    if (access(path.data, X_OK) < 0)
+        report(check->report, severity_of(check, service), place_of("missing-program", service),
+               "service %s: %s: %m", service->name, path.data);
+}
+
+/* The value of "name=" among the arguments of pipe(8) and spawn(8), or NULL. */
+static const char *attribute(const struct master_service *service, const char *name)
+{
+    for (size_t i = 0; i < service->n_arguments; i++) {
+        if (slice_starts_with(slice_from(service->arguments[i]), name))
+            return service->arguments[i] + strlen(name);
+    }
+    return NULL;
+}
+
+/* "user=vmail:mail argv=/usr/bin/filter ..." of pipe and spawn. */
+static void check_command(struct check *check, const struct master_service *service)
+{
+    const char *user = attribute(service, "user="), *command = attribute(service, "argv=");
+    struct slice group = slice_from(user), name = slice_split(&group, ':');
+
+    if (strcmp(service->program, "pipe") != 0 && strcmp(service->program, "spawn") != 0)
+        return;
+    if (command && command[0] == '/' && access(command, X_OK) < 0)
+        report(check->report, severity_of(check, service), place_of("missing-program", service),
+               "service %s: %s: %m", service->name, command);
+    if (!user || name.len == 0)
+        return;
+    CLEANUP(mem_free_text) char *user_name = slice_dup(name);
+
+    if (!getpwnam(user_name))
+        report(check->report, severity_of(check, service), place_of("missing-user", service),
+               "service %s: user=%s: no such user", service->name, user_name);
+}
+
+/* The socket that clients of the running system look for. */
+static void check_socket(struct check *check, const struct master_service *service)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    if (!check->is_running || service->type == MASTER_TYPE_INET)
+        return;
+    buf_printf(&path, "%s/%s/%s", params.queue_directory,
+               service->is_private ? "private" : "public", service->name);
+    if (access(path.data, F_OK) < 0)
+        report(check->report, SEVERITY_WARNING, place_of("unreachable-service", service),
+               "service %s: %s: %m (has the system been reloaded since the change?)",
+               service->name, path.data);
+}
+
+static bool starts_something(const struct master_service *service)
+{
+    return !master_service_is_disabled(service, params.master_service_disable) &&
+           !master_service_has_moved(service, params.daemon_directory);
+}
+
+/* -- transports
+ * --------------------------------------------------------------------------------
+ */
+
+static void check_transport(struct check *check, const struct setting *setting)
+{
+    struct slice nexthop = slice_from(setting->value);
+    CLEANUP(mem_free_text) char *transport = slice_dup(slice_split(&nexthop, ':'));
+
+    if (!transport[0] || master_cf_find(&check->master_cf, transport, MASTER_TYPE_UNIX))
+        return;
+    report(check->report, SEVERITY_ERROR, check_place("missing-transport", setting),
+           "%s = %s: master.cf has no service %s", setting->name, setting->value, transport);
+}
+
+void check_services(struct check *check)
+{
+    for (size_t i = 0; i < check->n_own_services; i++) {
+        const struct master_service *service = &check->master_cf.services[i];
+
+        if (!starts_something(service))
+            continue;
+        check_program(check, service);
+        check_command(check, service);
+        check_socket(check, service);
+    }
+    for (size_t i = 0; i < check->n_settings; i++) {
+        if (names_transport(&check->settings[i]))
+            check_transport(check, &check->settings[i]);
+    }
+}

@@ -1,0 +1,144 @@
+/*
+ * tassis check: can the tables be opened, are they as new as their sources, do their servers
+ * answer?
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "conf/params.h"
+#include "conf/words.h"
+#include "table/mention.h"
+#include "table/table.h"
+#include "table/writer.h"
+
+/* No table has it, but a server that is down shows. */
+#define UNLIKELY_KEY SLICE("postmaster@check.invalid")
+
+struct tables {
+    struct check *check;
+    struct hash seen; /* specs: each is looked at once */
+};
+
+/* Is the index there, and newer than the text it is made from? */
+static void check_index(struct tables *tables, const struct setting *setting,
+                        const struct table_mention *mention)
+{
+    const struct table_driver *driver = table_driver_find(mention->type);
+    struct report *to = tables->check->report;
+    CLEANUP(mem_free_text) char *source = slice_dup(mention->name);
+    CLEANUP(buf_release) struct buf index = BUF_INIT;
+    struct stat source_status, index_status;
+
+    if (!driver->writer || source[0] != '/')
+        return;
+    buf_printf(&index, "%s%s", source, driver->writer->suffix);
+    if (stat(source, &source_status) < 0 || stat(index.data, &index_status) < 0)
+        return; /* an index alone is complete; a missing one does not open */
+    if (index_status.st_mtim.tv_sec < source_status.st_mtim.tv_sec)
+        report(to, SEVERITY_WARNING, check_place("table-older", setting),
+               "%s: %.*s: %s is older than its source %s", setting->name,
+               SLICE_ARG(mention->spec), index.data, source);
+}
+
+static void ask(struct tables *tables, const struct setting *setting, struct table *table)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct error error = ERROR_INIT;
+
+    if (table_lookup(table, UNLIKELY_KEY, &value, &error) == TABLE_ERROR)
+        report(tables->check->report, SEVERITY_ERROR, check_place("table-unreachable", setting),
+               "%s: %s does not answer: %s", setting->name, table->spec, error.text);
+}
+
+/* Those of a kind that answers from a server; "fail" and the like answer from nowhere. */
+static bool is_asked(const struct table_driver *driver)
+{
+    return driver->may_block || driver->is_open_network ||
+           strcmp(driver->type, "socketmap") == 0;
+}
+
+static void check_mention(struct tables *tables, const struct setting *setting,
+                          const struct table_mention *mention)
+{
+    CLEANUP(mem_free_text) char *spec = slice_dup(mention->spec);
+    struct error error = ERROR_INIT;
+
+    if (hash_has(&tables->seen, mention->spec))
+        return;
+    (void)hash_set(&tables->seen, mention->spec, tables);
+    if (slice_equals(mention->type, "proxy"))
+        return; /* the table behind it is mentioned next */
+    struct table *table = table_open(spec, NULL, &error);
+
+    if (!table) {
+        report(tables->check->report, SEVERITY_ERROR, check_place("table", setting), "%s: %s",
+               setting->name, error.text);
+        return;
+    }
+    check_index(tables, setting, mention);
+    if (is_asked(table->driver))
+        ask(tables, setting, table);
+    table_close(table);
+}
+
+static bool is_maps(const struct setting *setting)
+{
+    struct slice name = slice_from(setting->name);
+
+    return slice_ends_with(name, "_maps") || slice_equals(name, "alias_database");
+}
+
+/* "foo:/etc/x" in a list of tables, where foo is no type of table. */
+static void check_types(struct tables *tables, const struct setting *setting)
+{
+    struct slice rest = slice_from(setting->value), word;
+
+    while (is_maps(setting) && words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        struct slice name = word, type = slice_split(&name, ':');
+
+        if (name.len > 0 && slice_equals(type, "proxy")) {
+            word = name;
+            type = slice_split(&name, ':');
+        }
+        if (type.len > 0 && type.len < word.len && type.ptr[0] != '/' &&
+            !slice_starts_with(type, "!") && !table_driver_find(type))
+            report(tables->check->report, SEVERITY_ERROR, check_place("table-type", setting),
+                   "%s: unsupported table type: %.*s", setting->name, SLICE_ARG(word));
+    }
+}
+
+static void check_setting(struct tables *tables, const struct setting *setting)
+{
+    struct slice rest = slice_from(setting->value);
+    struct table_mention mention;
+
+    check_types(tables, setting);
+    while (table_mention_next(&rest, &mention))
+        check_mention(tables, setting, &mention);
+}
+
+/* The aliases are the one table that is there without anybody saying so. */
+static void check_default_aliases(struct tables *tables)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct error error;
+
+    if (main_cf_value(tables->check->main_cf, "alias_maps", &value, &error) == 0)
+        check_setting(tables,
+                      &(struct setting){.name = "alias_maps (default)", .value = value.data});
+}
+
+void check_tables(struct check *check)
+{
+    struct tables tables = {.check = check, .seen = HASH_INIT};
+
+    table_allow_blocking();
+    for (size_t i = 0; i < check->n_settings; i++)
+        check_setting(&tables, &check->settings[i]);
+    check_default_aliases(&tables);
+    hash_release(&tables.seen, NULL);
+}

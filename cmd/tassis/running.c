@@ -1,0 +1,80 @@
+#include "running.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/bug.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "conf/params.h"
+
+static int run_program(const char *path, char *const arguments[], pid_t *pid)
+{
+    int result = posix_spawn(pid, path, NULL, NULL, arguments, environ);
+
+    if (result != 0) {
+        errno = result;
+        log_error("start %s: %m", path);
+        return -1;
+    }
+    return 0;
+}
+
+/* Run it to its end; its exit status, 1 when it was killed. */
+int run_to_end(const char *path, char *const arguments[])
+{
+    pid_t pid;
+    int status;
+
+    if (run_program(path, arguments, &pid) < 0)
+        return EX_OSERR;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return EX_OSERR;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+bool instance_is_running(void)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
+    CLEANUP(fd_close) int fd = open(path.data, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+        fatal(1, "open %s: %m", path.data);
+    return fd >= 0 && fd_flock(fd, FILE_LOCK_SHARED, FILE_LOCK_TRY) < 0;
+}
+
+pid_t instance_pid(void)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    int64_t pid;
+
+    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
+    if (file_read_all(path.data, &text, 1024, NULL) < 0 ||
+        !slice_to_int(slice_trim(buf_slice(&text)), 2, INT32_MAX, &pid))
+        return 0;
+    return (pid_t)pid;
+}
+
+bool instance_wait_for_end(int64_t seconds)
+{
+    deadline_t until = deadline_in(SECONDS(seconds));
+    struct timespec pause = {.tv_nsec = 20000000};
+
+    while (instance_is_running()) {
+        if (time_now_ms() >= until)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}

@@ -1,0 +1,20 @@
+/*
+ * The running instance: is there one, and running programs for it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+
+/* The master holds a lock on its file as long as it lives. Fatal when that cannot be told. */
+bool instance_is_running(void);
+/* What the file says; 0 when it says nothing. */
+pid_t instance_pid(void);
+/* Wait until the master's lock is free; false when that took longer. */
+bool instance_wait_for_end(int64_t seconds);
+
+/* Run to the end; the exit status. That it could not be started has been logged. */
+int run_to_end(const char *path, char *const arguments[]);

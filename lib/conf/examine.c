@@ -1,0 +1,237 @@
+/*
+ * What is wrong with the names that are set or referred to.
+ */
+#include "conf/examine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "conf/words.h"
+
+/* Looking at one line of main.cf, or one service. */
+struct examination {
+    const struct known_names *known;
+    name_finding_fn *report;
+    void *context;
+    struct name_finding at; /* where we are */
+    struct hash reported;   /* undefined names that have been told */
+};
+
+static void examination_release(struct examination *examination)
+{
+    hash_release(&examination->reported, NULL);
+}
+
+static void report(const struct examination *examination, struct name_finding finding)
+{
+    finding.entry = examination->at.entry;
+    finding.service = examination->at.service;
+    examination->report(examination->context, &finding);
+}
+
+bool param_value_is_ignored(const struct param_row *row, const struct main_cf *main_cf,
+                            const char *value)
+{
+    return row && row->kind != PARAM_KIND_OLD && row->state != PARAM_STATE_USED &&
+           strcmp(value, main_cf_default_of(main_cf, row)) != 0;
+}
+
+/* The name behind "deprecated: use NAME" in a row's note; empty when there is none. */
+static struct slice replacement(const struct param_row *row)
+{
+    struct slice note = slice_from(row->note);
+
+    if (row->kind == PARAM_KIND_OLD)
+        return slice_from(row->replacement);
+    if (!slice_starts_with(note, "deprecated: use "))
+        return SLICE_EMPTY;
+    note = slice_from_offset(note, strlen("deprecated: use "));
+    return slice_word(&note, " ;");
+}
+
+static void examine_age(const struct examination *examination, const char *value,
+                        const struct param_row *row)
+{
+    struct name_finding finding = {
+        .name = row->name, .value = value, .row = row, .use_instead = replacement(row)};
+    bool is_deprecated = slice_starts_with(slice_from(row->note), "deprecated");
+
+    if (row->kind == PARAM_KIND_OLD && finding.use_instead.len == 0)
+        finding.trouble = NAME_REMOVED;
+    else if (finding.use_instead.len > 0 || is_deprecated)
+        finding.trouble = NAME_DEPRECATED;
+    else
+        return;
+    report(examination, finding);
+}
+
+static void examine_state(const struct examination *examination, const char *value,
+                          const struct param_row *row)
+{
+    if (!param_value_is_ignored(row, examination->known->main_cf, value))
+        return;
+    report(examination, (struct name_finding){.trouble = row->state == PARAM_STATE_NOT_YET
+                                                             ? NAME_NOT_YET
+                                                             : NAME_WITHOUT_WORK,
+                                              .name = row->name,
+                                              .value = value,
+                                              .row = row});
+}
+
+static void examine_unused(const struct examination *examination, const char *name,
+                           const char *value)
+{
+    report(examination, (struct name_finding){.trouble = NAME_UNUSED,
+                                              .name = name,
+                                              .value = value,
+                                              .nearest = param_name_nearest(name)});
+}
+
+static void examine_reference(void *context, struct slice name)
+{
+    struct examination *examination = context;
+    const struct known_names *known = examination->known;
+    const struct master_service *service = examination->at.service;
+
+    if (known_names_find(known, name) || main_cf_find(known->main_cf, name) ||
+        hash_has(&examination->reported, name))
+        return;
+    for (size_t i = 0; service && i < service->n_overrides; i++) {
+        if (slice_equals(name, service->overrides[i].name))
+            return;
+    }
+    (void)hash_set(&examination->reported, name, examination);
+    CLEANUP(mem_free_text) char *text = slice_dup(name);
+
+    report(examination,
+           (struct name_finding){.trouble = NAME_UNDEFINED, .name = text, .value = ""});
+}
+
+static void examine_comment(const struct examination *examination,
+                            const struct main_cf_entry *entry)
+{
+    struct slice rest = slice_from(entry->value);
+    struct slice word;
+
+    while ((word = slice_word(&rest, " \t")).ptr) {
+        if (word.ptr > entry->value && slice_starts_with(word, "#")) {
+            report(examination, (struct name_finding){.trouble = NAME_COMMENT,
+                                                      .name = entry->name,
+                                                      .value = word.ptr});
+            return;
+        }
+    }
+}
+
+/* A parameter that is one, its value, and what the value refers to. */
+static void examine_value(struct examination *examination, const struct known_name *known,
+                          const char *value)
+{
+    if (known && known->row) {
+        examine_age(examination, value, known->row);
+        examine_state(examination, value, known->row);
+    }
+    if (!known || !known->row || known->row->type != PARAM_TYPE_RAW)
+        names_referenced(slice_from(value), examine_reference, examination);
+}
+
+static void examine_entry(struct examination *examination, const struct main_cf_entry *entry)
+{
+    const struct known_name *known =
+        known_names_find(examination->known, slice_from(entry->name));
+
+    examination->at = (struct name_finding){.entry = entry};
+    if (!known)
+        examine_unused(examination, entry->name, entry->value);
+    examine_value(examination, known, entry->value);
+    examine_comment(examination, entry);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct main_cf_entry *const *left = a, *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+void names_examine_main(const struct known_names *known, name_finding_fn *report_finding,
+                        void *context)
+{
+    CLEANUP(examination_release)
+    struct examination examination = {
+        .known = known, .report = report_finding, .context = context, .reported = HASH_INIT};
+    const struct hash *all = &known->main_cf->entries;
+    const struct main_cf_entry **entries =
+        mem_array(const struct main_cf_entry *, all->n_entries + 1);
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *value;
+    size_t n = 0;
+
+    while (hash_next(all, &cursor, &name, &value))
+        entries[n++] = value;
+    qsort(entries, n, sizeof(void *), by_name);
+    for (size_t i = 0; i < n; i++)
+        examine_entry(&examination, entries[i]);
+    mem_free(entries);
+}
+
+static void examine_service(const struct known_names *known, const struct hash *used,
+                            const struct master_service *service,
+                            name_finding_fn *report_finding, void *context)
+{
+    CLEANUP(examination_release)
+    struct examination examination = {.known = known,
+                                      .report = report_finding,
+                                      .context = context,
+                                      .at = {.service = service},
+                                      .reported = HASH_INIT};
+
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        const struct master_override *override = &service->overrides[i];
+        const struct known_name *name = known_names_find(known, slice_from(override->name));
+
+        if (!name && !hash_has(used, slice_from(override->name)))
+            examine_unused(&examination, override->name, override->value);
+        examine_value(&examination, name, override->value);
+    }
+}
+
+static void note_used(void *context, struct slice name)
+{
+    (void)hash_set(context, name, context);
+}
+
+static void note_overrides(struct hash *used, const struct master_service *service)
+{
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        const struct master_override *override = &service->overrides[i];
+        struct slice rest = slice_from(override->value), word;
+
+        names_referenced(slice_from(override->value), note_used, used);
+        while (strcmp(override->name, "smtpd_restriction_classes") == 0 &&
+               words_next(&rest, WORDS_COMMA_SPACE, &word))
+            note_used(used, word);
+    }
+}
+
+/* An -o name of the user's own is of use when main.cf or another -o refers to it. */
+void names_examine_master(const struct known_names *known, name_finding_fn *report_finding,
+                          void *context)
+{
+    const struct master_cf *master_cf = known->master_cf;
+    struct hash used = HASH_INIT;
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *value;
+
+    while (hash_next(&known->main_cf->entries, &cursor, &name, &value))
+        names_referenced(slice_from(((const struct main_cf_entry *)value)->value), note_used,
+                         &used);
+    for (size_t i = 0; i < master_cf->n_services; i++)
+        note_overrides(&used, &master_cf->services[i]);
+    for (size_t i = 0; i < master_cf->n_services; i++)
+        examine_service(known, &used, &master_cf->services[i], report_finding, context);
+    hash_release(&used, NULL);
+}
