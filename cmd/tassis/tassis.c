@@ -28,6 +28,7 @@
 #include "logrotate.h"
 #include "running.h"
 #include "spool.h"
+#include "tls.h"
 #include "worker/logging.h"
 #include "wrapper.h"
 
@@ -334,12 +335,14 @@ int main(int argc, char **argv)
         wrapper_run(argv + optind);
         return EX_OSERR;
     }
+    if (strcmp(argv[optind], "tls") == 0)
+        return tls_command(argc - optind, argv + optind);
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run ? verbs[i].run()
                                 : verbs[i].run_with(argc - optind, argv + optind);
     log_error("unknown command: '%s'. Usage: %s start (or stop, reload, abort, flush, check, "
-              "status, start-fg, logrotate, set-permissions, upgrade-configuration)",
+              "status, start-fg, logrotate, set-permissions, upgrade-configuration, tls)",
               argv[optind], program_name);
     return 1;
 }
