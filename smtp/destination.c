@@ -11,18 +11,9 @@
 #include "dns/dns.h"
 #include "dnssec.h"
 #include "net/hostport.h"
+#include "next_hop.h"
 #include "options.h"
 #include "srv.h"
-
-/* How the next hop is written. */
-struct target {
-    struct slice host;
-    struct slice unix_path;
-    struct slice service; /* one that SRV records are looked up for; else empty */
-    uint16_t port;
-    bool use_mx;
-    bool has_port;
-};
 
 enum { HOSTS_MAX = 200 };
 
@@ -37,54 +28,6 @@ static int fail(struct arena *arena, struct dsn *dsn, const char *status, const 
     memcpy(dsn->status, status, strlen(status) + 1);
     dsn->action = *status == '4' ? "delayed" : "failed";
     return -1;
-}
-
-static bool uses_srv(struct slice service)
-{
-    struct slice rest = slice_from(params.use_srv_lookup), word;
-
-    while ((word = slice_word(&rest, ", \t\r\n")).ptr)
-        if (slice_same_nocase(word, service))
-            return true;
-    return false;
-}
-
-/* "[host]:port", "[host]", "host:port", "host"; an IPv6 address stands in brackets. */
-static bool parse_target(struct slice nexthop, struct target *target)
-{
-    struct slice rest = nexthop;
-
-    *target = (struct target){.port = options.default_port, .use_mx = !options.is_lmtp};
-    if (options.is_lmtp && slice_starts_with(nexthop, "unix:")) {
-        target->unix_path = slice_from_offset(nexthop, strlen("unix:"));
-        return target->unix_path.len > 0;
-    }
-    if (slice_starts_with(rest, "inet:"))
-        rest = slice_from_offset(rest, strlen("inet:"));
-    if (slice_starts_with(rest, "[")) {
-        size_t end = slice_find(rest, ']');
-        if (end == rest.len)
-            return false;
-        target->host = slice_sub(rest, 1, end - 1);
-        target->use_mx = false;
-        rest = slice_from_offset(rest, end + 1);
-        if (rest.len > 0 && *rest.ptr != ':')
-            return false;
-        if (slice_starts_with_nocase(target->host, "ipv6:"))
-            target->host = slice_from_offset(target->host, strlen("ipv6:"));
-    } else {
-        size_t colon = slice_find(rest, ':');
-        target->host = slice_sub(rest, 0, colon);
-        rest = slice_from_offset(rest, colon);
-        if (uses_srv(slice_from_offset(rest, 1))) {
-            target->service = slice_from_offset(rest, 1);
-            rest = SLICE_EMPTY; /* the records have the port */
-        }
-    }
-    target->has_port = rest.len > 1;
-    if (target->has_port && service_port(slice_from_offset(rest, 1), &target->port, NULL) < 0)
-        return false;
-    return target->host.len > 0;
 }
 
 /* -- collecting addresses
@@ -425,7 +368,7 @@ static int srv_addresses(struct search *search, struct slice name,
 }
 
 /* RFC 6186 and the like: _submission._tcp.example.com. */
-static int service_hosts(struct search *search, const struct target *target)
+static int service_hosts(struct search *search, const struct next_hop *target)
 {
     struct dns_answer answer;
     struct error error;
@@ -461,12 +404,12 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
                       struct host_list *list, struct dsn *dsn)
 {
     struct search search = {.arena = arena, .until = until, .list = list, .dsn = dsn};
-    struct target target;
+    struct next_hop target;
     int result;
 
     *list = (struct host_list){0};
     *dsn = (struct dsn){0};
-    if (!parse_target(nexthop, &target))
+    if (!next_hop_parse(nexthop, &target))
         return fail(arena, dsn, "4.3.5",
                     arena_printf(arena, "bad next hop: %.*s", SLICE_ARG(nexthop)));
     if (target.unix_path.len > 0) {

@@ -1,0 +1,55 @@
+#include "next_hop.h"
+
+#include <string.h>
+
+#include "conf/params.h"
+#include "net/hostport.h"
+#include "options.h"
+
+static bool uses_srv(struct slice service)
+{
+    struct slice rest = slice_from(params.use_srv_lookup), word;
+
+    while ((word = slice_word(&rest, ", \t\r\n")).ptr)
+        if (slice_same_nocase(word, service))
+            return true;
+    return false;
+}
+
+bool next_hop_parse(struct slice text, struct next_hop *next_hop)
+{
+    struct slice rest = text;
+
+    *next_hop = (struct next_hop){.port = options.default_port, .use_mx = !options.is_lmtp};
+    if (options.is_lmtp && slice_starts_with(text, "unix:")) {
+        next_hop->unix_path = slice_from_offset(text, strlen("unix:"));
+        return next_hop->unix_path.len > 0;
+    }
+    if (slice_starts_with(rest, "inet:"))
+        rest = slice_from_offset(rest, strlen("inet:"));
+    if (slice_starts_with(rest, "[")) {
+        size_t end = slice_find(rest, ']');
+        if (end == rest.len)
+            return false;
+        next_hop->host = slice_sub(rest, 1, end - 1);
+        next_hop->use_mx = false;
+        rest = slice_from_offset(rest, end + 1);
+        if (rest.len > 0 && *rest.ptr != ':')
+            return false;
+        if (slice_starts_with_nocase(next_hop->host, "ipv6:"))
+            next_hop->host = slice_from_offset(next_hop->host, strlen("ipv6:"));
+    } else {
+        size_t colon = slice_find(rest, ':');
+        next_hop->host = slice_sub(rest, 0, colon);
+        rest = slice_from_offset(rest, colon);
+        if (uses_srv(slice_from_offset(rest, 1))) {
+            next_hop->service = slice_from_offset(rest, 1);
+            rest = SLICE_EMPTY; /* the records have the port */
+        }
+    }
+    next_hop->has_port = rest.len > 1;
+    if (next_hop->has_port &&
+        service_port(slice_from_offset(rest, 1), &next_hop->port, NULL) < 0)
+        return false;
+    return next_hop->host.len > 0;
+}

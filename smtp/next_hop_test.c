@@ -1,0 +1,105 @@
+#include "next_hop.h"
+
+#include "base/test.h"
+#include "conf/conf.h"
+#include "conf/params.h"
+#include "options.h"
+
+struct row {
+    const char *text;
+    bool is_good;
+    const char *host;
+    uint16_t port;
+    bool use_mx, has_port;
+};
+
+static void check(const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct row *row = &rows[i];
+        struct next_hop next_hop;
+
+        test_case(row->text);
+        assert_int_equal(next_hop_parse(slice_from(row->text), &next_hop), row->is_good);
+        if (!row->is_good)
+            continue;
+        assert_slice_equal(next_hop.host, row->host);
+        assert_int_equal(next_hop.port, row->port);
+        assert_int_equal(next_hop.use_mx, row->use_mx);
+        assert_int_equal(next_hop.has_port, row->has_port);
+        assert_slice_equal(next_hop.service, "");
+    }
+}
+
+static void test_smtp(void **state)
+{
+    static const struct row rows[] = {
+        {"example.com", true, "example.com", 25, true, false},
+        {"example.com:587", true, "example.com", 587, true, true},
+        {"[example.com]", true, "example.com", 25, false, false},
+        {"[example.com]:2525", true, "example.com", 2525, false, true},
+        {"[192.0.2.1]", true, "192.0.2.1", 25, false, false},
+        {"[2001:db8::1]:26", true, "2001:db8::1", 26, false, true},
+        {"[ipv6:2001:db8::1]", true, "2001:db8::1", 25, false, false},
+        {"inet:example.com:26", true, "example.com", 26, true, true},
+        {"", false, NULL, 0, false, false},
+        {":25", false, NULL, 0, false, false},
+        {"[]", false, NULL, 0, false, false},
+        {"[example.com", false, NULL, 0, false, false},
+        {"[example.com]25", false, NULL, 0, false, false},
+        {"example.com:70000", false, NULL, 0, false, false},
+        {"example.com:no-such-service", false, NULL, 0, false, false},
+    };
+
+    (void)state;
+    options_load(false);
+    check(rows, ARRAY_SIZE(rows));
+}
+
+static void test_lmtp(void **state)
+{
+    static const struct row rows[] = {
+        {"example.com", true, "example.com", 24, false, false},
+        {"unix:", false, NULL, 0, false, false},
+    };
+    struct next_hop next_hop;
+
+    (void)state;
+    options_load(true);
+    check(rows, ARRAY_SIZE(rows));
+    assert_true(next_hop_parse(SLICE("unix:private/dovecot-lmtp"), &next_hop));
+    assert_slice_equal(next_hop.unix_path, "private/dovecot-lmtp");
+}
+
+static void test_service(void **state)
+{
+    struct next_hop next_hop;
+
+    (void)state;
+    options_load(false);
+    params.use_srv_lookup = "submission";
+    assert_true(next_hop_parse(SLICE("example.com:submission"), &next_hop));
+    params.use_srv_lookup = "";
+    assert_slice_equal(next_hop.host, "example.com");
+    assert_slice_equal(next_hop.service, "submission");
+    assert_false(next_hop.has_port);
+}
+
+static int load(void **state)
+{
+    struct error error;
+
+    (void)state;
+    return conf_load(NULL, &error);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_smtp),
+        cmocka_unit_test(test_lmtp),
+        cmocka_unit_test(test_service),
+    };
+
+    return cmocka_run_group_tests(tests, load, NULL);
+}
