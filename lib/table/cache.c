@@ -2,23 +2,17 @@
 #include "table/cache.h"
 
 #include <inttypes.h>
-#include <libgen.h>
 #include <lmdb.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "co/co.h"
-#include "conf/params.h"
-#include "table/as_owner.h"
+#include "table/cache_file.h"
 
 #define CLEANED_KEY "_LAST_CACHE_CLEANUP_COMPLETED_"
-
-/* Address space, not memory or disk: the file grows as it is filled. */
-#define MAP_BYTES ((size_t)1 << 30)
 
 /* How much of the file is walked over at a time. */
 #define CLEANUP_STEP 500
@@ -39,8 +33,7 @@ struct batch {
 
 struct cache {
     char *spec, *path;
-    MDB_env *env;
-    MDB_dbi dbi;
+    struct cache_file file;
     struct hash pending; /* set, and not yet on its way; struct change */
     struct hash leaving; /* on its way */
     bool is_saving;
@@ -74,79 +67,9 @@ static struct slice path_of(const char *spec)
     return SLICE_EMPTY;
 }
 
-static int open_database(struct cache *cache)
-{
-    MDB_txn *txn = NULL;
-    int result = mdb_txn_begin(cache->env, NULL, 0, &txn);
-
-    if (result == 0)
-        result = mdb_dbi_open(txn, NULL, 0, &cache->dbi);
-    if (result == 0)
-        return mdb_txn_commit(txn);
-    if (txn)
-        mdb_txn_abort(txn);
-    return result;
-}
-
-/* Beyond the end of the file the map has no memory behind it. */
-static int check_size(struct cache *cache)
-{
-    struct stat status;
-    MDB_envinfo info;
-    MDB_stat pages;
-    int result = mdb_env_info(cache->env, &info);
-
-    if (result == 0)
-        result = mdb_env_stat(cache->env, &pages);
-    if (result == 0 && stat(cache->path, &status) == 0 &&
-        (uint64_t)status.st_size / pages.ms_psize <= info.me_last_pgno && status.st_size > 0)
-        result = MDB_CORRUPTED;
-    return result;
-}
-
-static int open_environment(struct cache *cache)
-{
-    size_t size = MAP_BYTES;
-    int dead, result = mdb_env_create(&cache->env);
-
-    if (size < (size_t)params.lmdb_map_size)
-        size = (size_t)params.lmdb_map_size;
-    if (result == 0)
-        result = mdb_env_set_mapsize(cache->env, size);
-    if (result == 0)
-        result = mdb_env_open(cache->env, cache->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
-    if (result == 0)
-        result = check_size(cache);
-    if (result == 0)
-        result = mdb_reader_check(cache->env, &dead); /* who was killed while reading */
-    if (result == 0)
-        result = open_database(cache);
-    return result;
-}
-
-static int open_as_owner(struct cache *cache, struct error *error)
-{
-    CLEANUP(mem_free_text) char *copy = mem_dup_text(cache->path);
-    struct as_owner owner;
-    struct stat directory;
-
-    if (stat(dirname(copy), &directory) < 0)
-        return error_set(error, ERROR_TEMPORARY, "open database %s: %m", cache->path);
-    if (as_owner_begin(&owner, &directory, cache->path, error) < 0)
-        return -1;
-    int result = open_environment(cache);
-
-    as_owner_end(&owner);
-    if (result == 0)
-        return 0;
-    return error_set(error, ERROR_TEMPORARY, "open database %s: %s", cache->path,
-                     result == MDB_CORRUPTED ? "the file is truncated" : mdb_strerror(result));
-}
-
 static void cache_free(struct cache *cache)
 {
-    if (cache->env)
-        mdb_env_close(cache->env);
+    cache_file_close(&cache->file);
     hash_release(&cache->pending, change_free);
     hash_release(&cache->leaving, change_free);
     mem_free(cache->spec);
@@ -169,7 +92,7 @@ struct cache *cache_open(const char *spec, struct error *error)
     cache->path = buf_take(&path);
     cache->spec = mem_dup_text(spec);
     cache->pending = cache->leaving = HASH_INIT;
-    if (open_as_owner(cache, error) == 0)
+    if (cache_file_open(&cache->file, cache->path, error) == 0)
         return cache;
     cache_free(cache);
     return NULL;
@@ -226,8 +149,8 @@ static void batch_init(struct batch *batch, const struct cache *cache)
 {
     size_t n = cache->leaving.n_entries + cache->pending.n_entries;
 
-    *batch = (struct batch){.env = cache->env,
-                            .dbi = cache->dbi,
+    *batch = (struct batch){.env = cache->file.env,
+                            .dbi = cache->file.dbi,
                             .keys = mem_array(MDB_val, n),
                             .values = mem_array(MDB_val, n)};
 }
@@ -331,7 +254,7 @@ void cache_close(struct cache *cache)
 
 bool cache_takes_key(const struct cache *cache, struct slice key)
 {
-    return key.len > 0 && key.len + 1 <= (size_t)mdb_env_get_maxkeysize(cache->env);
+    return key.len > 0 && key.len + 1 <= (size_t)mdb_env_get_maxkeysize(cache->file.env);
 }
 
 static struct change *change_new(struct cache *cache, struct slice key)
@@ -383,17 +306,17 @@ static int read_value(struct cache *cache, struct slice key, struct buf *value)
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     MDB_txn *txn;
     MDB_val data;
-    int result = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
+    int result = mdb_txn_begin(cache->file.env, NULL, MDB_RDONLY, &txn);
 
     if (result != 0)
         return result;
     buf_set(&text, key);
     MDB_val name = to_val(buf_slice(&text));
 
-    result = mdb_get(txn, cache->dbi, &name, &data);
+    result = mdb_get(txn, cache->file.dbi, &name, &data);
     if (result == MDB_NOTFOUND && text.len) { /* written by others, without the NUL */
         name.mv_size--;
-        result = mdb_get(txn, cache->dbi, &name, &data);
+        result = mdb_get(txn, cache->file.dbi, &name, &data);
     }
     if (result == 0)
         buf_set(value, without_nul(&data));
@@ -459,11 +382,11 @@ static int walk_step(struct cache *cache, struct walk *walk)
     MDB_cursor *cursor = NULL;
     MDB_val name = {.mv_size = walk->last.len, .mv_data = walk->last.data};
     MDB_val data;
-    int result = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
+    int result = mdb_txn_begin(cache->file.env, NULL, MDB_RDONLY, &txn);
 
     if (result != 0)
         return result;
-    result = mdb_cursor_open(txn, cache->dbi, &cursor);
+    result = mdb_cursor_open(txn, cache->file.dbi, &cursor);
     if (result == 0)
         result =
             mdb_cursor_get(cursor, &name, &data, walk->last.len ? MDB_SET_RANGE : MDB_FIRST);
