@@ -89,9 +89,12 @@ restriction_list_parse_result(struct slice text, const char *table_name, struct 
 /* Does the list contain (directly or in classes) a restriction of that name? */
 bool restriction_list_has(const struct restriction_list *list, const char *name);
 
-/* Ask one restriction after the other. */
+/* Ask one restriction after the other (restriction_run.c). */
 MAY_WAIT enum access_result restriction_list_run(struct check *check,
                                                  const struct restriction_list *list);
+
+/* Marks warn_if_reject in a list; running a list knows it, and does not call it. */
+restriction_fn restrict_warn_if_reject;
 
 /* -- deciding (access_reject.c)
  * ----------------------------------------------------------------- */
