@@ -23,8 +23,7 @@
 #include "mail/postdrop_reply.h"
 #include "mail/queue_file.h"
 #include "records.h"
-#include "table/maps.h"
-#include "table/match_list.h"
+#include "table/elsewhere.h"
 #include "worker/logging.h"
 
 struct drop {
@@ -84,16 +83,13 @@ static void check_submit_permission(const struct drop *drop)
 {
     const char *name =
         slice_starts_with(slice_from(drop->login), "uid:") ? "unknown" : drop->login;
-    struct match_list *list;
     struct error error = ERROR_INIT;
-    enum table_result result;
 
     if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
         return; /* the default needs no table */
-    list = match_list_open("authorized_submit_users", params.authorized_submit_users,
-                           MATCH_PARENTS_NEVER, &error);
-    result = match_list_name(list, slice_from(name), &error);
-    match_list_free(list);
+    enum table_result result = elsewhere_ask(ELSEWHERE_LIST, "authorized_submit_users",
+                                             slice_from(name), NULL, &error);
+
     if (result == TABLE_ERROR)
         fatal(1, "authorized_submit_users: %s", error.text);
     if (result == TABLE_NOT_FOUND)
@@ -184,14 +180,12 @@ static void check_sender_permission(struct drop *drop, struct slice sender)
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
     struct slice plain = without_extension(sender, &storage), rest, pattern;
     struct error error = ERROR_INIT;
-    struct maps *maps;
-    enum table_result result;
 
     if (slice_equals(slice_from(params.local_login_sender_maps), "static:*"))
         return;
-    maps = maps_open("local_login_sender_maps", params.local_login_sender_maps, &error);
-    result = maps_find(maps, slice_from(drop->login), &value, &error);
-    maps_free(maps);
+    enum table_result result = elsewhere_ask(ELSEWHERE_MAPS, "local_login_sender_maps",
+                                             slice_from(drop->login), &value, &error);
+
     if (result == TABLE_ERROR) {
         log_warning("local_login_sender_maps: %s", error.text);
         drop->status |= POSTDROP_WRITE;

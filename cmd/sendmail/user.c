@@ -8,7 +8,7 @@
 #include "base/bug.h"
 #include "base/slice.h"
 #include "conf/params.h"
-#include "table/match_list.h"
+#include "table/elsewhere.h"
 
 const char *user_login(void)
 {
@@ -52,18 +52,15 @@ void user_check_submit(void)
 {
     const struct passwd *user;
     const char *name;
-    struct match_list *list;
     struct error error = ERROR_INIT;
-    enum table_result result;
 
     if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
         return; /* the default needs no table */
     user = getpwuid(getuid());
     name = user ? user->pw_name : "unknown";
-    list = match_list_open("authorized_submit_users", params.authorized_submit_users,
-                           MATCH_PARENTS_NEVER, &error);
-    result = match_list_name(list, slice_from(name), &error);
-    match_list_free(list);
+    enum table_result result = elsewhere_ask(ELSEWHERE_LIST, "authorized_submit_users",
+                                             slice_from(name), NULL, &error);
+
     if (result == TABLE_ERROR)
         fatal(EX_TEMPFAIL, "authorized_submit_users: %s", error.text);
     if (result == TABLE_NOT_FOUND)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/interfaces.h"
@@ -35,6 +36,32 @@ static bool is_directory_with(const struct buf *directory, const char *program)
     return access(path.data, X_OK) == 0;
 }
 
+/*
+ * True for PREFIX/sbin where nobody but root can have put a file there, or below PREFIX beside
+ * it. Directories like /tmp, where all may write but not rename what others have, may stand
+ * above.
+ */
+static bool is_roots_alone(struct slice directory)
+{
+    const size_t n_inside = 2; /* sbin, PREFIX */
+
+    if (!slice_ends_with(directory, "/sbin"))
+        return false;
+    for (size_t depth = 0; directory.len > 0; depth++) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+        struct stat status;
+
+        buf_set(&path, directory);
+        if (lstat(path.data, &status) < 0 || !S_ISDIR(status.st_mode) || status.st_uid != 0)
+            return false;
+        if ((status.st_mode & (S_IWGRP | S_IWOTH)) &&
+            (depth < n_inside || !(status.st_mode & S_ISVTX)))
+            return false;
+        directory = parent_directory(directory);
+    }
+    return true;
+}
+
 void installation_directories(struct buf *commands, struct buf *daemons)
 {
     char path[PATH_MAX];
@@ -45,8 +72,8 @@ void installation_directories(struct buf *commands, struct buf *daemons)
     buf_reset(commands);
     buf_reset(daemons);
     /* A set-gid command may be run through a hard link that its user has put anywhere, with
-     * plug-ins of his own beside it. */
-    if (getauxval(AT_SECURE) && getuid() != 0)
+     * programs and plug-ins of his own beside it. */
+    if (getauxval(AT_SECURE) && getuid() != 0 && !is_roots_alone(directory))
         directory = SLICE_EMPTY;
     if (slice_ends_with(directory, "/sbin") || slice_ends_with(directory, "/libexec")) {
         prefix = parent_directory(directory);
