@@ -169,6 +169,7 @@ class Instance:
             if line[:1].isspace() and entries:
                 entries[list(entries)[-1]] += "\n" + line
             elif line.strip():
+                entries.pop(tuple(line.split()[:2]), None)  # what replaces it comes last, for the lines behind it
                 entries[tuple(line.split()[:2])] = line
         return "\n".join(entries.values()) + "\n"
 
