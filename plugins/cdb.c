@@ -79,20 +79,15 @@ static struct plugin_make *begin(int fd, struct plugin_report *report)
     return NULL;
 }
 
-static int put(struct plugin_make *make, const char *const texts[2], const size_t lengths[2],
-               bool replace)
+/* cdb_make_put would look for the key among all those before it, which takes square time. */
+static bool put(struct plugin_make *make, const char *const texts[2], const size_t lengths[2])
 {
-    int result;
-
     if (lengths[0] > UINT_MAX || lengths[1] > UINT_MAX) {
         errno = EFBIG;
-        return -1;
+        return false;
     }
-    result = cdb_make_put(&make->database, texts[0], (unsigned)lengths[0], texts[1],
-                          (unsigned)lengths[1], replace ? CDB_PUT_REPLACE : CDB_PUT_INSERT);
-    if (result < 0)
-        return -1;
-    return result == 0 || replace; /* 1: it was there */
+    return cdb_make_add(&make->database, texts[0], (unsigned)lengths[0], texts[1],
+                        (unsigned)lengths[1]) == 0;
 }
 
 static bool finish(struct plugin_make *make)

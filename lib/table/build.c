@@ -1,6 +1,7 @@
 /*
- * Reading entries, sorting them (LMDB writes sorted keys several times faster), putting them
- * into the index.
+ * Reading entries, sorting them (LMDB writes sorted keys several times faster, and then those
+ * with the same key stand together), putting them into the index. Memory does not grow with the
+ * table.
  */
 #include "table/build.h"
 
@@ -9,9 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/sorter.h"
 #include "table/alias_source.h"
 #include "table/as_owner.h"
 #include "table/entry.h"
@@ -21,12 +21,9 @@
 /* What a new index may at most give to others; programs are not among the tables. */
 #define MODE_MASK 0666
 
-struct entry {
-    uint64_t prefix; /* of the key, so that few comparisons need to look at it */
-    struct slice key, value;
-    int line;
-    bool is_duplicate;
-};
+/* Of texts, in memory at a time: those of the table, and those of the duplicates. */
+#define SORT_BYTES           ((size_t)8 << 20)
+#define SORT_DUPLICATE_BYTES ((size_t)1 << 20)
 
 struct builder {
     const char *spec;
@@ -34,22 +31,12 @@ struct builder {
     const struct build_options *options;
     const struct table_writer *writer;
     struct table_source source;
-    struct arena arena; /* keys and values */
-    struct entry *entries;
-    size_t n_entries, capacity;
+    struct sorter *entries;
+    struct sorter *duplicates; /* their keys by line number; NULL: none */
 };
 
 /* -- reading ----------------------------------------------------------------------------------
  */
-
-static uint64_t key_prefix(struct slice key)
-{
-    uint64_t prefix = 0;
-
-    for (size_t i = 0; i < sizeof(prefix); i++)
-        prefix = prefix << 8 | (i < key.len ? (unsigned char)key.ptr[i] : 0);
-    return prefix;
-}
 
 static bool has_nul(const struct builder *builder)
 {
@@ -58,134 +45,147 @@ static bool has_nul(const struct builder *builder)
     return !builder->options->without_nul;
 }
 
-static void add_entry(struct builder *builder, struct slice key, struct slice value)
+static int add_entry(struct builder *builder, struct slice key, struct slice value,
+                     struct error *error)
 {
-    struct entry *entry;
+    struct sorter_entry entry = {key, value, builder->source.line};
 
-    if (builder->n_entries == builder->capacity) {
-        builder->capacity = builder->capacity ? builder->capacity * 2 : 1024;
-        builder->entries =
-            mem_resize(builder->entries, builder->capacity, sizeof(*builder->entries));
-    }
-    entry = &builder->entries[builder->n_entries++];
-    *entry = (struct entry){
-        .key = arena_slice(&builder->arena, key),
-        .value = arena_slice(&builder->arena, value),
-        .line = builder->source.line,
-    };
-    /* The arena puts a NUL behind each text: that is the one which belongs to the entry. */
-    if (has_nul(builder)) {
-        entry->key.len++;
-        entry->value.len++;
-    }
-    entry->prefix = key_prefix(entry->key);
+    return sorter_add(builder->entries, &entry, error);
 }
 
-static void read_line(struct builder *builder, struct slice line, struct buf *key,
-                      struct buf *value)
+/* What every line needs memory for. */
+struct line_texts {
+    struct buf key, value, folded;
+};
+
+static void line_texts_release(struct line_texts *texts)
+{
+    buf_release(&texts->key);
+    buf_release(&texts->value);
+    buf_release(&texts->folded);
+}
+
+/* False: the line is passed over, which was said. */
+static bool parse_line(const struct builder *builder, struct slice line,
+                       struct line_texts *texts, struct slice *key, struct slice *value)
 {
     const struct table_source *source = &builder->source;
-    CLEANUP(buf_release) struct buf folded = BUF_INIT;
-    struct slice key_text, value_text;
     struct error error;
 
     if (builder->options->syntax == BUILD_ALIASES) {
-        if (!alias_source_parse(source, line, key, value))
-            return;
-        key_text = buf_slice(key);
-        value_text = buf_slice(value);
-    } else if (!table_entry_parse(source, line, &key_text, &value_text)) {
-        return;
+        if (!alias_source_parse(source, line, &texts->key, &texts->value))
+            return false;
+        *key = buf_slice(&texts->key);
+        *value = buf_slice(&texts->value);
+    } else if (!table_entry_parse(source, line, key, value)) {
+        return false;
     }
     if (builder->options->values_are_files) {
-        if (table_entry_read_files(value_text, value, &error) < 0) {
+        if (table_entry_read_files(*value, &texts->value, &error) < 0) {
             log_warning("%s, line %d: %s: skipping this entry", source->name, source->line,
                         error.text);
-            return;
+            return false;
         }
-        value_text = buf_slice(value);
+        *value = buf_slice(&texts->value);
     }
     if (!builder->options->keep_case) {
-        table_fold(&folded, key_text);
-        key_text = buf_slice(&folded);
+        buf_reset(&texts->folded);
+        table_fold(&texts->folded, *key);
+        *key = buf_slice(&texts->folded);
     }
-    if (key_text.len >= builder->writer->key_max_bytes) {
+    if (key->len >= builder->writer->key_max_bytes) {
         log_warning("%s, line %d: key is longer than %zu bytes: skipping this entry",
                     source->name, source->line, builder->writer->key_max_bytes - 1);
-        return;
+        return false;
     }
-    add_entry(builder, key_text, value_text);
+    return true;
 }
 
-static void read_entries(struct builder *builder)
+static int read_entries(struct builder *builder, struct error *error)
 {
-    CLEANUP(buf_release) struct buf key = BUF_INIT;
-    CLEANUP(buf_release) struct buf value = BUF_INIT;
-    struct slice line;
+    CLEANUP(line_texts_release)
+    struct line_texts texts = {.key = BUF_INIT, .value = BUF_INIT, .folded = BUF_INIT};
+    struct slice line, key, value;
 
-    while (table_source_next(&builder->source, &line))
-        read_line(builder, line, &key, &value);
+    builder->entries = sorter_new(
+        builder->writer->is_live ? "/var/tmp/" : builder->path, SORT_BYTES,
+        builder->options->duplicates == BUILD_DUPLICATES_REPLACE ? SORTER_NEWEST_FIRST
+                                                                 : SORTER_OLDEST_FIRST);
+    while (table_source_next(&builder->source, &line)) {
+        if (parse_line(builder, line, &texts, &key, &value) &&
+            add_entry(builder, key, value, error) < 0)
+            return -1;
+    }
+    if (table_source_check(&builder->source, error) < 0)
+        return -1;
     /* Sendmail looks for this entry to know that an aliases file is complete. */
     builder->source.line = 0;
     if (builder->options->syntax == BUILD_ALIASES && !builder->options->from_stdin)
-        add_entry(builder, SLICE("@"), SLICE("@"));
+        return add_entry(builder, SLICE("@"), SLICE("@"), error);
+    return 0;
 }
 
 /* -- writing ----------------------------------------------------------------------------------
  */
 
-static int compare_entries(const void *left, const void *right)
+static int add_duplicate(struct builder *builder, const struct sorter_entry *entry,
+                         struct error *error)
 {
-    const struct entry *a = left, *b = right;
-    int order;
+    unsigned number = (unsigned)entry->number;
+    const unsigned char big_endian[] = {(unsigned char)(number >> 24),
+                                        (unsigned char)(number >> 16),
+                                        (unsigned char)(number >> 8), (unsigned char)number};
+    struct sorter_entry duplicate = {slice_of(big_endian, sizeof(big_endian)), entry->key,
+                                     entry->number};
 
-    if (a->prefix != b->prefix)
-        return a->prefix < b->prefix ? -1 : 1;
-    order = slice_compare(a->key, b->key);
-    return order ? order : a->line - b->line;
+    if (builder->options->duplicates != BUILD_DUPLICATES_WARN)
+        return 0;
+    if (!builder->duplicates)
+        builder->duplicates = sorter_new(builder->writer->is_live ? "/var/tmp/" : builder->path,
+                                         SORT_DUPLICATE_BYTES, SORTER_OLDEST_FIRST);
+    return sorter_add(builder->duplicates, &duplicate, error);
 }
 
-static int compare_lines(const void *left, const void *right)
+/* In the order of the source. */
+static int warn_about_duplicates(struct builder *builder, struct error *error)
 {
-    const struct entry *a = left, *b = right;
+    struct sorter_entry entry;
+    int result = 0;
 
-    return a->line - b->line;
+    while (builder->duplicates &&
+           (result = sorter_next(builder->duplicates, &entry, error)) > 0)
+        log_warning("%s, line %d: duplicate entry: \"%s\"", builder->source.name, entry.number,
+                    entry.value.ptr);
+    return result;
 }
 
 static int put_entries(struct builder *builder, struct table_update *update,
                        struct error *error)
 {
+    CLEANUP(buf_release) struct buf last = BUF_INIT;
     enum table_put put = builder->options->duplicates == BUILD_DUPLICATES_REPLACE
                              ? TABLE_PUT_REPLACE
                              : TABLE_PUT_NEW;
+    size_t nul = has_nul(builder);
+    struct sorter_entry entry;
+    bool is_first = true;
+    int result, done;
 
-    if (builder->n_entries > 0)
-        qsort(builder->entries, builder->n_entries, sizeof(*builder->entries), compare_entries);
-    for (size_t i = 0; i < builder->n_entries; i++) {
-        struct entry *entry = &builder->entries[i];
-        int result = builder->writer->put(update, entry->key, entry->value, put, error);
-
-        if (result < 0)
+    while ((result = sorter_next(builder->entries, &entry, error)) > 0) {
+        if (!is_first && slice_same(entry.key, buf_slice(&last))) {
+            done = 0;
+        } else {
+            /* The sorter puts a NUL behind each text: the one that belongs to the entry. */
+            done = builder->writer->put(update, slice_of(entry.key.ptr, entry.key.len + nul),
+                                        slice_of(entry.value.ptr, entry.value.len + nul), put,
+                                        error);
+            buf_set(&last, entry.key);
+            is_first = false;
+        }
+        if (done < 0 || (done == 0 && add_duplicate(builder, &entry, error) < 0))
             return -1;
-        entry->is_duplicate = result == 0;
     }
-    return 0;
-}
-
-/* In the order of the source. */
-static void warn_about_duplicates(struct builder *builder)
-{
-    size_t n_duplicates = 0;
-
-    for (size_t i = 0; i < builder->n_entries; i++) {
-        if (builder->entries[i].is_duplicate)
-            builder->entries[n_duplicates++] = builder->entries[i];
-    }
-    if (n_duplicates > 0)
-        qsort(builder->entries, n_duplicates, sizeof(*builder->entries), compare_lines);
-    for (size_t i = 0; i < n_duplicates; i++)
-        log_warning("%s, line %d: duplicate entry: \"%s\"", builder->source.name,
-                    builder->entries[i].line, builder->entries[i].key.ptr);
+    return result;
 }
 
 static struct table_update *begin(const struct builder *builder, enum table_update_start start,
@@ -212,9 +212,7 @@ static int write_index(struct builder *builder, const struct stat *source, struc
     }
     if (builder->writer->commit(update, error) < 0)
         return -1;
-    if (builder->options->duplicates == BUILD_DUPLICATES_WARN)
-        warn_about_duplicates(builder);
-    return 0;
+    return warn_about_duplicates(builder, error);
 }
 
 /* -- the whole --------------------------------------------------------------------------------
@@ -241,9 +239,11 @@ static int find_writer(struct builder *builder, struct error *error)
 
 static int open_source(struct builder *builder, struct stat *status, struct error *error)
 {
-    if (builder->options->from_stdin)
-        return table_source_open_fd(&builder->source, "stdin", STDIN_FILENO, error);
-    if (table_source_open(&builder->source, "open", builder->path, error) < 0)
+    if (builder->options->from_stdin) {
+        table_source_open_fd(&builder->source, "stdin", STDIN_FILENO);
+        return 0;
+    }
+    if (table_source_open_stream(&builder->source, "open", builder->path, error) < 0)
         return -1;
     *status = builder->source.watch.seen;
     return 0;
@@ -268,8 +268,8 @@ static int build_as_owner(struct builder *builder, const struct stat *source,
 static void builder_release(struct builder *builder)
 {
     table_source_release(&builder->source);
-    arena_release(&builder->arena);
-    mem_free(builder->entries);
+    sorter_free(builder->entries);
+    sorter_free(builder->duplicates);
 }
 
 int table_build(const char *spec, const struct build_options *options, struct error *error)
@@ -295,7 +295,8 @@ int table_build(const char *spec, const struct build_options *options, struct er
         return -1;
     if (options->from_stdin && stat(builder.path, status) < 0)
         status = NULL; /* an index may well have no source */
-    read_entries(&builder);
+    if (read_entries(&builder, error) < 0)
+        return -1;
     return build_as_owner(&builder, status, error);
 }
 

@@ -124,6 +124,34 @@ static void test_duplicates(void **state)
     assert_string_equal(ask("k"), "1");
 }
 
+/* Logical lines of all kinds where a source is cut into the parts that are read. */
+static void test_large_source(void **state)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct build_options options = {.syntax = BUILD_MAP};
+    char key[32], value[32];
+
+    (void)state;
+    for (int i = 0; i < 60000; i++)
+        buf_printf(&text, "key%d one\n# comment\n\n two%d\n", i * 7919 % 60000, i);
+    buf_add_text(&text, "long ");
+    buf_add_repeated(&text, 'x', 300000);
+    buf_add_text(&text, "\n  y\nkey1 again\nlast\n\tvalue");
+    write_source(text.data);
+    warnings[0] = '\0';
+    log_test_sink = keep_warning;
+    build(&options);
+    log_test_sink = NULL;
+    assert_string_equal(warnings, "line 240003: duplicate entry: \"key1\"\n");
+    for (int i = 0; i < 60000; i += 97) {
+        snprintf(key, sizeof(key), "key%d", i * 7919 % 60000);
+        snprintf(value, sizeof(value), "one two%d", i);
+        assert_string_equal(ask(key), value);
+    }
+    assert_int_equal(strlen(ask("long")), 300003);
+    assert_string_equal(ask("last"), "value");
+}
+
 static void test_without_nul(void **state)
 {
     struct build_options options = {.without_nul = true};
@@ -291,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_large_source),
         cmocka_unit_test(test_without_nul),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_large),

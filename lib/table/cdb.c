@@ -198,11 +198,11 @@ static int cdb_put(struct table_update *update, struct slice key, struct slice v
     struct cdb_update *cdb = CONTAINER_OF(update, struct cdb_update, update);
     const char *const texts[2] = {key.ptr, value.ptr};
     const size_t lengths[2] = {key.len, value.len};
-    int result = cdb->plugin->put(cdb->make, texts, lengths, put == TABLE_PUT_REPLACE);
 
-    if (result < 0)
+    (void)put; /* the file is new, and each key comes once */
+    if (!cdb->plugin->put(cdb->make, texts, lengths))
         return error_set(error, ERROR_TEMPORARY, "error writing %s: %m", cdb->file.path);
-    return result;
+    return 1;
 }
 
 static int cdb_commit(struct table_update *update, struct error *error)

@@ -16,7 +16,7 @@
 #include "table/new_file.h"
 
 /* What one transaction may write, and how much larger pages make it at worst. */
-#define CHUNK_BYTES    ((size_t)32 << 20)
+#define CHUNK_BYTES    ((size_t)8 << 20)
 #define CHUNK_OVERHEAD 3
 /* Pages from the root to a leaf that an entry in the middle makes dirty. */
 #define PATH_BYTES ((size_t)4 * 4096)

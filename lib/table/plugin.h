@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TABLE_PLUGIN_ABI     1
+#define TABLE_PLUGIN_ABI     2
 #define TABLE_PLUGIN_SYMBOL  "table_plugin"
 #define INDEX_PLUGIN_SYMBOL  "index_plugin"
 #define PLUGIN_REPORT_BYTES  400
@@ -104,9 +104,8 @@ struct index_plugin {
     void (*close)(struct plugin_index *index);
     /* Write to an empty file. */
     struct plugin_make *(*begin)(int fd, struct plugin_report *report);
-    /* 1: done. 0: the key is there, and stays as it was unless `replace` says otherwise. -1 */
-    int (*put)(struct plugin_make *make, const char *const texts[2], const size_t lengths[2],
-               bool replace);
+    /* A key and its value; each key is given once. False: errno says why not. */
+    bool (*put)(struct plugin_make *make, const char *const texts[2], const size_t lengths[2]);
     /* Write what is left; frees in any case. False: errno says why. */
     bool (*finish)(struct plugin_make *make);
     void (*abandon)(struct plugin_make *make);

@@ -3,10 +3,16 @@
  */
 #include "table/source.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/words.h"
+
+/* What is read of a stream at a time. */
+#define PART_BYTES ((size_t)128 << 10)
 
 int table_source_open(struct table_source *source, const char *verb, const char *path,
                       struct error *error)
@@ -23,17 +29,24 @@ int table_source_open(struct table_source *source, const char *verb, const char 
     return 0;
 }
 
-int table_source_open_fd(struct table_source *source, const char *name, int fd,
-                         struct error *error)
+int table_source_open_stream(struct table_source *source, const char *verb, const char *path,
+                             struct error *error)
+{
+    struct file_watch watch = FILE_WATCH_INIT;
+
+    if (file_watch_open(&watch, verb, path, error) < 0)
+        return -1;
+    table_source_open_fd(source, path, watch.fd);
+    source->watch = watch;
+    return 0;
+}
+
+void table_source_open_fd(struct table_source *source, const char *name, int fd)
 {
     *source = TABLE_SOURCE_INIT;
     source->name = name;
-    if (fd_read_all(fd, &source->contents, SOURCE_MAX_BYTES, error) < 0) {
-        table_source_release(source);
-        return error_context(error, "%s", name);
-    }
-    logical_lines_init(&source->lines, buf_slice(&source->contents));
-    return 0;
+    source->fd = fd;
+    logical_lines_init(&source->lines, SLICE_EMPTY);
 }
 
 /* All rules of the text must be in braces of their own. */
@@ -84,12 +97,60 @@ static bool next_inline_rule(struct table_source *source)
     return true;
 }
 
+/*
+ * How much of the text is whole logical lines, whatever follows: up to the last physical line
+ * that cannot belong to one before it. 0: there is none at or behind `from`.
+ */
+static size_t whole_lines(struct slice text, size_t from)
+{
+    const char *start = text.ptr + from, *end = text.ptr + text.len - 1;
+
+    while (end > start && (end = memrchr(start, '\n', (size_t)(end - start)))) {
+        if (end[1] != '#' && !ascii_is_space(end[1]))
+            return (size_t)(end + 1 - text.ptr);
+    }
+    return 0;
+}
+
+/* Read the next part of a stream. False: there is no more. */
+static bool read_part(struct table_source *source)
+{
+    size_t len = 0;
+
+    buf_remove_front(&source->contents, source->part_len);
+    size_t seen = source->contents.len;
+    while (len == 0 && source->fd >= 0) {
+        ssize_t n =
+            fd_read_full(source->fd, buf_reserve(&source->contents, PART_BYTES), PART_BYTES);
+
+        if (n < 0 || source->contents.len > SOURCE_MAX_BYTES) {
+            error_set(&source->failed, ERROR_TEMPORARY, "%s: read: %s", source->name,
+                      n < 0 ? strerror(errno) : "a line is too long");
+            source->contents.len = 0;
+            source->fd = -1;
+            return false;
+        }
+        source->contents.len += (size_t)n;
+        source->contents.data[source->contents.len] = '\0';
+        if ((size_t)n < PART_BYTES)
+            source->fd = -1;
+        len = source->fd < 0 ? source->contents.len
+                             : whole_lines(buf_slice(&source->contents), seen ? seen - 1 : 0);
+        seen = source->contents.len;
+    }
+    source->part_len = len;
+    source->lines.rest = slice_sub(buf_slice(&source->contents), 0, len);
+    return len > 0;
+}
+
 static bool next_line(struct table_source *source)
 {
     if (source->is_inline)
         return next_inline_rule(source);
-    if (!logical_lines_next(&source->lines, &source->text))
-        return false;
+    while (!logical_lines_next(&source->lines, &source->text)) {
+        if (!read_part(source))
+            return false;
+    }
     source->line = source->lines.line;
     return true;
 }
@@ -104,4 +165,11 @@ bool table_source_next(struct table_source *source, struct slice *line)
                     line->ptr);
     }
     return false;
+}
+
+int table_source_check(const struct table_source *source, struct error *error)
+{
+    if (source->failed.kind == ERROR_NONE)
+        return 0;
+    return error_set(error, source->failed.kind, "%s", source->failed.text);
 }

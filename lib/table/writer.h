@@ -33,7 +33,7 @@ struct table_writer {
     struct table_update *(*begin)(const char *path, enum table_update_start start, mode_t mode,
                                   struct error *error);
     /*
-     * Add an entry as it shall be in the index. Fastest when keys come in ascending byte order.
+     * Add an entry as it shall be in the index. Keys come in ascending byte order, each once.
      * 1: done. 0: the key is there already and stays as it was (TABLE_PUT_NEW only). -1.
      */
     int (*put)(struct table_update *update, struct slice key, struct slice value,
