@@ -210,7 +210,7 @@ static enum plugin_result take(const redisReply *reply, struct plugin_answer *an
     default:
         snprintf(report->text, sizeof(report->text), "unexpected type of reply: %d",
                  reply->type);
-        return PLUGIN_LOST;
+        return PLUGIN_FAILED;
     }
 }
 

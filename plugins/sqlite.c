@@ -83,7 +83,7 @@ static enum plugin_result failed(const struct plugin_connection *connection, con
 {
     snprintf(report->text, sizeof(report->text), "SQL %s failed: %s (%s)", step,
              sqlite3_errmsg(connection->database), query);
-    return PLUGIN_FAILED;
+    return PLUGIN_LOST; /* the file may have been replaced: it is opened anew */
 }
 
 static bool add_row(sqlite3_stmt *statement, struct plugin_answer *answer)

@@ -50,8 +50,8 @@ struct plugin_answer {
 
 enum plugin_result {
     PLUGIN_OK,
-    PLUGIN_FAILED, /* this server cannot answer */
-    PLUGIN_LOST,   /* nor can another question be asked over this connection */
+    PLUGIN_FAILED, /* there is no answer to this question; the next may have one */
+    PLUGIN_LOST,   /* no other question can be asked over this connection */
 };
 
 struct plugin_connection; /* the plug-in's own */

@@ -368,31 +368,34 @@ static bool connect_host(const struct remote *remote, struct remote_host *host,
     return false;
 }
 
-/* A connection that was kept may have died meanwhile: that is no fault of the server. */
-static bool ask_host(struct remote *remote, struct remote_host *host, struct answer *answer,
-                     struct plugin_report *report)
+/*
+ * A connection that was kept may have died meanwhile: that is no fault of the server.
+ * PLUGIN_LOST: nor would it answer anything else.
+ */
+static enum plugin_result ask_host(struct remote *remote, struct remote_host *host,
+                                   struct answer *answer, struct plugin_report *report)
 {
     bool was_kept = host->connection != NULL;
     enum plugin_result result;
 
     if (!host->connection && !connect_host(remote, host, report))
-        return false;
+        return PLUGIN_LOST;
     result = query(remote, host->connection, answer, report);
     if (result == PLUGIN_LOST && was_kept) {
         remote_host_disconnect(&remote->hosts, host);
         if (!connect_host(remote, host, report))
-            return false;
+            return PLUGIN_LOST;
         result = query(remote, host->connection, answer, report);
     }
-    if (result == PLUGIN_OK) {
+    if (result != PLUGIN_LOST)
         host->used_at = time_now_ms();
-        return true;
-    }
+    if (result == PLUGIN_OK)
+        return result;
     tidy(report);
     log_warning("%s:%s: query failed: %s%s%s", remote->type->type, remote->settings.name,
                 report->text, remote->plugin->hosts ? ", host " : "",
                 remote->plugin->hosts ? host->name : "");
-    return false;
+    return result;
 }
 
 static int ask(struct remote *remote, struct answer *answer, struct error *error)
@@ -402,11 +405,14 @@ static int ask(struct remote *remote, struct answer *answer, struct error *error
 
     remote_hosts_rewind(&remote->hosts);
     while ((host = remote_hosts_next(&remote->hosts)) != NULL) {
-        if (ask_host(remote, host, answer, &report))
+        enum plugin_result result = ask_host(remote, host, answer, &report);
+
+        if (result == PLUGIN_OK)
             return 0;
         if (answer->is_unaskable)
             break;
-        remote_host_failed(&remote->hosts, host);
+        if (result == PLUGIN_LOST)
+            remote_host_failed(&remote->hosts, host);
     }
     if (report.text[0])
         return error_set(error, ERROR_TEMPORARY, "%s:%s: %s", remote->type->type,

@@ -97,6 +97,20 @@ def refused_for_now(mta, spec, reason):
     wait_for(lambda: f"{spec} lookup error" in mta.log()[seen:], what="log of the failed look-up")
 
 
+def check_bad_question(mta, kind, settings):
+    """What one key cannot be answered for is not the server's fault: the others are, at once."""
+    spec = f"{kind}:{mta.etc}/t.cf"
+    mta.write("t.cf", settings("SELECT goto FROM alias WHERE address = '%s' AND "
+                               "(SELECT 1 UNION SELECT CASE WHEN '%s' LIKE 'bad%%' THEN 2 ELSE 1 END) = 1"))
+    mta.write_main(virtual_alias_domains="v.test", virtual_alias_maps=spec)
+    mta.start()
+    assert rcpt(mta, "info@v.test").startswith("250")
+    assert rcpt(mta, "bad@v.test").startswith("451 4.3.0 <bad@v.test>: Temporary lookup failure")
+    assert rcpt(mta, "info@v.test").startswith("250")
+    mta.wait_log(rf"{kind}:{mta.etc}/t.cf: query failed: .*more than (one|1) row")
+    mta.stop()
+
+
 def check_outages(mta, kind, server, garbage, write_table):
     """The server goes away, hangs, comes back; another one talks nonsense."""
     spec = f"{kind}:{mta.etc}/t.cf"
@@ -134,6 +148,7 @@ def test_pgsql():
         server.sql(sql_rows(lambda s: "'" + s.replace("'", "''") + "'"))
         server.sql("CREATE FUNCTION find(varchar) RETURNS varchar AS 'SELECT goto FROM alias WHERE address = $1' LANGUAGE sql;")
         check_sql_answers(mta, "pgsql", server.settings)
+        check_bad_question(mta, "pgsql", server.settings)
         spec = f"pgsql:{mta.etc}/t.cf"
         base = server.settings("SELECT goto FROM alias WHERE address = '%s'")
         mta.write("t.cf", re.sub("(?m)^query.*\n", "select_function = find\n", base))
@@ -184,6 +199,7 @@ def test_mysql():
                    "CREATE PROCEDURE none(IN k VARCHAR(100)) SET @x = k;"
                    "\nDELIMITER //\nCREATE PROCEDURE two(IN k VARCHAR(100)) BEGIN SELECT 1; SELECT 2; END//\n", "mail")
         check_sql_answers(mta, "mysql", server.settings)
+        check_bad_question(mta, "mysql", server.settings)
         spec = f"mysql:{mta.etc}/t.cf"
         mta.write("t.cf", server.settings("CALL one('%s')"))
         assert ask(mta, spec, "info@v.test") == "alice@example.test"
