@@ -133,22 +133,27 @@ static bool write_ring_lines(void)
 /* A datagram: a line, or a bell with a ring. */
 static void take_datagram(struct mmsghdr *message, struct slice text, struct buf *lines)
 {
+    struct ucred sender = {.pid = 0};
+    int ring = -1;
+
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message->msg_hdr); header;
          header = CMSG_NXTHDR(&message->msg_hdr, header)) {
-        int fd;
-
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        if (header->cmsg_level != SOL_SOCKET)
             continue;
-        memcpy(&fd, CMSG_DATA(header), sizeof(fd)); /* there was room for one */
-        rings_add(fd);
+        if (header->cmsg_type == SCM_RIGHTS)
+            memcpy(&ring, CMSG_DATA(header), sizeof(ring)); /* there was room for one */
+        else if (header->cmsg_type == SCM_CREDENTIALS)
+            memcpy(&sender, CMSG_DATA(header), sizeof(sender));
     }
+    if (ring >= 0)
+        rings_add(ring, sender.pid);
     if (text.len > 0)
         add_line(lines, text);
 }
 
 union control {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 };
 
 /* As many datagrams as have come, written at one go. Returns how many. */
@@ -180,8 +185,22 @@ static int copy_batch(int socket)
     return n;
 }
 
+/* The kernel says who sent a datagram; of those sent before it was asked to, it does not know.
+ */
+static void ask_for_senders(int socket)
+{
+    static int asked = -1;
+
+    if (asked == socket)
+        return;
+    asked = socket;
+    if (setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0)
+        log_warning("who sends log lines is not known: SO_PASSCRED: %m");
+}
+
 static void receive(int socket)
 {
+    ask_for_senders(socket);
     while (copy_batch(socket) == BATCH)
         continue;
 }

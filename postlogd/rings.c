@@ -78,7 +78,17 @@ static bool is_known(ino_t inode)
     return false;
 }
 
-static void add_source(int fd, ino_t inode)
+/* What its owner wrote before it made another is still read. */
+static void retire_ring_of(pid_t owner)
+{
+    LIST_FOREACH(&sources, link)
+    {
+        if (source_of(link)->owner == owner)
+            source_of(link)->has_ended = true;
+    }
+}
+
+static void add_source(int fd, ino_t inode, pid_t sender)
 {
     struct source *source = mem_new(struct source);
 
@@ -88,6 +98,9 @@ static void add_source(int fd, ino_t inode)
         return;
     }
     source->inode = inode;
+    if (sender > 0)
+        source->owner = sender;
+    retire_ring_of(source->owner);
     source->process = (int)syscall(SYS_pidfd_open, source->owner, 0);
     list_append(&sources, &source->link);
     n_sources++;
@@ -96,14 +109,14 @@ static void add_source(int fd, ino_t inode)
         source->has_ended = true; /* it has ended, or rings again when it has something */
 }
 
-void rings_add(int fd)
+void rings_add(int fd, pid_t sender)
 {
     struct stat status;
 
     if (fstat(fd, &status) < 0 || is_known(status.st_ino) || n_sources >= RINGS_MOST)
         fd_close(&fd);
     else
-        add_source(fd, status.st_ino);
+        add_source(fd, status.st_ino, sender);
     rings_attend();
 }
 

@@ -12,8 +12,12 @@
 #include "base/log_ring.h"
 #include "co/co.h"
 
-/* A bell came: take the ring with it, if it is new, and look at all of them from now on. */
-void rings_add(int fd);
+/*
+ * A bell came: take the ring with it, if it is new, and look at all of them from now on. A
+ * process has one ring: another one of it takes the place of the first.
+ * sender  who rang, by the kernel's account; 0: that is not known, and the ring is believed.
+ */
+void rings_add(int fd, pid_t sender);
 /* Wait until the rings are to be looked at (rings_attend). False after rings_finish. */
 MUST_USE MAY_WAIT bool rings_wait(void);
 /* The writers may rely on our looking from now on, or have to ring again. */

@@ -53,7 +53,7 @@ struct log_ring_line {
 };
 
 /*
- * Map the ring that came with a bell; takes the descriptor over in any case. owner is the
+ * Map the ring that came with a bell; takes the descriptor over in any case. *owner becomes the
  * process that made it, by its own account. -1 when it is no ring.
  */
 MUST_USE int log_ring_open(struct log_ring *ring, int fd, pid_t *owner);
