@@ -10,11 +10,15 @@
 #include "net/socket.h"
 #include "options.h"
 #include "pix.h"
+#include "tls_report.h"
 
 enum { SMTP_PORT = 25 };
 
 /* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
 enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
+
+/* What a report tells of the answer to EHLO. */
+#define HELLO_KEPT_MAX 2048
 
 void session_free(struct session *session)
 {
@@ -27,6 +31,7 @@ void session_free(struct session *session)
     buf_release(&session->nexthop);
     buf_release(&session->reply);
     buf_release(&session->mechanisms);
+    buf_release(&session->hello);
     tls_session_release(&session->tls);
     mem_free(session);
 }
@@ -293,6 +298,18 @@ static void take_features(struct session *session)
     }
 }
 
+/* Lines end in CRLF, as they came. */
+static void keep_hello(struct session *session)
+{
+    struct slice rest = slice_sub(buf_slice(&session->reply), 0, HELLO_KEPT_MAX);
+
+    buf_reset(&session->hello);
+    while (rest.len > 0) {
+        struct slice line = slice_split(&rest, '\n');
+        buf_printf(&session->hello, "%.*s%s", SLICE_ARG(line), rest.len ? "\r\n" : "");
+    }
+}
+
 enum step session_hello(struct session *session, const char **activity)
 {
     enum step step;
@@ -305,6 +322,8 @@ enum step session_hello(struct session *session, const char **activity)
         step = read_reply(session, options.helo_timeout);
         if (step == STEP_OK)
             take_features(session);
+        if (tls_report_is_enabled())
+            keep_hello(session);
         join_lines(session);
         if (step != STEP_REFUSED || options.is_lmtp || session->code == 421)
             return step;
@@ -388,6 +407,7 @@ static struct session *session_new(const struct host *host)
     buf_init(&session->nexthop);
     buf_init(&session->reply);
     buf_init(&session->mechanisms);
+    buf_init(&session->hello);
     session->stream.fd = -1;
     buf_set(&session->host, host->name);
     if (host->unix_path.len > 0) {

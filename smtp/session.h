@@ -51,6 +51,7 @@ struct session {
     int code;
     char status[DSN_STATUS_BYTES];
     struct buf reply; /* "250-a 250 b": lines joined by a blank */
+    struct buf hello; /* the answer to the last EHLO, for TLS reports; lines as sent */
 };
 
 void session_free(struct session *session);
@@ -62,6 +63,7 @@ enum step { STEP_OK, STEP_REFUSED, STEP_BROKEN };
 struct opening {
     const struct host *host;
     const struct tls_policy *policy; /* completed, not INVALID */
+    const struct tls_report *report; /* NULL: nobody wants to hear how TLS went */
     struct slice nexthop;            /* as given: "[mx.example.com]:587" */
     struct slice sender;             /* of the message at hand; likewise: */
     struct slice queue_id;

@@ -23,6 +23,7 @@
 #include "tls_message.h"
 #include "tls_options.h"
 #include "tls_policy.h"
+#include "tls_report.h"
 #include "tls_session.h"
 #include "transaction.h"
 #include "worker/worker.h"
@@ -36,10 +37,11 @@ static struct match_list *cached_destinations;
 /* One delivery on its way through the next hops. */
 struct journey {
     struct attempt attempt;
-    struct slice nexthop;     /* as given */
-    struct slice kept_key;    /* of connections to it that are kept */
-    struct slice hop;         /* the one of several that is tried now */
-    struct tls_policy policy; /* what the tables say of it */
+    struct slice nexthop;            /* as given */
+    struct slice kept_key;           /* of connections to it that are kept */
+    struct slice hop;                /* the one of several that is tried now */
+    struct tls_policy policy;        /* what the tables say of it */
+    const struct tls_report *report; /* of hop; NULL: it wants none */
     enum tls_wish tls_wish;
     size_t n_sessions; /* that got as far as EHLO */
     bool is_first_hop, is_last_hop;
@@ -133,6 +135,7 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
     struct attempt *attempt = &journey->attempt;
     struct opening opening = {.host = host,
                               .policy = policy,
+                              .report = journey->report,
                               .nexthop = journey->hop,
                               .sender = attempt->delivery->request.sender,
                               .queue_id = attempt->delivery->request.queue_id,
@@ -176,6 +179,7 @@ static void try_host(struct journey *journey, const struct host *host)
     tls_policy_complete(&policy, journey->hop, host, deadline_in(RESOLVE_LIMIT), arena);
     if (policy.level == TLS_LEVEL_INVALID) {
         tls_status_set(attempt->delivery, &policy, NULL);
+        tls_report_policy(journey->report, &policy, host, arena);
         host_skipped(journey, &policy.why);
         return;
     }
@@ -203,6 +207,9 @@ static void try_hop(struct journey *journey, struct slice hop)
         host_skipped(journey, &dsn);
         return;
     }
+    if (tls_report_is_enabled())
+        journey->report =
+            tls_report_find(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena);
     for (size_t i = 0; i < list.count && attempt->n_pending > 0; i++) {
         if (is_session_limit_reached(journey, 0))
             break;
@@ -303,6 +310,7 @@ static void before_jail(void)
     options_load(is_lmtp);
     tls_options_load();
     tls_session_open();
+    tls_report_open();
     login_open();
     requiretls_open();
     generic_open();

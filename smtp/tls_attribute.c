@@ -32,6 +32,13 @@ static bool refuse_at_level(const struct attribute *attribute)
     return false;
 }
 
+static bool refuse_value(const struct attribute *attribute)
+{
+    log_warning("%s: attribute \"%.*s\" has bad value: \"%.*s\"", attribute->where,
+                SLICE_ARG(attribute->name), SLICE_ARG(attribute->value));
+    return false;
+}
+
 static bool take_text(const struct attribute *attribute, const char **text)
 {
     if (*text)
@@ -43,11 +50,8 @@ static bool take_text(const struct attribute *attribute, const char **text)
 static bool take_bool(const struct attribute *attribute, bool *value)
 {
     if (!slice_equals_nocase(attribute->value, "yes") &&
-        !slice_equals_nocase(attribute->value, "no")) {
-        log_warning("%s: attribute \"%.*s\" has bad value: \"%.*s\"", attribute->where,
-                    SLICE_ARG(attribute->name), SLICE_ARG(attribute->value));
-        return false;
-    }
+        !slice_equals_nocase(attribute->value, "no"))
+        return refuse_value(attribute);
     *value = slice_equals_nocase(attribute->value, "yes");
     return true;
 }
@@ -182,8 +186,47 @@ static bool take_sts_pattern(const struct attribute *attribute)
     return true;
 }
 
-/* What MTA-STS plug-ins tell for reports; a delivery does not depend on it. */
-static bool take_nothing(const struct attribute *attribute)
+/* -- what MTA-STS plug-ins tell for reports (RFC 8460)
+ * ----------------------------------------- */
+
+static bool take_policy_type(const struct attribute *attribute)
+{
+    bool is_sts = slice_equals_nocase(attribute->value, "sts");
+
+    if (!is_sts && !slice_equals_nocase(attribute->value, "no-policy-found"))
+        return refuse_value(attribute);
+    attribute->policy->sts.is_found = is_sts;
+    return true;
+}
+
+static bool take_policy_domain(const struct attribute *attribute)
+{
+    attribute->policy->sts.domain = arena_slice(attribute->arena, attribute->value);
+    return true;
+}
+
+static bool take_policy_string(const struct attribute *attribute)
+{
+    struct tls_policy *policy = attribute->policy;
+
+    *add_slice(&policy->sts.strings, &policy->sts.n_strings, attribute->arena) =
+        arena_slice(attribute->arena, attribute->value);
+    return true;
+}
+
+/* Then no certificate is good enough where one has to match. */
+static bool take_policy_failure(const struct attribute *attribute)
+{
+    enum tlsrpt_failure failure = tlsrpt_policy_failure(attribute->value);
+
+    if (failure == TLSRPT_SUCCESS)
+        return refuse_value(attribute);
+    attribute->policy->failure = failure;
+    return true;
+}
+
+/* How long the plug-in believes it. */
+static bool take_policy_ttl(const struct attribute *attribute)
 {
     (void)attribute;
     return true;
@@ -202,11 +245,11 @@ static const struct {
     {"connection_reuse", take_reuse},
     {"enable_rpk", take_rpk},
     {"mx_host_pattern", take_sts_pattern},
-    {"policy_type", take_nothing},
-    {"policy_domain", take_nothing},
-    {"policy_string", take_nothing},
-    {"policy_failure", take_nothing},
-    {"policy_ttl", take_nothing},
+    {"policy_type", take_policy_type},
+    {"policy_domain", take_policy_domain},
+    {"policy_string", take_policy_string},
+    {"policy_failure", take_policy_failure},
+    {"policy_ttl", take_policy_ttl},
 };
 
 static bool take_attribute(struct attribute *attribute)

@@ -144,6 +144,7 @@ static void relax(struct tls_policy *policy)
     policy->level = most;
     policy->n_matches = 0;
     policy->n_sts_patterns = 0;
+    policy->failure = TLSRPT_SUCCESS;
 }
 
 /* Tables know a next hop without the word in front: by its path, or as host and port. */
@@ -188,6 +189,8 @@ void tls_policy_key(const struct tls_policy *policy, struct buf *key)
                policy->anchor_files ? policy->anchor_files : "-");
     for (size_t i = 0; i < policy->n_matches; i++)
         buf_printf(key, " %.*s", SLICE_ARG(policy->matches[i]));
+    if (policy->failure != TLSRPT_SUCCESS)
+        buf_printf(key, " %s", tlsrpt_failure_name(policy->failure));
 }
 
 /* -- DANE (RFC 7672)
@@ -196,10 +199,13 @@ void tls_policy_key(const struct tls_policy *policy, struct buf *key)
 /* DANE cannot be had: what is done instead, or the reason where nothing may be. */
 static void without_dane(struct tls_policy *policy, enum tls_level instead, const char *reason)
 {
-    if (policy->level == TLS_LEVEL_DANE)
+    if (policy->level == TLS_LEVEL_DANE) {
         policy->level = instead;
-    else
-        fail(policy, "4.7.5", reason);
+        return;
+    }
+    fail(policy, "4.7.5", reason);
+    policy->failure =
+        policy->dane.state == DANE_UNUSABLE ? TLSRPT_TLSA_INVALID : TLSRPT_DANE_REQUIRED;
 }
 
 /* Our own configuration stands in the way, which the administrator should hear of. */
@@ -263,6 +269,7 @@ static void find_dane(struct tls_policy *policy, struct slice nexthop, const str
         fail(policy, "4.7.5",
              arena_printf(arena, "TLSA lookup error for %.*s:%u", SLICE_ARG(host->name),
                           (unsigned)where.port));
+        policy->failure = TLSRPT_DNSSEC_INVALID;
         return;
     }
     switch (policy->dane.state) {
@@ -296,10 +303,12 @@ static void check_sts(struct tls_policy *policy, const struct host *host, struct
     for (size_t i = 0; i < policy->n_sts_patterns; i++)
         if (pattern_matches(policy->sts_patterns[i], host->name))
             return;
-    if (policy->n_sts_patterns > 0 && tls_options.enforce_sts_patterns)
-        fail(policy, "4.7.5",
-             arena_printf(arena, "MX host %.*s does not match the STS policy MX patterns",
-                          SLICE_ARG(host->name)));
+    if (policy->n_sts_patterns == 0 || !tls_options.enforce_sts_patterns)
+        return;
+    fail(policy, "4.7.5",
+         arena_printf(arena, "MX host %.*s does not match the STS policy MX patterns",
+                      SLICE_ARG(host->name)));
+    policy->failure = TLSRPT_VALIDATION_FAILURE;
 }
 
 /* -- defaults of main.cf

@@ -13,6 +13,7 @@
 #include "mail/dsn.h"
 #include "tls/dane.h"
 #include "tls/level.h"
+#include "tls/tlsrpt.h"
 #include "tls_anchors.h"
 
 /* Texts lie in the arena, or in main.cf's parameters. */
@@ -30,6 +31,13 @@ struct tls_policy {
     struct dane dane;
     struct slice *sts_patterns; /* the mail exchangers that an MTA-STS policy names */
     size_t n_sts_patterns;
+
+    struct {
+        bool is_found;
+        struct slice domain, *strings;
+        size_t n_strings;
+    } sts;                       /* what else a plug-in tells of that policy, for reports */
+    enum tlsrpt_failure failure; /* INVALID for a fault of the other side; or MTA-STS failed */
     struct dsn why;
 };
 

@@ -10,6 +10,7 @@
 #include "tls/handshake.h"
 #include "tls/log_level.h"
 #include "tls_options.h"
+#include "tls_report.h"
 
 enum { PORT_SMTPS = 465 };
 
@@ -66,6 +67,7 @@ static int fail(struct opening *opening, const char *status, const char *reason)
 static int handshake_failed(struct session *session, struct opening *opening)
 {
     /* The peer is in no known state: not another word. */
+    tls_report_failure(opening, session, TLSRPT_VALIDATION_FAILURE, "tls-handshake-failure");
     session->stream.state = STREAM_FAILED;
     fail(opening, "4.7.5", "Cannot start TLS: handshake failure");
     if (opening->policy->level == TLS_LEVEL_MAY)
@@ -188,8 +190,13 @@ static int log_level(const struct opening *opening)
 /* The server must be the one that we want. */
 static int check_server(struct session *session, struct opening *opening)
 {
-    if (!tls_level_must_match(opening->policy->level) ||
-        session->tls.peer.trust == TLS_VERIFIED)
+    const struct tls_policy *policy = opening->policy;
+    bool is_wanted =
+        !tls_level_must_match(policy->level) ||
+        (session->tls.peer.trust == TLS_VERIFIED && policy->failure == TLSRPT_SUCCESS);
+
+    tls_report_handshake(opening, session, is_wanted);
+    if (is_wanted)
         return 0;
     return fail(opening, "4.7.5", "Server certificate not verified");
 }
@@ -249,6 +256,8 @@ static int start(struct session *session, struct opening *opening)
         return -1;
     case STEP_REFUSED:
         session->features &= ~(unsigned)FEATURE_STARTTLS;
+        tls_report_failure(opening, session, TLSRPT_STARTTLS_NOT_SUPPORTED,
+                           session->reply.data);
         if (!tls_level_is_mandatory(opening->policy->level))
             return 0;
         fail(opening, session->status,
@@ -286,6 +295,8 @@ int tls_session_negotiate(struct session *session, struct opening *opening)
         log_info("Host offered STARTTLS: [%s]", session->host.data);
     if (is_offered && context && level >= TLS_LEVEL_MAY)
         return start(session, opening);
+    if (!is_offered && level >= TLS_LEVEL_MAY)
+        tls_report_failure(opening, session, TLSRPT_STARTTLS_NOT_SUPPORTED, NULL);
     if (!tls_level_is_mandatory(level))
         return 0;
     if (!is_offered) {
