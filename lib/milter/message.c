@@ -3,8 +3,12 @@
 
 #include "base/time.h"
 
-/* What one filter may order for one message. */
-#define CHANGES_MAX 100000
+/*
+ * What one filter may order for one message: so many changes, and so much to keep in memory.
+ * The new body is not kept there; the store bounds it.
+ */
+#define CHANGES_MAX       100000
+#define CHANGES_MAX_BYTES ((size_t)16 << 20)
 
 /* Neighbours in the list that see the same message, and what each has said so far. */
 struct group {
@@ -198,28 +202,48 @@ static int change(const struct milter *milter, const struct milter_message *mess
     }
 }
 
+struct tally {
+    size_t n, n_bytes;
+};
+
+/* Count one more change; false: it is one too many. */
+static bool is_within_limits(struct tally *tally, const struct milter_reply *reply)
+{
+    tally->n++;
+    if (reply->type != MILTER_REPLY_REPLACE_BODY)
+        tally->n_bytes += reply->name.len + reply->value.len;
+    return tally->n <= CHANGES_MAX && tally->n_bytes <= CHANGES_MAX_BYTES;
+}
+
 /* After the end of the message: changes, then the verdict. -1: the store failed. */
 static int hear_end(const struct group *group, struct milter *milter,
                     struct milter_decision *decision)
 {
     const struct milter_message *message = group->message;
     struct milter_reply reply;
+    struct tally tally = {0};
     bool has_new_body = false;
     int result = 0;
 
-    for (int n_changes = 0; milter_read(milter, MILTER_END_OF_BODY, &reply); n_changes++) {
+    while (milter_read(milter, MILTER_END_OF_BODY, &reply)) {
         uint32_t needed = needed_action(reply.type);
+        bool is_change = needed && (milter->agreement.actions & needed);
 
-        if (!needed || !(milter->agreement.actions & needed) || n_changes == CHANGES_MAX) {
-            *decision = milter_judge(group->milters, milter, MILTER_END_OF_BODY, &reply);
-            milter->in_message = false; /* for the filter, too, the message has ended */
-            if (has_new_body)
-                message->body_is_replaced(message->context);
-            return result;
+        if (is_change && is_within_limits(&tally, &reply)) {
+            has_new_body = has_new_body || reply.type == MILTER_REPLY_REPLACE_BODY;
+            if (result == 0)
+                result = change(milter, message, &reply);
+            continue;
         }
-        has_new_body = has_new_body || reply.type == MILTER_REPLY_REPLACE_BODY;
-        if (result == 0)
-            result = change(milter, message, &reply);
+        if (is_change)
+            milter_fail(milter, "filter orders too many changes of one message");
+        *decision = is_change
+                        ? milter->standing
+                        : milter_judge(group->milters, milter, MILTER_END_OF_BODY, &reply);
+        milter->in_message = false; /* for the filter, too, the message has ended */
+        if (has_new_body && milter->state != MILTER_SETTLED) /* else it may be half of one */
+            message->body_is_replaced(message->context);
+        return result;
     }
     *decision = milter->standing;
     return result;

@@ -186,6 +186,17 @@ def test_edits_of_a_big_message():
         assert not re.search(r"^To:", head, re.M) and head.endswith("X-End: last"), head
 
 
+def test_more_edits_than_memory_is_given_for():
+    """A filter gone mad costs its message a while, and nobody any memory to speak of."""
+    def script(session, event, data):
+        return [add_header("X-Big", "x" * 60000)] * 400 + [CONTINUE] if event == "eom" else CONTINUE
+
+    with ScriptedMilter(script) as milter, Instance(main={"smtpd_milters": milter.address}) as mta:
+        assert transact(mta, "127.0.0.1")[0] == 451
+        mta.wait_log(r"warning: milter \S+: filter orders too many changes of one message")
+        assert not mta.inbox("alice")
+
+
 def test_half_a_new_body():
     """A filter that dies in the midst of its new body leaves none of it to the next one."""
     def dies(session, event, data):
