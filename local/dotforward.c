@@ -141,6 +141,7 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
                        const struct origin *origin)
 {
     struct slice rest = slice_from(params.forward_path), word;
+    CLEANUP(buf_release) struct buf missing = BUF_INIT;
 
     if (comes_from_own_file(origin, passwd))
         return false;
@@ -156,6 +157,9 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
             log_warning("forward_path: %s", error.text);
             continue;
         }
+        /* Without an extension both defaults are the same file. */
+        if (slice_equals(buf_slice(&missing), path.data))
+            continue;
         if (read_as_user(path.data, passwd, &text) == 0)
             /* ".forward" without the extension has not matched it. */
             return expand_list(job, buf_slice(&text),
@@ -166,6 +170,7 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
             job_ended(job, address, &dsn);
             return true;
         }
+        buf_set(&missing, buf_slice(&path));
     }
     return false;
 }

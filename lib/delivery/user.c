@@ -12,9 +12,16 @@
 #include "base/slice.h"
 #include "conf/params.h"
 
-/* The effective ids to return to. */
-static struct user owner;
-static bool has_become;
+/*
+ * Who the process is, so that a change for a while need not ask the system: the effective ids
+ * to return to, and the effective user now.
+ */
+static struct {
+    bool is_known, can_change;
+    struct user owner;
+    uid_t effective;
+    bool has_become;
+} identity;
 
 static int parse_group(gid_t *gid, const char *name, struct error *error)
 {
@@ -52,24 +59,55 @@ int user_parse(struct user *user, const char *text, struct error *error)
     return 0;
 }
 
-bool user_can_change(void)
+static void know_identity(void)
 {
     uid_t real, effective, saved;
 
-    return getresuid(&real, &effective, &saved) == 0 &&
-           (real == 0 || effective == 0 || saved == 0);
+    if (identity.is_known)
+        return;
+    identity.is_known = true;
+    identity.owner = (struct user){.uid = geteuid(), .gid = getegid()};
+    identity.effective = identity.owner.uid;
+    identity.can_change = getresuid(&real, &effective, &saved) == 0 &&
+                          (real == 0 || effective == 0 || saved == 0);
+}
+
+bool user_can_change(void)
+{
+    know_identity();
+    return identity.can_change;
+}
+
+void user_has_changed(void)
+{
+    identity.is_known = false;
+}
+
+static int become_effective(uid_t uid)
+{
+    if (identity.effective == uid)
+        return 0;
+    if (seteuid(uid) < 0)
+        return -1;
+    identity.effective = uid;
+    return 0;
+}
+
+/* Groups are root's to change. */
+static int change_to(const struct user *user)
+{
+    return become_effective(0) < 0 || setgroups(1, &user->gid) < 0 || setegid(user->gid) < 0 ||
+                   become_effective(user->uid) < 0
+               ? -1
+               : 0;
 }
 
 int user_become(const struct user *user, struct error *error)
 {
     if (!user_can_change())
         return 0;
-    if (!has_become)
-        owner = (struct user){.uid = geteuid(), .gid = getegid()};
-    if (geteuid() != 0 && seteuid(0) < 0)
-        return error_set(error, ERROR_TEMPORARY, "seteuid 0: %m");
-    has_become = true;
-    if (setgroups(1, &user->gid) < 0 || setegid(user->gid) < 0 || seteuid(user->uid) < 0) {
+    identity.has_become = true;
+    if (change_to(user) < 0) {
         error_set(error, ERROR_TEMPORARY, "become user %ld, group %ld: %m", (long)user->uid,
                   (long)user->gid);
         user_return();
@@ -80,18 +118,19 @@ int user_become(const struct user *user, struct error *error)
 
 void user_return(void)
 {
-    if (!has_become)
+    if (!identity.has_become)
         return;
-    if ((geteuid() != 0 && seteuid(0) < 0) || setgroups(1, &owner.gid) < 0 ||
-        setegid(owner.gid) < 0 || seteuid(owner.uid) < 0)
-        fatal(EX_OSERR, "return to user %ld, group %ld: %m", (long)owner.uid, (long)owner.gid);
-    has_become = false;
+    if (change_to(&identity.owner) < 0)
+        fatal(EX_OSERR, "return to user %ld, group %ld: %m", (long)identity.owner.uid,
+              (long)identity.owner.gid);
+    identity.has_become = false;
 }
 
 int user_become_for_good(const struct user *user, struct error *error)
 {
     if (!user_can_change())
         return 0;
+    identity.is_known = false;
     if ((geteuid() != 0 && seteuid(0) < 0) || setgroups(1, &user->gid) < 0 ||
         setresgid(user->gid, user->gid, user->gid) < 0 ||
         setresuid(user->uid, user->uid, user->uid) < 0)

@@ -32,6 +32,8 @@ void user_return(void);
 MUST_USE int user_become_for_good(const struct user *user, struct error *error);
 /* True when this process can change users. */
 bool user_can_change(void);
+/* The process has changed its ids otherwise than through these functions. */
+void user_has_changed(void);
 
 /* Send a signal to a process group that runs as another user. -1 with errno. */
 MUST_USE int user_kill_group(pid_t group, int signal_number);

@@ -7,16 +7,33 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "table/drivers.h"
 
 /* A group may list very many members. */
 #define RECORD_MAX_BYTES ((size_t)16 << 20)
 #define RECORD_BYTES     ((size_t)16384)
 
+/*
+ * What was answered is the answer for a second: one message asks more than once for its user,
+ * and a busy mailbox again and again, while each question may open dozens of files, or ask a
+ * server.
+ */
+#define ANSWERS_KEPT   64
+#define ANSWER_KEPT_MS SECONDS(1)
+
+struct answer {
+    struct buf name, value;
+    bool is_found;
+    int64_t since;
+};
+
 struct unix_table {
     struct table table;
     bool is_group;
+    struct answer answers[ANSWERS_KEPT];
 };
 
 static struct table *unix_open(const char *name, const struct table_options *options,
@@ -37,7 +54,13 @@ static struct table *unix_open(const char *name, const struct table_options *opt
 
 static void unix_close(struct table *table)
 {
-    mem_free(CONTAINER_OF(table, struct unix_table, table));
+    struct unix_table *accounts = CONTAINER_OF(table, struct unix_table, table);
+
+    for (size_t i = 0; i < ANSWERS_KEPT; i++) {
+        buf_release(&accounts->answers[i].name);
+        buf_release(&accounts->answers[i].value);
+    }
+    mem_free(accounts);
 }
 
 /*
@@ -80,12 +103,22 @@ static int find_group(const char *name, struct buf *storage, struct buf *value, 
     return error;
 }
 
-static enum table_result unix_lookup(struct table *table, struct slice key, struct buf *value,
-                                     struct error *error)
+static void keep_answer(struct answer *answer, struct slice key, const struct buf *value,
+                        bool is_found)
+{
+    buf_set(&answer->name, key);
+    buf_set(&answer->value, is_found ? buf_slice(value) : SLICE_EMPTY);
+    answer->is_found = is_found;
+    answer->since = time_now_ms();
+}
+
+static enum table_result ask_system(struct unix_table *accounts, struct slice key,
+                                    struct answer *answer, struct buf *value,
+                                    struct error *error)
 {
     CLEANUP(mem_free_text) char *name = slice_dup(key);
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
-    bool is_group = CONTAINER_OF(table, struct unix_table, table)->is_group;
+    bool is_group = accounts->is_group;
     bool is_found;
     size_t room = RECORD_BYTES;
     int result;
@@ -96,13 +129,28 @@ static enum table_result unix_lookup(struct table *table, struct slice key, stru
                           : find_user(name, &storage, value, &is_found);
         room *= 2;
     } while (result == ERANGE && room <= RECORD_MAX_BYTES);
-    if (is_found)
-        return TABLE_FOUND;
-    if (means_unknown(result))
-        return TABLE_NOT_FOUND;
+    if (is_found || means_unknown(result)) {
+        keep_answer(answer, key, value, is_found);
+        return is_found ? TABLE_FOUND : TABLE_NOT_FOUND;
+    }
     errno = result;
-    error_set(error, ERROR_TEMPORARY, "%s: %m", table->spec);
+    error_set(error, ERROR_TEMPORARY, "%s: %m", accounts->table.spec);
     return TABLE_ERROR;
+}
+
+static enum table_result unix_lookup(struct table *table, struct slice key, struct buf *value,
+                                     struct error *error)
+{
+    struct unix_table *accounts = CONTAINER_OF(table, struct unix_table, table);
+    struct answer *answer = &accounts->answers[slice_hash(key) % ANSWERS_KEPT];
+
+    if (answer->name.len == 0 || !slice_same(buf_slice(&answer->name), key) ||
+        time_now_ms() - answer->since >= ANSWER_KEPT_MS)
+        return ask_system(accounts, key, answer, value, error);
+    if (!answer->is_found)
+        return TABLE_NOT_FOUND;
+    buf_set(value, buf_slice(&answer->value));
+    return TABLE_FOUND;
 }
 
 const struct table_driver table_unix = {

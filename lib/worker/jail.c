@@ -12,6 +12,7 @@
 
 #include "base/bug.h"
 #include "conf/params.h"
+#include "delivery/user.h"
 #include "worker/process.h"
 
 static const struct passwd *find_owner(void)
@@ -84,5 +85,6 @@ void worker_enter_jail(void)
 {
     if (process.is_privileged)
         give_up_root();
+    user_has_changed();
     close_jail();
 }
