@@ -450,7 +450,7 @@ struct session *session_open(struct opening *opening)
         session_free(session);
         return NULL;
     }
-    stream_init(&session->stream, fd);
+    stream_init_nonblocking(&session->stream, fd);
     session->opened_ms = time_now_ms();
     if (greet(session, opening) < 0) {
         session_quit(session);

@@ -67,6 +67,20 @@ MAY_WAIT enum wake co_wait_drained(int fd, uint32_t events, deadline_t until);
  */
 void co_forget_fd(int fd);
 
+/*
+ * The same, and close it. Saves the system call that takes the registration back, since the
+ * kernel does that with the last descriptor of a file; where another process has one too, say
+ * so with co_share_fd beforehand.
+ */
+void co_close_fd(int fd);
+void co_share_fd(int fd);
+
+/*
+ * True when the last look at events has shown nothing to read from a descriptor whose input was
+ * read to the end, and no end of it. Asks nobody: false also means "not known".
+ */
+bool co_is_quiet(int fd);
+
 /* Sleep. WAKE_TIMEOUT when the time has come, WAKE_CANCELLED at once when cancelled. */
 MAY_WAIT enum wake co_sleep_until(deadline_t until);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/mem.h"
@@ -202,19 +203,56 @@ void co_fd_event(int fd, uint32_t events)
     }
 }
 
-void co_forget_fd(int fd)
+static struct co_fd *known(int fd)
 {
-    if (fd < 0 || (size_t)fd >= co_loop.n_fds)
-        return;
-    struct co_fd *entry = &co_loop.fds[fd];
+    return fd >= 0 && (size_t)fd < co_loop.n_fds ? &co_loop.fds[fd] : NULL;
+}
 
+static void wake_waiters(struct co_fd *entry)
+{
     if (entry->reader)
         co_wake(entry->reader, WAKE_CANCELLED);
     if (entry->writer)
         co_wake(entry->writer, WAKE_CANCELLED);
+}
+
+void co_forget_fd(int fd)
+{
+    struct co_fd *entry = known(fd);
+
+    if (!entry)
+        return;
+    wake_waiters(entry);
     if (entry->registered)
         unregister(entry, fd);
     *entry = (struct co_fd){0};
+}
+
+void co_close_fd(int fd)
+{
+    struct co_fd *entry = known(fd);
+
+    if (entry && entry->is_shared) {
+        co_forget_fd(fd);
+    } else if (entry) {
+        wake_waiters(entry);
+        *entry = (struct co_fd){0};
+    }
+    (void)close(fd);
+}
+
+void co_share_fd(int fd)
+{
+    if (co_loop.started)
+        entry_of(fd)->is_shared = true;
+}
+
+bool co_is_quiet(int fd)
+{
+    const struct co_fd *entry = known(fd);
+
+    return entry && (entry->registered & EPOLLIN) && (entry->registered & EPOLLET) &&
+           !entry->unseen_input && !entry->hung_up;
 }
 
 void co_fd_forget_all(void)

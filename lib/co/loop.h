@@ -47,7 +47,8 @@ struct co_fd {
     uint32_t registered; /* the events that epoll reports for it; 0: none */
     bool unseen_input;   /* reported while nobody waited */
     bool unseen_output;
-    bool hung_up; /* no further edge need come: trust none, ask epoll each time */
+    bool is_shared; /* another process has the file open: closing it does not unregister it */
+    bool hung_up;   /* no further edge need come: trust none, ask epoll each time */
 };
 
 struct co_loop {

@@ -117,7 +117,7 @@ static struct connection *find_idle(const char *service)
     while (!list_is_empty(&pool->idle)) {
         struct connection *connection = pool_take(pool, pool->idle.head.next);
 
-        if (!stream_has_input(&connection->channel.stream))
+        if (stream_seems_quiet(&connection->channel.stream))
             return connection;
         connection_free(connection);
     }

@@ -180,6 +180,14 @@ static size_t family_bytes(int family)
     return family == AF_INET ? V4_BYTES : V6_BYTES;
 }
 
+bool endpoint_is_wildcard(const struct endpoint *endpoint)
+{
+    if (endpoint_family(endpoint) == AF_INET)
+        return endpoint->address.in.sin_addr.s_addr == htonl(INADDR_ANY);
+    return endpoint_family(endpoint) == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(&endpoint->address.in6.sin6_addr);
+}
+
 bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b)
 {
     const unsigned char *a_bytes, *b_bytes;

@@ -44,6 +44,8 @@ uint16_t endpoint_port(const struct endpoint *endpoint);
 void endpoint_set_port(struct endpoint *endpoint, uint16_t port);
 /* Turn a v4-mapped IPv6 address into the IPv4 one. */
 void endpoint_unmap(struct endpoint *endpoint);
+/* 0.0.0.0 or :: (RFC 4291 section 2.5.2), which a socket listens on for all its host's. */
+bool endpoint_is_wildcard(const struct endpoint *endpoint);
 bool endpoint_same_address(const struct endpoint *a, const struct endpoint *b);
 
 /* A network such as 10.0.0.0/8, [2001:db8::]/32, or one address. */

@@ -75,6 +75,7 @@ int socket_send_fd(int socket, int fd, const void *data, size_t len, deadline_t 
     if (len == 0)
         return error_set(error, ERROR_PERMANENT, "a descriptor needs data to travel with");
     put_fd(&message, &control, fd);
+    co_share_fd(fd);
     while (len) {
         /* iov_base is not const although sendmsg only reads. */
         memcpy(&part.iov_base, &rest, sizeof(rest));

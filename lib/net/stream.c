@@ -53,7 +53,7 @@ static bool is_plain(const struct stream *stream)
     return stream->layer == &socket_layer || stream->layer == &file_layer;
 }
 
-void stream_init(struct stream *stream, int fd)
+void stream_init_nonblocking(struct stream *stream, int fd)
 {
     *stream = (struct stream){
         .fd = fd,
@@ -63,6 +63,11 @@ void stream_init(struct stream *stream, int fd)
         .out = BUF_INIT,
         .buffer_bytes = FIRST_BUFFER_BYTES,
     };
+}
+
+void stream_init(struct stream *stream, int fd)
+{
+    stream_init_nonblocking(stream, fd);
     /* A descriptor that cannot be made so is a bad one: the first read or write will tell. */
     (void)!fd_set_nonblocking(fd, true);
 }
@@ -73,8 +78,7 @@ void stream_release(struct stream *stream)
         stream->layer->release(stream);
     stream->layer = NULL;
     if (stream->fd >= 0 && stream->buffer_bytes) {
-        co_forget_fd(stream->fd);
-        fd_close(&stream->fd);
+        co_close_fd(stream->fd);
     }
     if (stream->in.data)
         buf_release(&stream->in);
@@ -414,6 +418,18 @@ bool stream_has_input(struct stream *stream)
     if (got < 0 && !would_wait())
         return fail(stream, STREAM_FAILED, errno) < 0;
     return got > 0;
+}
+
+void stream_is_ready(struct stream *stream)
+{
+    stream->drained = false;
+}
+
+bool stream_seems_quiet(struct stream *stream)
+{
+    if (stream->drained && stream_pending(stream) == 0 && co_is_quiet(stream->fd))
+        return true;
+    return !stream_has_input(stream);
 }
 
 const char *stream_trouble(const struct stream *stream)

@@ -55,6 +55,8 @@ struct stream {
  * little. A write to a socket raises no SIGPIPE; for a pipe the program ignores that.
  */
 void stream_init(struct stream *stream, int fd);
+/* The same for a descriptor that is non-blocking already. */
+void stream_init_nonblocking(struct stream *stream, int fd);
 /*
  * Discards unsent bytes, closes the descriptor. For CLEANUP: twice is harmless, and so is a
  * stream that was only zeroed.
@@ -105,6 +107,14 @@ size_t stream_pending(const struct stream *stream);
  * a plain stream the bytes stay in the socket.
  */
 bool stream_has_input(struct stream *stream);
+/* Somebody has waited: there is something to read. Saves the stream asking again. */
+void stream_is_ready(struct stream *stream);
+/*
+ * True when nothing has come from the peer, as far as the event loop has heard up to its last
+ * turn: for who is content to find out a moment later. Costs a system call only where that is
+ * not known.
+ */
+bool stream_seems_quiet(struct stream *stream);
 
 /* Add to the output; waits only when the buffer is full. 0, or -1 when the stream has failed.
  */

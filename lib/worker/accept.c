@@ -8,6 +8,8 @@
 
 /* A front end that passes connections on sends the descriptor at once. */
 #define PASS_TIMEOUT_MS SECONDS(5)
+/* Of so many listening sockets the own address is remembered. */
+#define LISTENERS_KNOWN 16
 #define PASS_MAX_BYTES  4096
 
 /* name\0value\0 ... : the addresses that the front end learned from a proxy. */
@@ -83,6 +85,22 @@ int worker_take_passed(struct worker_client *client)
     return 0;
 }
 
+/* A socket that is bound to one address knows that of each of its connections. */
+static int local_of(int listener, int fd, struct endpoint *local)
+{
+    static struct endpoint bound[LISTENERS_KNOWN];
+    size_t index = (size_t)(listener - WORKER_FD_LISTEN);
+
+    if (index >= LISTENERS_KNOWN)
+        return socket_local(fd, local);
+    if (bound[index].len == 0 && socket_local(listener, &bound[index]) < 0)
+        bound[index].len = 0;
+    if (bound[index].len == 0 || endpoint_is_wildcard(&bound[index]))
+        return socket_local(fd, local);
+    *local = bound[index];
+    return 0;
+}
+
 static int accept_inet(int listener, struct worker_client *client)
 {
     socklen_t len = sizeof(client->peer.address);
@@ -92,7 +110,7 @@ static int accept_inet(int listener, struct worker_client *client)
         return -1;
     client->peer.len = len;
     endpoint_unmap(&client->peer);
-    if (socket_local(fd, &client->local) < 0)
+    if (local_of(listener, fd, &client->local) < 0)
         client->local.len = 0;
     endpoint_unmap(&client->local);
     return fd;
@@ -108,6 +126,6 @@ int worker_accept(int listener, struct worker_client *client)
     else
         fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
-        stream_init(&client->stream, fd);
+        stream_init_nonblocking(&client->stream, fd);
     return fd < 0 ? -1 : 0;
 }

@@ -67,6 +67,7 @@ static void serve_held(void)
     struct slice body;
 
     stream_set_deadline(&held.stream, deadline_in(params.ipc_timeout));
+    stream_is_ready(&held.stream);
     if (channel_receive(&held, &number, &body, NULL) < 0 || number == MESSAGE_NONE) {
         drop_held();
         return;
