@@ -96,7 +96,7 @@ static void ring_timers(void)
 
 static bool call_idle(void)
 {
-    bool again = false;
+    bool again = co_offload_idle();
 
     for (size_t i = 0; i < n_idle_calls; i++)
         again |= idle_calls[i]();

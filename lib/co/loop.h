@@ -98,6 +98,9 @@ void co_queue_leave(struct co *co);
  */
 bool co_offload_event(int fd);
 void co_offload_after_fork(void);
+/* The loop is about to sleep: see to jobs that wait behind one that takes longer than expected.
+ * True when the loop should look again soon. */
+bool co_offload_idle(void);
 
 /* EPOLLIN or EPOLLOUT by poll(2), for who runs outside a coroutine. */
 enum wake co_poll(int fd, uint32_t events, deadline_t until);

@@ -12,9 +12,18 @@
 
 #include "base/bug.h"
 #include "base/fd.h"
+#include "base/time.h"
 #include "co/loop.h"
 
-#define THREADS_MOST       8
+#define THREADS_MOST 8
+/*
+ * While jobs are done so fast, a thread that is at one takes the next as well, up to so many
+ * for each thread: that costs no wake-up, and less time than one. On a slow disk every job gets
+ * a thread, so that the system can serve them together.
+ */
+#define FAST_JOB_NS        ((int64_t)3000000)
+#define JOBS_FOR_A_THREAD  2
+#define AVERAGE_OVER       8
 #define THREAD_STACK_BYTES ((size_t)256 * 1024)
 
 /* Lives on the stack of the coroutine that waits for it. */
@@ -23,6 +32,7 @@ struct job {
     int (*call)(void *arg);
     void *arg;
     int result, saved_errno;
+    int64_t since; /* when it was handed over */
     struct co *co;
 };
 
@@ -34,6 +44,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t work;
     int n_threads, n_idle, n_waiting; /* all of these under the lock */
+    int64_t average_ns;               /* of the last jobs */
     struct job_list waiting, done;
     int done_fd; /* eventfd: jobs were done */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done_fd = -1};
@@ -92,10 +103,13 @@ static NORETURN void *serve(void *unused)
         struct job *job = wait_for_job();
 
         pthread_mutex_unlock(&pool.lock);
+        int64_t began = time_now_ns();
         errno = 0;
         job->result = job->call(job->arg);
         job->saved_errno = errno;
+        int64_t took = time_now_ns() - began;
         pthread_mutex_lock(&pool.lock);
+        pool.average_ns += (took - pool.average_ns) / AVERAGE_OVER;
         bool first = !pool.done.first;
         append(&pool.done, job);
         if (first)
@@ -135,13 +149,23 @@ static bool open_bell(void)
     return fd >= 0;
 }
 
+/* Called with the lock held. */
+static bool busy_threads_will_do(void)
+{
+    int n_busy = pool.n_threads - pool.n_idle;
+
+    return pool.average_ns < FAST_JOB_NS && pool.n_waiting < n_busy * JOBS_FOR_A_THREAD;
+}
+
 /* False when there is no thread at all to do it. */
 static bool hand_over(struct job *job)
 {
     if (!open_bell())
         return false;
     pthread_mutex_lock(&pool.lock);
-    if (pool.n_waiting >= pool.n_idle && pool.n_threads < THREADS_MOST && start_thread())
+    bool needs_thread = !busy_threads_will_do();
+    if (needs_thread && pool.n_waiting >= pool.n_idle && pool.n_threads < THREADS_MOST &&
+        start_thread())
         pool.n_threads++;
     bool accepted = pool.n_threads > 0;
     if (accepted) {
@@ -149,14 +173,27 @@ static bool hand_over(struct job *job)
         pool.n_waiting++;
     }
     pthread_mutex_unlock(&pool.lock);
-    if (accepted)
+    if (accepted && needs_thread)
         pthread_cond_signal(&pool.work);
     return accepted;
 }
 
+bool co_offload_idle(void)
+{
+    if (pool.n_threads == 0)
+        return false;
+    pthread_mutex_lock(&pool.lock);
+    bool is_waiting = pool.n_waiting > 0;
+    bool is_stuck = is_waiting && time_now_ns() - pool.waiting.first->since >= FAST_JOB_NS;
+    pthread_mutex_unlock(&pool.lock);
+    if (is_stuck)
+        pthread_cond_signal(&pool.work);
+    return is_waiting;
+}
+
 int co_offload(int (*call)(void *arg), void *arg)
 {
-    struct job job = {.call = call, .arg = arg, .co = co_loop.current};
+    struct job job = {.call = call, .arg = arg, .since = time_now_ns(), .co = co_loop.current};
 
     if (!job.co || !hand_over(&job))
         return call(arg);
@@ -190,6 +227,7 @@ void co_offload_after_fork(void)
     pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     pool.n_threads = pool.n_idle = pool.n_waiting = 0;
+    pool.average_ns = 0;
     pool.waiting = pool.done = (struct job_list){0};
 }
 
