@@ -50,8 +50,8 @@ static struct slice canonical(struct transaction *transaction,
 }
 
 /*
- * The shorter domain for one below a masquerade domain; the list's first match counts, and a
- * "!" in front of it means: leave alone.
+ * The list's domain for one below it; the list's first match counts, and a "!" in front of it
+ * means: leave alone.
  */
 static struct slice masqueraded(struct slice address, struct arena *arena)
 {
@@ -78,8 +78,8 @@ static struct slice masqueraded(struct slice address, struct arena *arena)
             continue;
         if (!truncate || excess == 0)
             return address;
-        return slice_from(arena_printf(arena, "%.*s@%.*s", SLICE_ARG(local_part),
-                                       SLICE_ARG(slice_from_offset(domain, excess))));
+        return slice_from(
+            arena_printf(arena, "%.*s@%.*s", SLICE_ARG(local_part), SLICE_ARG(parent)));
     }
     return address;
 }

@@ -96,6 +96,8 @@ static void look_for_errors(struct transaction *transaction, struct slice line)
         return;
     content->mime_errors = 0; /* one is enough */
     content->mime_refusal = mime_error_text(errors);
+    if (errors & MIME_ERROR_ENCODING_DOMAIN) /* the value, as the log always had it */
+        line = slice_trim(slice_from_offset(line, slice_find(line, ':') + 1));
     check_log_mime(transaction, content->mime_refusal, line);
 }
 

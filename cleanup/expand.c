@@ -87,7 +87,12 @@ static int follow(struct expansion_state *state, size_t at)
                             &results, &error);
         if (found < 0)
             return lookup_failed(state, state->addresses[at], &error);
-        if (found == 0 || results.count == 0)
+        if (found > 0 && results.count == 0) {
+            error_set(&error, ERROR_TEMPORARY, "%s: no address for %.*s",
+                      tables.virtual_alias.name, SLICE_ARG(state->addresses[at]));
+            return lookup_failed(state, state->addresses[at], &error);
+        }
+        if (found == 0)
             return 0;
         if (take_results(state, at, &results) < 0)
             return -1;

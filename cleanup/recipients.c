@@ -97,7 +97,8 @@ static void write_recipient(struct transaction *transaction, const struct target
         put_printf(transaction, RECORD_ATTRIBUTE, "notify_flags=%d", target->notify);
     if (target->dsn_original.len)
         put_attribute(transaction, "dsn_orig_rcpt", target->dsn_original);
-    put(transaction, RECORD_ORIGINAL_RECIPIENT, target->original);
+    put(transaction, RECORD_ORIGINAL_RECIPIENT,
+        params.enable_original_recipient ? target->original : SLICE_EMPTY);
     put(transaction, RECORD_RECIPIENT, target->address);
     transaction->n_recipients++;
 }

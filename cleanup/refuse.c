@@ -63,7 +63,6 @@ static int bounce_all(struct transaction *transaction, struct slice status, stru
             bounce_recipient(transaction, &list.items[i], status, reason, error) < 0)
             return -1;
     }
-    message.envelope.ret = RET_HEADERS; /* what was refused goes nowhere */
     struct bounce_notice notice = {.kind = BOUNCE_FLUSH_BOUNCE,
                                    .queue_name = transaction->file.queue,
                                    .queue_id = slice_from(transaction->file.id)};

@@ -62,18 +62,46 @@ static void add_addresses(struct job *job, struct slice entry, const struct orig
     }
 }
 
+/* |"command words": without the quotes, where they are around all of it. */
+static struct slice command_of(struct arena *arena, struct slice text)
+{
+    struct slice line = slice_trim(text);
+
+    if (line.len < 2 || slice_find(slice_from_offset(line, 1), '"') != line.len - 2)
+        return line;
+    return slice_trim(unquote(arena, line));
+}
+
+/* "~/file" and "~user/file" of a .forward as a path; as it is where that means nothing. */
+static struct slice in_home(struct job *job, struct slice text, const struct origin *origin)
+{
+    struct slice rest = slice_from_offset(text, 1), name;
+    const struct passwd *user;
+
+    if (origin->kind != ORIGIN_FORWARD || !slice_starts_with(text, "~") ||
+        slice_find(rest, '/') == rest.len)
+        return text;
+    name = slice_split(&rest, '/');
+    user = getpwnam(arena_text(&job->delivery->arena, name.len > 0 ? name : origin->name));
+    if (!user)
+        return text;
+    return slice_from(
+        arena_printf(&job->delivery->arena, "%s/%.*s", user->pw_dir, SLICE_ARG(rest)));
+}
+
 static void add_entry(struct job *job, struct slice entry, const struct origin *origin)
 {
-    struct slice text = slice_trim(unquote(&job->delivery->arena, entry));
+    struct arena *arena = &job->delivery->arena;
+    struct slice text = in_home(job, slice_trim(unquote(arena, entry)), origin);
 
     if (slice_starts_with(text, "|"))
-        job_add(job, TARGET_COMMAND, slice_trim(slice_from_offset(text, 1)), origin);
+        job_add(job, TARGET_COMMAND, command_of(arena, slice_from_offset(text, 1)), origin);
     else if (slice_starts_with(text, "/"))
         job_add(job, TARGET_FILE, text, origin);
     else if (slice_starts_with_nocase(text, ":include:")) {
         job_add(job, TARGET_INCLUDE,
-                slice_trim(unquote(&job->delivery->arena,
-                                   slice_trim(slice_from_offset(text, strlen(":include:"))))),
+                slice_trim(
+                    unquote(arena, slice_trim(slice_from_offset(text, strlen(":include:"))))),
                 origin);
     } else {
         add_addresses(job, entry, origin);
@@ -116,15 +144,15 @@ static int open_include(const char *path, const struct user *user, struct stat *
     user_return();
     errno = saved;
     if (fd < 0)
-        return error_set(error, ERROR_TEMPORARY, "unable to lookup :include: file %s: %m",
+        return error_set(error, ERROR_PERMANENT, "unable to lookup :include: file %s: %m",
                          path);
     if (fstat(fd, file) < 0)
         return error_set(error, ERROR_TEMPORARY, "fstat %s: %m", path);
     if (!S_ISREG(file->st_mode))
-        return error_set(error, ERROR_TEMPORARY, ":include: file %s is not a regular file",
+        return error_set(error, ERROR_PERMANENT, ":include: file %s is not a regular file",
                          path);
     if (file->st_mode & S_IWOTH)
-        return error_set(error, ERROR_TEMPORARY, ":include: file %s is world writable", path);
+        return error_set(error, ERROR_PERMANENT, ":include: file %s is world writable", path);
     if (fd_read_all(fd, text, FILE_MAX_BYTES, error) < 0)
         return error_context(error, ":include: file %s", path);
     return 0;
@@ -157,7 +185,7 @@ void expand_include(struct job *job, struct slice path, const struct origin *ori
     struct dsn dsn;
 
     if (*name != '/')
-        error_set(&error, ERROR_TEMPORARY, ":include:%s uses a relative path", name);
+        error_set(&error, ERROR_PERMANENT, ":include:%s uses a relative path", name);
     else if (origin->depth > INCLUDE_DEPTH_MAX)
         error_set(&error, ERROR_TEMPORARY, ":include: %s: nested too deep", name);
     else if (open_include(name, origin->has_user ? &origin->user : &default_user, &file, &text,
@@ -165,8 +193,8 @@ void expand_include(struct job *job, struct slice path, const struct origin *ori
         expand_list(job, buf_slice(&text), include_origin(job, path, origin, &file));
         return;
     }
-    /* An administrator can mend this: the mail waits. */
     log_warning("%s", error.text);
-    delivery_dsn(job->delivery, &dsn, "4.3.5", "mail system configuration error");
+    delivery_dsn(job->delivery, &dsn, error.kind == ERROR_PERMANENT ? "5.3.5" : "4.3.5",
+                 "mail system configuration error");
     job_ended(job, origin->address, &dsn);
 }

@@ -72,6 +72,8 @@ static const struct {
     {"quotes in a command", "\"|echo \\\"a, b\\\"\"", 1, "|<echo \"a, b\"> "},
     {"a quote in the middle", "|echo \"a, b\", c", 2, "|<echo \"a, b\"> @<c> "},
     {"a backslash in a command", "\"|printf 'a\\\\nb'\"", 1, "|<printf 'a\\nb'> "},
+    {"quotes behind the bar", "|\"/bin/cat -n >a,b\", c", 2, "|</bin/cat -n >a,b> @<c> "},
+    {"a tilde in a list is a name", "~/x", 1, "@<~/x> "},
     {"a file", "/var/mail/list", 1, "/</var/mail/list> "},
     {"a file with blanks", "\"/var/mail/a b\"", 1, "/</var/mail/a b> "},
     {"a Maildir", "/home/ada/Maildir/", 1, "/</home/ada/Maildir/> "},

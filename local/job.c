@@ -23,6 +23,7 @@ static bool is_duplicate(struct job *job, enum target_kind kind, struct slice te
     if (kind == TARGET_ADDRESS) {
         buf_reset(&key);
         buf_printf(&key, "%p:", (const void *)origin);
+        text = arena_lower(&job->delivery->arena, text);
     }
     buf_add_slice(&key, text);
     if (hash_has(&job->seen, buf_slice(&key)))
@@ -50,6 +51,19 @@ void job_add(struct job *job, enum target_kind kind, struct slice text,
     *target = (struct target){
         .kind = kind, .text = arena_slice(&job->delivery->arena, text), .origin = origin};
     list_append(&job->targets, &target->link);
+}
+
+bool job_has_seen_mailbox(struct job *job, struct slice address)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+
+    buf_add_text(&key, "mailbox:");
+    buf_add_slice(&key, arena_lower(&job->delivery->arena, address));
+    if (hash_has(&job->seen, buf_slice(&key)))
+        return true;
+    if (job->seen.n_entries < (size_t)params.duplicate_filter_limit)
+        hash_set(&job->seen, buf_slice(&key), job);
+    return false;
 }
 
 void job_derive(const struct job *job, struct slice address, struct recipient *derived)
@@ -133,8 +147,6 @@ static void set_user(struct environment *environment, const struct passwd *user)
     const char *shell = *user->pw_shell ? user->pw_shell : "/bin/sh";
 
     environment->list[environment->count++] = arena_printf(arena, "HOME=%s", user->pw_dir);
-    environment->list[environment->count++] = arena_printf(arena, "USER=%s", user->pw_name);
-    environment->list[environment->count++] = arena_printf(arena, "LOGNAME=%s", user->pw_name);
     environment->list[environment->count++] = arena_printf(arena, "SHELL=%s", shell);
 }
 
@@ -152,8 +164,8 @@ const char *const *job_environment(struct job *job, const struct origin *origin,
                             &name, &extension);
     if (user)
         set_user(&environment, user);
-    environment.list[environment.count++] =
-        arena_printf(environment.arena, "MAIL_CONFIG=%s", params.config_directory);
+    set(&environment, "USER", name);
+    set(&environment, "LOGNAME", name);
     set(&environment, "LOCAL", local);
     if (extension.len > 0)
         set(&environment, "EXTENSION", extension);
@@ -161,7 +173,8 @@ const char *const *job_environment(struct job *job, const struct origin *origin,
     set(&environment, "RECIPIENT", address);
     set(&environment, "ORIGINAL_RECIPIENT", job->recipient->original);
     set(&environment, "SENDER", origin->sender.len ? origin->sender : SLICE("MAILER-DAEMON"));
-    set(&environment, "ENVID", request->envelope_id);
+    if (request->envelope_id.len > 0)
+        set(&environment, "ENVID", request->envelope_id);
     set(&environment, "CLIENT_HOSTNAME", request->log_client_name);
     set(&environment, "CLIENT_ADDRESS", request->log_client_address);
     set(&environment, "CLIENT_HELO", request->log_client_helo);

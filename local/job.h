@@ -62,6 +62,9 @@ struct job {
 void job_add(struct job *job, enum target_kind kind, struct slice text,
              const struct origin *origin);
 
+/* True when the mailbox of the address was delivered to before; remembers it. */
+bool job_has_seen_mailbox(struct job *job, struct slice address);
+
 /* A copy of the request's recipient under another address, for the log and the status logs. */
 void job_derive(const struct job *job, struct slice address, struct recipient *derived);
 

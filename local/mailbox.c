@@ -32,11 +32,12 @@ static struct mail_copy make_copy(struct job *job, struct slice address, unsigne
 {
     if (!strstr(params.prepend_delivered_header, delivered_kind))
         flags &= ~(unsigned)MAIL_COPY_DELIVERED_TO;
-    return (struct mail_copy){.delivery = job->delivery,
-                              .recipient = job->recipient,
-                              .delivered_to = address,
-                              .flags = flags,
-                              .end_of_line = "\n"};
+    return (struct mail_copy){
+        .delivery = job->delivery,
+        .recipient = job->recipient,
+        .delivered_to = params.frozen_delivered_to ? job->recipient->address : address,
+        .flags = flags,
+        .end_of_line = "\n"};
 }
 
 /* -- commands ---------------------------------------------------------------------------------
@@ -221,6 +222,8 @@ void mailbox_deliver(struct job *job, struct slice address, const struct passwd 
     struct error error;
     struct dsn dsn;
 
+    if (job_has_seen_mailbox(job, address))
+        return;
     job->delivery->request.sender = origin->sender;
     if (find_command(user, &line, &error) < 0) {
         log_warning("%s", error.text);

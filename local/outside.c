@@ -68,9 +68,13 @@ static int put_content(struct cleanup_client *cleanup, const struct job *job,
                    params.mail_name);
     cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id,
                    time_rfc5322(time_wall_seconds()));
-    if (strstr(params.prepend_delivered_header, "forward"))
+    if (strstr(params.prepend_delivered_header, "forward")) {
+        struct slice delivered =
+            params.frozen_delivered_to ? job->recipient->address : forward->origin->address;
+
         cleanup_printf(cleanup, RECORD_LINE, "Delivered-To: %.*s",
-                       SLICE_ARG(arena_lower(&job->delivery->arena, forward->origin->address)));
+                       SLICE_ARG(arena_lower(&job->delivery->arena, delivered)));
+    }
     content_open(&reader, &job->delivery->message);
     while ((result = content_next_line(&reader, &line, &continues, error)) > 0)
         cleanup_put(cleanup, continues ? (char)RECORD_PART : (char)RECORD_LINE, line);

@@ -58,7 +58,7 @@ static void fail(struct job *job, struct slice address, const char *status, cons
 static void fail_for_now(struct job *job, struct slice address, const struct error *error)
 {
     log_warning("%s", error->text);
-    fail(job, address, "4.3.0", error->text);
+    fail(job, address, "4.3.0", "table lookup failure");
 }
 
 /* -- aliases

@@ -55,7 +55,7 @@ static unsigned notification_flags(const struct mail *mail)
 
     if (mail_is_verp(mail) && !params.disable_verp_bounces)
         flags |= BOUNCE_VERP;
-    if (mail->flags & DELIVERY_FLAG_EXPAND)
+    if (mail->flags & (DELIVERY_FLAG_EXPAND | DELIVERY_FLAG_RECORD)) /* sendmail -bv, -v */
         flags |= BOUNCE_PROBE;
     if (mail->flags & REPORTS_ALL)
         flags |= BOUNCE_ALL;

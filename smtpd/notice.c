@@ -122,10 +122,12 @@ static void put_header(struct cleanup_client *cleanup, const char *queue_id,
     cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id, date);
     cleanup_printf(cleanup, RECORD_LINE, "Date: %s", date);
     if (is_obsolete) {
-        put_line(cleanup, "From: MAILER-DAEMON (Mail Delivery System)");
+        cleanup_printf(cleanup, RECORD_LINE, "From: MAILER-DAEMON@%s (Mail Delivery System)",
+                       params.myhostname);
         cleanup_printf(cleanup, RECORD_LINE, "To: %s (Postmaster)", recipient);
     } else {
-        put_line(cleanup, "From: Mail Delivery System <MAILER-DAEMON>");
+        cleanup_printf(cleanup, RECORD_LINE, "From: Mail Delivery System <MAILER-DAEMON@%s>",
+                       params.myhostname);
         cleanup_printf(cleanup, RECORD_LINE, "To: Postmaster <%s>", recipient);
     }
     cleanup_printf(cleanup, RECORD_LINE, "Subject: %s SMTP server: errors from %s",

@@ -61,8 +61,9 @@ static int find_id(struct maps *maps, const char *title, struct slice address, i
         break;
     }
     if (!slice_to_int(slice_trim(buf_slice(&value)), minimum, INT32_MAX, id))
-        return error_set(error, ERROR_TEMPORARY, "recipient %.*s: bad value %s in %s",
-                         SLICE_ARG(address), value.data, title);
+        return error_set(error, ERROR_TEMPORARY, "recipient %.*s: bad %s %s in %s",
+                         SLICE_ARG(address), maps == uid_maps ? "uid" : "gid", value.data,
+                         title);
     return 0;
 }
 
@@ -155,11 +156,12 @@ static void deliver_recipient(struct delivery *delivery, struct recipient *recip
         delivery_dsn(delivery, &dsn, "5.4.6", "mail forwarding loop for %.*s",
                      SLICE_ARG(recipient->address));
     else if (find_mailbox(delivery, recipient->address, &mailbox, &is_known, &error) < 0) {
-        delivery_dsn(delivery, &dsn,
-                     error.kind == ERROR_TEMPORARY ? "4.3.5"
-                     : is_known                    ? "4.3.5" /* a gap in our own tables */
-                                                   : "5.1.1",
-                     "%s", error.text);
+        if (is_known) { /* trouble with, or a gap in, our own tables */
+            log_warning("%s", error.text);
+            delivery_dsn(delivery, &dsn, "4.3.5", "mail system configuration error");
+        } else {
+            delivery_dsn(delivery, &dsn, "5.1.1", "%s", error.text);
+        }
     } else if (deliver_to_mailbox(&mailbox, &copy, delivery, &dsn) == 0) {
         delivery_sent(delivery, recipient, RELAY, &dsn);
         return;

@@ -11,7 +11,7 @@
 #include "conf/words.h"
 #include "mail/message.h"
 
-#define OPTION_LETTERS "A:B:C:F:GIL:N:O:R:UV:X:ab:cef:h:imno:p:q:r:tvx"
+#define OPTION_LETTERS "A:B:C:F:GIL:N:O:R:UV:X:ab:ce:f:h:imno:p:q:r:tvx"
 
 #define ENVELOPE_ID_MAX 100 /* RFC 3461 section 4.4 */
 
@@ -121,16 +121,19 @@ static void option_o(struct options *options, const char *value)
     }
 }
 
-static void option_x(struct options *options, const char *value)
+static void set_verp(struct options *options, const char *delimiters)
 {
-    const char *delimiters = value + 1;
-
-    if (*value != 'V')
-        fatal(EX_TEMPFAIL, "unsupported: -X%c", *value);
     if (strlen(delimiters) != 2 || !strchr(params.verp_delimiter_filter, delimiters[0]) ||
         !strchr(params.verp_delimiter_filter, delimiters[1]))
         fatal(EX_TEMPFAIL, "-V requires two characters from %s", params.verp_delimiter_filter);
     options->verp_delimiters = delimiters;
+}
+
+static void option_x(struct options *options, const char *value)
+{
+    if (*value != 'V')
+        fatal(EX_TEMPFAIL, "unsupported: -X%c", *value);
+    set_verp(options, value + 1);
 }
 
 /* NOTIFY words to bits; -1 when they are none (NEVER stands alone). */
@@ -187,6 +190,12 @@ static void option_v(struct options *options, const char *value)
 {
     struct slice id = slice_from(value);
 
+    if (id.len == 2) { /* from before -XV: VERP delimiters */
+        log_warning("option -V%s is deprecated with Postfix 2.3; specify -XV%s instead", value,
+                    value);
+        set_verp(options, value);
+        return;
+    }
     for (size_t i = 0; i < id.len; i++) {
         if (!ascii_is_print(id.ptr[i])) {
             log_warning("bad syntax in -V option value -- ignored");
@@ -201,9 +210,9 @@ static void option_v(struct options *options, const char *value)
 
 static void option_body(struct options *options, const char *value)
 {
-    if (slice_equals_nocase(slice_from(value), "8bitmime"))
+    if (slice_equals(slice_from(value), "8BITMIME"))
         options->encoding = "8bit";
-    else if (slice_equals_nocase(slice_from(value), "7bit"))
+    else if (slice_equals(slice_from(value), "7BIT"))
         options->encoding = "7bit";
     else
         fatal(EX_TEMPFAIL, "-B option needs 8BITMIME or 7BIT");
@@ -285,9 +294,10 @@ static void take_option(struct options *options, int option, const char *value,
         options->extracts_recipients = true;
         return;
     case 'v':
-        if (options->wants_report)
-            log_verbosity++;
-        options->wants_report = true;
+        /* Once: a report of the delivery; more often: what we do, and no report. */
+        options->n_verbose++;
+        log_verbosity = options->n_verbose > 1 ? options->n_verbose : 0;
+        options->wants_report = options->n_verbose == 1;
         return;
     case '?':
         fatal(EX_TEMPFAIL, "usage: %s [options]", program);

@@ -31,6 +31,7 @@ struct options {
     int ret;                     /* RET_FULL, RET_HEADERS, 0 */
     int send_options;            /* SEND_ bits of -O */
     bool wants_report;           /* -v */
+    int n_verbose;               /* how often -v was said */
     bool dot_is_text;            /* -i */
     bool extracts_recipients;    /* -t */
     bool is_gateway;             /* -G: headers are left alone */

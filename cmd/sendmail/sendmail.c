@@ -13,6 +13,7 @@
 #include "conf/words.h"
 #include "options.h"
 #include "submit.h"
+#include "user.h"
 #include "worker/logging.h"
 
 #define ARGUMENTS_MAX 64
@@ -99,6 +100,7 @@ static void act(const struct options *options)
         return;
     case MODE_SMTP:
         refuse_recipients(options, "stand-alone mode");
+        user_check_submit();
         serve_smtp();
     case MODE_LIST:
         refuse_recipients(options, "display queue mode");
@@ -148,7 +150,7 @@ int main(int argc, char **argv)
     request.directory = options_config_directory(argc, argv);
     if (conf_load(&request, &error) < 0)
         fatal(EX_TEMPFAIL, "%s", error.text);
-    logging_open("sendmail", LOGGING_COMMAND);
+    logging_open(argv[0], LOGGING_COMMAND);
     options_parse(&options, argc, argv);
     act(&options);
     return 0;

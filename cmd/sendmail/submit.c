@@ -125,9 +125,12 @@ static void put_probe(struct drop *drop, const struct options *options, struct s
     address_quote(&quoted, sender.len ? sender : SLICE("MAILER-DAEMON"));
     put_line(drop, "From: ", buf_slice(&quoted));
     put_line(drop, "Subject: ", SLICE("probe"));
-    for (char **recipient = options->recipients; *recipient; recipient++)
-        put_line(drop, recipient == options->recipients ? "To:\t" : "\t",
-                 slice_from(*recipient));
+    for (char **recipient = options->recipients; *recipient; recipient++) {
+        CLEANUP(buf_release) struct buf item = BUF_INIT;
+
+        buf_printf(&item, "%s%s", *recipient, recipient[1] ? "," : "");
+        put_line(drop, recipient == options->recipients ? "To:\t" : "\t", buf_slice(&item));
+    }
 }
 
 static void put_message(struct drop *drop, const struct options *options, struct slice sender)

@@ -37,7 +37,7 @@ static struct {
     char *tag, *hostname, *postlog_path, *fallback_file;
     const char *other_tag; /* of the line that is being sent, where it is not tag */
     enum log_sink sink;
-    bool stderr_too;
+    bool stderr_too, never_stderr;
     int facility;
     pid_t pid;
     struct log_socket syslog, postlog;
@@ -158,7 +158,7 @@ static bool send_line(const char *text, size_t len, enum log_level level, int64_
         sent = send_postlog(text, len, when);
     if (sent == LOG_GONE && logger.sink != LOG_SINK_STDERR)
         sent = send_syslog(text, len, level, when);
-    if (sent == LOG_GONE && !logger.stderr_too)
+    if (sent == LOG_GONE && !logger.stderr_too && !logger.never_stderr)
         write_stderr(text, len);
     return sent != LOG_BUSY;
 }
@@ -363,6 +363,7 @@ void log_open(const char *tag, const struct log_target *target)
     replace_text(&logger.postlog_path, target->postlog_path);
     replace_text(&logger.fallback_file, target->fallback_file);
     logger.sink = target->sink;
+    logger.never_stderr = target->never_stderr;
     logger.stderr_too = target->stderr_too && target->sink != LOG_SINK_STDERR;
     logger.facility = log_facility(target->facility);
     logger.pid = getpid();

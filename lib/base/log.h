@@ -50,6 +50,7 @@ enum log_sink {
 struct log_target {
     enum log_sink sink;
     bool stderr_too;          /* commands: also say it on the terminal */
+    bool never_stderr;        /* what no sink takes is lost, not written there */
     const char *facility;     /* "mail"; NULL: mail */
     const char *postlog_path; /* absolute or relative to the queue directory */
     bool has_ring; /* for a daemon: lines reach postlogd through memory (base/log_ring.h) */

@@ -52,13 +52,25 @@ static int append(struct delivery *delivery, enum bounce_log log,
     return -1;
 }
 
+/* What a report of the delivery tells says by whom, too. */
+static int append_trace(struct delivery *delivery, const struct recipient *recipient,
+                        struct slice relay, const struct dsn *dsn)
+{
+    struct dsn via = *dsn;
+
+    if (!slice_equals(relay, "none"))
+        via.reason = slice_from(arena_printf(&delivery->arena, "delivery via %.*s: %.*s",
+                                             SLICE_ARG(relay), SLICE_ARG(dsn->reason)));
+    return append(delivery, BOUNCE_LOG_TRACE, recipient, &via);
+}
+
 /* "sendmail -v": the sender wants to see each attempt. */
 static int append_trace_if_wanted(struct delivery *delivery, const struct recipient *recipient,
-                                  const struct dsn *dsn)
+                                  struct slice relay, const struct dsn *dsn)
 {
     if (!(delivery->request.flags & DELIVERY_FLAG_RECORD))
         return 0;
-    return append(delivery, BOUNCE_LOG_TRACE, recipient, dsn);
+    return append_trace(delivery, recipient, relay, dsn);
 }
 
 void delivery_mark_done(struct delivery *delivery, struct recipient *recipient)
@@ -125,7 +137,7 @@ static bool is_answered_without_delivery(struct delivery *delivery, struct recip
     if (!(delivery->request.flags & DELIVERY_FLAG_EXPAND))
         return false;
     verdict.action = class_digit == '2' ? "deliverable" : "undeliverable";
-    if (append(delivery, BOUNCE_LOG_TRACE, recipient, &verdict) == 0) {
+    if (append_trace(delivery, recipient, relay, &verdict) == 0) {
         log_attempt(delivery, recipient, relay, verdict.action, &verdict);
         delivery_mark_done(delivery, recipient);
     }
@@ -156,7 +168,7 @@ static void defer(struct delivery *delivery, struct recipient *recipient, struct
 
     delayed.action = "delayed";
     if (append(delivery, BOUNCE_LOG_DEFER, recipient, &delayed) == 0)
-        (void)append_trace_if_wanted(delivery, recipient, &delayed);
+        (void)append_trace_if_wanted(delivery, recipient, relay, &delayed);
     log_attempt(delivery, recipient, relay, "deferred", &delayed);
     note_for_flush(delivery, recipient);
 }
@@ -176,14 +188,14 @@ static void defer_for_service(struct delivery *delivery, struct recipient *recip
  * confirm_delay_cleared after a delay warning.
  */
 static int append_success(struct delivery *delivery, const struct recipient *recipient,
-                          const struct dsn *dsn)
+                          struct slice relay, const struct dsn *dsn)
 {
-    if (append_trace_if_wanted(delivery, recipient, dsn) < 0)
+    if (append_trace_if_wanted(delivery, recipient, relay, dsn) < 0)
         return -1;
     if (!(recipient->notify & NOTIFY_SUCCESS) &&
         !(delivery->request.flags & DELIVERY_FLAG_DELAY_CLEARED))
         return 0;
-    return append(delivery, BOUNCE_LOG_TRACE, recipient, dsn);
+    return append_trace(delivery, recipient, relay, dsn);
 }
 
 static void succeed(struct delivery *delivery, struct recipient *recipient, struct slice relay,
@@ -193,7 +205,7 @@ static void succeed(struct delivery *delivery, struct recipient *recipient, stru
 
     if (!delivered.action)
         delivered.action = "delivered";
-    if (append_success(delivery, recipient, &delivered) < 0) {
+    if (append_success(delivery, recipient, relay, &delivered) < 0) {
         defer_for_service(delivery, recipient, relay, params.trace_service_name);
         return;
     }
@@ -210,7 +222,7 @@ static void bounce_softly(struct delivery *delivery, struct recipient *recipient
     dsn_set_class(delayed.status, '4');
     delayed.action = "delayed";
     if (append(delivery, BOUNCE_LOG_DEFER, recipient, &delayed) == 0)
-        (void)append_trace_if_wanted(delivery, recipient, &delayed);
+        (void)append_trace_if_wanted(delivery, recipient, relay, &delayed);
     log_attempt(delivery, recipient, relay, "SOFTBOUNCE", &delayed);
 }
 
@@ -224,7 +236,7 @@ static void bounce(struct delivery *delivery, struct recipient *recipient, struc
         defer_for_service(delivery, recipient, relay, params.bounce_service_name);
         return;
     }
-    if (append_trace_if_wanted(delivery, recipient, &failed) < 0) {
+    if (append_trace_if_wanted(delivery, recipient, relay, &failed) < 0) {
         defer_for_service(delivery, recipient, relay, params.trace_service_name);
         return;
     }

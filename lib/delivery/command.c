@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <paths.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,12 +46,13 @@ const char **command_environment(struct arena *arena, const char *export_environ
                                  size_t n_more, size_t *count)
 {
     struct slice rest = slice_from(export_environment), word;
-    size_t capacity = n_more + 2;
+    size_t capacity = n_more + 3;
 
     for (struct slice count_rest = rest; slice_word(&count_rest, ", \t\r\n").ptr;)
         capacity++;
     const char **list = arena_array(arena, const char *, capacity);
     *count = 0;
+    list[(*count)++] = "PATH=" _PATH_DEFPATH;
     while ((word = slice_word(&rest, ", \t\r\n")).ptr) {
         const char *name = arena_text(arena, word);
         const char *value = getenv(name);
@@ -68,7 +70,8 @@ const char **command_environment(struct arena *arena, const char *export_environ
 static NORETURN void child_fails(const char *what)
 {
     /* The parent reads this as the command's output. */
-    dprintf(STDERR_FILENO, "4.3.0 %s: %s\n", what, strerror(errno));
+    dprintf(STDERR_FILENO, "%s: fatal: execvp %s: %s\n", program_invocation_short_name, what,
+            strerror(errno));
     _exit(EX_TEMPFAIL);
 }
 
@@ -220,13 +223,13 @@ static bool read_output(struct running *running, struct buf *output)
     }
 }
 
-/* One line for the log: line ends become blanks. */
+/* One line for the log: line ends become blanks, the last one too, as readers know it. */
 static struct slice tidy(struct buf *output, struct arena *arena)
 {
     for (size_t i = 0; i < output->len; i++)
         if (!ascii_is_print(output->data[i]) && (unsigned char)output->data[i] < 128)
             output->data[i] = ' ';
-    return arena_slice(arena, slice_trim(buf_slice(output)));
+    return arena_slice(arena, buf_slice(output));
 }
 
 static const char *command_name(const struct command *command)
@@ -260,7 +263,7 @@ static void judge(const struct command *command, int status, struct slice output
     if (WIFEXITED(status) && dsn_status_parse(output, own, &rest) &&
         (own[0] == '4' || own[0] == '5')) {
         code = own;
-        buf_set(&text, slice_trim(rest));
+        buf_set(&text, slice_from_offset(rest, slice_skip_any(rest, " \t")));
     } else if (output.len > 0) {
         buf_printf(&text, ". Command output: %.*s", SLICE_ARG(output));
     }
@@ -323,6 +326,6 @@ int command_run(const struct command *command, struct mail_copy *copy,
         return -1;
     }
     int result = supervise(command, &running, copy, delivery, &text, dsn);
-    *output = tidy(&text, &delivery->arena);
+    *output = slice_trim(tidy(&text, &delivery->arena));
     return result;
 }

@@ -29,9 +29,9 @@ MUST_USE int command_run(const struct command *command, struct mail_copy *copy,
                          struct delivery *delivery, struct slice *output, struct dsn *dsn);
 
 /*
- * The environment that every command gets: what export_environment names (NAME or NAME=value),
- * from our own environment. Appends to a NULL-terminated list in the arena; room for n_more
- * entries stays free. *count is that of those set.
+ * The environment that every command gets: the system's PATH, then what export_environment
+ * names (NAME or NAME=value), from our own environment. Appends to a NULL-terminated list in
+ * the arena; room for n_more entries stays free. *count is that of those set.
  */
 const char **command_environment(struct arena *arena, const char *export_environment,
                                  size_t n_more, size_t *count);

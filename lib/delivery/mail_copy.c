@@ -163,6 +163,9 @@ bool mail_copy_is_loop(const struct delivery *delivery, struct slice address)
 const char *mail_copy_status(int file_errno)
 {
     switch (file_errno) {
+    case EAGAIN:
+    case ESTALE:
+        return "4.2.0";
     case ENOSPC:
     case EIO:
     case ENFILE:
@@ -172,7 +175,7 @@ const char *mail_copy_status(int file_errno)
     case EDQUOT:
     case EFBIG:
         return "5.2.2";
-    default:
-        return "4.2.0";
+    default: /* a place that takes no mail, until somebody mends it */
+        return "5.2.0";
     }
 }

@@ -100,7 +100,13 @@ static int open_file(const struct mbox *mbox, struct stat *status, struct error 
                   O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        error_set(error, ERROR_TEMPORARY, "cannot open file: %m");
+        int saved = errno;
+        bool is_new = lstat(mbox->path, status) < 0 && errno == ENOENT;
+
+        errno = saved;
+        error_set(error, ERROR_TEMPORARY, "cannot %s: %m",
+                  is_new ? "create file exclusively" : "open file");
+        errno = saved;
         return -1;
     }
     if (fstat(fd, status) < 0)
@@ -177,9 +183,14 @@ int mbox_lock_take(const struct mbox *mbox, struct mbox_lock_held *held, struct 
     if (needs_dotlock(mbox)) {
         buf_printf(&held->dotlock, "%s.lock", mbox->path);
         if (make_dotlock(mbox, held->dotlock.data, error) < 0) {
+            bool is_refused = errno == EACCES || errno == ENOENT;
+
             buf_release(&held->dotlock);
-            errno = EAGAIN;
-            return -1;
+            if (!mbox->may_be_special || !is_refused) {
+                errno = EAGAIN;
+                return -1;
+            }
+            log_warning("%s", error->text); /* opening the file will tell */
         }
     }
     if (take_file_lock(mbox, held, error) == 0)

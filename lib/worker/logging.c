@@ -21,6 +21,7 @@ static void open_log(const char *tag, enum logging_user user)
         .sink = *params.maillog_file ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
         .stderr_too =
             user == LOGGING_COMMAND || (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
+        .never_stderr = user == LOGGING_SESSION,
         .facility = params.syslog_facility,
         .postlog_path = path.data,
         .has_ring = user == LOGGING_DAEMON,

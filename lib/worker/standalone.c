@@ -58,7 +58,7 @@ static void load(const char *program)
 
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
-    logging_open(program, LOGGING_CONTROL);
+    logging_open(program, LOGGING_SESSION);
     if (chdir(params.queue_directory) < 0)
         fatal(1, "chdir %s: %m", params.queue_directory);
 }
