@@ -53,11 +53,11 @@ static struct slice rewritten(struct transaction *transaction, enum address_role
     if (address.len == 0)
         return address;
     address = rewrite_address(context, address, arena);
-    if (!address_mapping_applies(transaction, role, class))
-        return address;
     internal = address_unquoted(arena, address);
-    mapped = address_mapped(transaction, role, class, internal, arena);
-    return slice_same(mapped, internal) ? address : address_quoted(arena, mapped);
+    mapped = address_mapping_applies(transaction, role, class)
+                 ? address_mapped(transaction, role, class, internal, arena)
+                 : internal;
+    return address_quoted(arena, mapped); /* with quotes just where they are needed */
 }
 
 /* Rewrite the addresses; the header is composed anew only where one of them changed. */

@@ -70,7 +70,7 @@ static void list_recipient(struct entry *entry)
 
     if (!same) {
         const char *text = entry->reason.len ? entry->reason.data : "reason unavailable";
-        int width = (int)strlen(text) + 2;
+        int width = (int)strlen(text); /* the parentheses stand outside of the column */
         printf("%*s(%s)\n", width < REASON_COLUMN_END ? REASON_COLUMN_END - width : 0, "",
                text);
         buf_set(&entry->last_reason, buf_slice(&entry->reason));
