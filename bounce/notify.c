@@ -100,6 +100,9 @@ static enum bounce_original how_much(const struct subject *subject, int ret)
 {
     if (ret == RET_HEADERS)
         return BOUNCE_WITH_HEADERS;
+    /* The report may travel less protected than the message had to (RFC 8689 section 5). */
+    if (params.requiretls_redact_dsn && (subject->send_options & SEND_REQUIRETLS))
+        return BOUNCE_WITH_HEADERS;
     if (subject->fd >= 0 && params.bounce_size_limit > 0 &&
         subject->message.envelope.content_size > params.bounce_size_limit)
         return BOUNCE_WITH_HEADERS;

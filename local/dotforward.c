@@ -18,7 +18,7 @@
 
 enum { FILE_MAX_BYTES = 1 << 20 };
 
-/* What $name means in forward_path and luser_relay. */
+/* What $name means in forward_path, luser_relay and command_execution_directory. */
 struct names {
     struct arena *arena;
     struct slice address, local, user, extension;
@@ -173,6 +173,31 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
         buf_set(&missing, buf_slice(&path));
     }
     return false;
+}
+
+/* -- command_execution_directory
+ * ---------------------------------------------------------------- */
+
+int dotforward_command_directory(struct job *job, struct slice address,
+                                 const struct passwd *passwd, const char **directory)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct names names = names_of(job, address, passwd);
+    struct expansion expansion = {.lookup = look_up_name,
+                                  .context = &names,
+                                  .allowed = params.execution_directory_expansion_filter};
+    struct error error;
+
+    *directory = NULL;
+    if (!*params.command_execution_directory)
+        return 0;
+    if (expand_text(&text, slice_from(params.command_execution_directory), &expansion, &error) <
+        0) {
+        log_warning("command_execution_directory: %s", error.text);
+        return -1;
+    }
+    *directory = arena_text(names.arena, buf_slice(&text));
+    return 0;
 }
 
 /* -- luser_relay

@@ -8,6 +8,7 @@
 #include "delivery/command.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
+#include "dotforward.h"
 #include "mail/address.h"
 #include "route/open_maps.h"
 #include "table/maps.h"
@@ -56,6 +57,10 @@ static int run_command(struct job *job, struct command *command, struct slice ad
         delivery_dsn(job->delivery, dsn, "2.0.0", "delivers to command: %s",
                      command->shell_line);
         return 0;
+    }
+    if (dotforward_command_directory(job, address, user, &command->directory) < 0) {
+        delivery_dsn(job->delivery, dsn, "4.3.5", "mail system configuration error");
+        return -1;
     }
     command->environment = job_environment(job, origin, address, user);
     command->shell = params.local_command_shell;

@@ -110,6 +110,7 @@ int listen_endpoints(const struct master_service *conf, struct endpoint **endpoi
 
 int listen_open_inet(const struct endpoint *endpoint, struct error *error)
 {
+    socket_set_window(params.tcp_windowsize);
     return socket_listen_inet(endpoint, BACKLOG, error);
 }
 

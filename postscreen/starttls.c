@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "reply.h"
+#include "route/open_maps.h"
 #include "tls/context.h"
 #include "tls/handshake.h"
 #include "tls/level.h"
@@ -15,6 +16,7 @@
 static struct tls_context *context; /* NULL: no TLS */
 static bool is_required;
 static int log_level;
+static struct maps *log_level_maps; /* postscreen_tls_loglevel_maps */
 
 static enum tls_level find_level(void)
 {
@@ -61,6 +63,8 @@ void starttls_open(void)
             params.postscreen_tls_loglevel);
         log_level = 0;
     }
+    log_level_maps = open_maps(maps_open, "postscreen_tls_loglevel_maps",
+                               params.postscreen_tls_loglevel_maps);
     const struct tls_settings wanted = {
         .role = TLS_SERVER,
         .pairs = {.chain_files = params.postscreen_tls_chain_files,
@@ -112,11 +116,33 @@ static void forget(struct dialogue *dialogue)
     buf_reset(&dialogue->helo);
 }
 
+/* Some clients have a level of their own. */
+static int log_level_for(const struct session *session)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    char text[ENDPOINT_TEXT_BYTES];
+    struct slice address = slice_from(endpoint_text(&session->connection->peer, text));
+    struct error error;
+
+    if (maps_is_empty(log_level_maps))
+        return log_level;
+    switch (maps_find(log_level_maps, address, &value, &error)) {
+    case TABLE_FOUND:
+        return tls_log_level_parse(value.data);
+    case TABLE_NOT_FOUND:
+        break;
+    case TABLE_ERROR:
+        log_warning("postscreen_tls_loglevel_maps: %s", error.text);
+        break;
+    }
+    return log_level;
+}
+
 static int shake_hands(struct dialogue *dialogue)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct session *session = dialogue->session;
-    const struct tls_log log = {.name = session->name, .level = log_level};
+    const struct tls_log log = {.name = session->name, .level = log_level_for(session)};
     struct tls_peer peer;
     struct error error;
 

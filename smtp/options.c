@@ -9,6 +9,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "net/hostport.h"
+#include "net/socket.h"
 #include "route/open_maps.h"
 
 struct options options;
@@ -42,6 +43,8 @@ static void load_timeouts(void)
     options.min_data_rate = OPTION(min_data_rate);
     options.xforward_timeout = OPTION(xforward_timeout);
     options.cache_time_limit = OPTION(connection_cache_time_limit);
+    if (options.cache_time_limit > params.connection_cache_ttl_limit)
+        options.cache_time_limit = params.connection_cache_ttl_limit;
     options.reuse_time_limit = OPTION(connection_reuse_time_limit);
 }
 
@@ -135,23 +138,26 @@ static void load_dialogue(bool is_lmtp)
     options.cname_overrides_name = OPTION(cname_overrides_servername);
     options.is_final = is_lmtp && params.lmtp_assume_final;
     options.send_xforward = OPTION(send_xforward_command);
+    options.blocks_early_reply = OPTION(tls_block_early_mail_reply);
     options.skip_quit_response = OPTION(skip_quit_response);
     options.always_send_ehlo = is_lmtp || params.smtp_always_send_ehlo;
     options.never_send_ehlo = !is_lmtp && params.smtp_never_send_ehlo;
-    if (is_lmtp)
+    if (is_lmtp) {
         ehlo_discards_open(&options.discards, params.lmtp_discard_lhlo_keywords,
                            "lmtp_discard_lhlo_keyword_address_maps",
                            params.lmtp_discard_lhlo_keyword_address_maps);
-    else
+    } else {
         ehlo_discards_open(&options.discards, params.smtp_discard_ehlo_keywords,
                            "smtp_discard_ehlo_keyword_address_maps",
                            params.smtp_discard_ehlo_keyword_address_maps);
+    }
     options.reply_filter = open_maps(
         maps_open, is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
 }
 
 static void load_connections(void)
 {
+    socket_set_window(params.tcp_windowsize);
     options.default_port = port_of(OPTION(tcp_port));
     options.mx_address_limit = OPTION(mx_address_limit);
     options.mx_session_limit = OPTION(mx_session_limit);

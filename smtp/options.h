@@ -35,7 +35,8 @@ struct options {
     const char *address_preference; /* "any", "ipv4", "ipv6" */
     const char *fallback_relay;
     const char *cache_destinations;
-    unsigned host_lookup; /* HOST_LOOKUP_ bits, in the order DNS, native */
+    unsigned host_lookup;    /* HOST_LOOKUP_ bits, in the order DNS, native */
+    bool blocks_early_reply; /* smtp_tls_block_early_mail_reply */
     bool send_xforward, quotes_envelope, cname_overrides_name;
     bool is_final; /* LMTP servers deliver; they do not pass on (lmtp_assume_final) */
     struct protocols protocols;

@@ -15,6 +15,7 @@
 #include "login.h"
 #include "options.h"
 #include "pix.h"
+#include "route/debug_peer.h"
 #include "route/dns_reply_filter.h"
 #include "route/open_maps.h"
 #include "session.h"
@@ -183,12 +184,16 @@ static void try_host(struct journey *journey, const struct host *host)
         host_skipped(journey, &policy.why);
         return;
     }
+    int verbosity = log_verbosity;
+
     attempt->may_go_plain = tls_may_go_plain(attempt->delivery, &policy);
+    debug_peer_check(host->name, &host->address);
     if (try_with_policy(journey, host, &policy)) {
         policy.level = TLS_LEVEL_NONE;
         attempt->may_go_plain = false;
         try_with_policy(journey, host, &policy);
     }
+    log_verbosity = verbosity;
 }
 
 static void try_hop(struct journey *journey, struct slice hop)
@@ -316,6 +321,7 @@ static void before_jail(void)
     generic_open();
     checks_open();
     pix_open();
+    debug_peer_open();
     if (is_lmtp)
         dns_reply_filter_open("lmtp_dns_reply_filter", params.lmtp_dns_reply_filter);
     else

@@ -10,6 +10,7 @@
 #include "ipc/delivery_client.h"
 #include "options.h"
 #include "pix.h"
+#include "tls_options.h"
 #include "xforward.h"
 
 /* As many RCPT commands go out before their replies are read: more could fill both directions.
@@ -339,6 +340,29 @@ static enum transaction mail_refused(struct transaction_state *state, size_t n_p
     return n_pipelined > 0 ? drain(state, n_pipelined) : TRANSACTION_DONE;
 }
 
+/*
+ * Somebody in between may have put commands in front of ours into the TLS session
+ * (CVE-2009-3555): then an answer is there before we have asked.
+ */
+static bool answers_early(struct session *session)
+{
+    return options.blocks_early_reply && session->tls.is_active &&
+           stream_has_input(&session->stream);
+}
+
+/* That answer was taken for the one to MAIL. */
+static enum transaction early_reply(struct transaction_state *state)
+{
+    struct session *session = state->session;
+    struct dsn dsn;
+
+    log_warning("server %s violates %s policy", session->label.data,
+                tls_option_name("tls_block_early_mail_reply"));
+    delivery_dsn(state->attempt->delivery, &dsn, "4.7.0", "unexpected server message");
+    attempt_trouble(state->attempt, session->relay.data, &dsn);
+    return TRANSACTION_BROKEN;
+}
+
 /* A kept connection that is dead is found out with the first command. */
 static enum transaction first_command_broke(struct transaction_state *state,
                                             const char *activity)
@@ -364,6 +388,7 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
         return TRANSACTION_DONE;
     if (xforward_send(session, attempt->delivery, &activity) == STEP_BROKEN)
         return first_command_broke(&state, activity);
+    bool is_early = answers_early(session);
     envelope_send_mail(session, attempt);
     for (size_t i = 0; together && i < n_rcpt; i++)
         envelope_send_rcpt(session, attempt, attempt->pending[i]);
@@ -378,6 +403,8 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
     case STEP_OK:
         break;
     }
+    if (is_early)
+        return early_reply(&state);
     size_t end = n_rcpt;
     enum step step = together ? read_rcpt_replies(&state, 0, &end) : offer_recipients(&state);
     if (step == STEP_BROKEN)

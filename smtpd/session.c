@@ -11,6 +11,7 @@
 #include "milter.h"
 #include "net/proxy_protocol.h"
 #include "notice.h"
+#include "route/debug_peer.h"
 #include "settings.h"
 #include "starttls.h"
 #include "transaction.h"
@@ -425,10 +426,12 @@ static void identify(struct session *session, const struct worker_client *client
 void session_run(struct worker_client *client)
 {
     CLEANUP(session_release) struct session session;
+    int verbosity = log_verbosity;
 
     session_init(&session, client);
     if (read_proxy_header(&session, client)) {
         identify(&session, client);
+        debug_peer_check(session.peer.text.name, &session.peer.endpoint);
         log_info("connect from %s", session_client(&session));
         if (starttls_wrap(&session) && greet(&session))
             converse(&session);
@@ -441,4 +444,5 @@ void session_run(struct worker_client *client)
     notice_send(&session);
     limits_disconnect(&session);
     log_disconnect(&session);
+    log_verbosity = verbosity; /* see debug_peer_check */
 }

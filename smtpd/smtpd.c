@@ -15,6 +15,7 @@
 #include "dns/dns.h"
 #include "milter.h"
 #include "proxy.h"
+#include "route/debug_peer.h"
 #include "route/resolve.h"
 #include "session.h"
 #include "settings.h"
@@ -28,6 +29,7 @@ static void open_all(void)
     if (dns_open(&error) < 0)
         fatal(EX_UNAVAILABLE, "%s", error.text);
     route_open();
+    debug_peer_open();
     settings_open();
     starttls_open();
     proxy_open();

@@ -24,6 +24,13 @@ static struct {
     __typeof__(&ucasemap_utf8FoldCase) fold;
 } icu;
 
+static bool is_transitional;
+
+void unicode_use_idna2003(bool on)
+{
+    is_transitional = on;
+}
+
 void unicode_prepare(void)
 {
     UErrorCode status = U_ZERO_ERROR;
@@ -38,7 +45,8 @@ void unicode_prepare(void)
         (__typeof__(icu.open_case_map))dlsym(icu.library, SYMBOL(ucasemap_open));
     icu.fold = (__typeof__(icu.fold))dlsym(icu.library, SYMBOL(ucasemap_utf8FoldCase));
     if (icu.open_idna && icu.to_ascii)
-        icu.idna = icu.open_idna(UIDNA_NONTRANSITIONAL_TO_ASCII, &status);
+        icu.idna = icu.open_idna(
+            is_transitional ? UIDNA_DEFAULT : UIDNA_NONTRANSITIONAL_TO_ASCII, &status);
     status = U_ZERO_ERROR;
     if (icu.open_case_map && icu.fold)
         icu.case_map = icu.open_case_map("", U_FOLD_CASE_DEFAULT, &status);

@@ -18,9 +18,15 @@
 void unicode_prepare(void);
 
 /*
- * Append the ASCII form of a domain name in UTF-8 (UTS 46, transitional processing off); an
- * ASCII name stays as it is. Permanent error when it has none, temporary when ICU cannot be
- * used.
+ * Convert domain names by the older rules (IDNA 2003), which do without the German sharp s and
+ * the like; before the library is loaded.
+ */
+void unicode_use_idna2003(bool on);
+
+/*
+ * Append the ASCII form of a domain name in UTF-8 (UTS 46, transitional processing only for
+ * IDNA 2003); an ASCII name stays as it is. Permanent error when it has none, temporary when
+ * ICU cannot be used.
  */
 MUST_USE int unicode_domain_to_ascii(struct buf *out, struct slice domain, struct error *error);
 

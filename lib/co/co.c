@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "co/loop.h"
 
@@ -75,6 +76,7 @@ struct co *co_spawn(const char *name, co_fn *run, void *arg)
                       .run = run,
                       .arg = arg,
                       .deadline = DEADLINE_NONE,
+                      .log_verbosity = log_verbosity,
                       .fd = -1};
     co->since = co_loop.now;
     co_context_make(&co->context, stack.bottom + stack.size, stack.size, entry);
@@ -106,16 +108,19 @@ static void bury(struct co *co)
 
 void co_resume(struct co *co)
 {
-    int saved_errno = errno;
+    int saved_errno = errno, saved_verbosity = log_verbosity;
 
     bug_if(co->state != CO_READY);
     list_remove(&co->ready);
+    log_verbosity = co->log_verbosity;
     co->state = CO_RUNNING;
     co_loop.current = co;
     checker_leave(&co_loop.fake_stack, co->stack.bottom, co->stack.size);
     co_context_switch(&co_loop.context, &co->context);
     checker_arrive(co_loop.fake_stack, NULL, NULL);
     co_loop.current = NULL;
+    co->log_verbosity = log_verbosity;
+    log_verbosity = saved_verbosity;
     if (co->state == CO_ENDED)
         bury(co);
     errno = saved_errno;

@@ -40,6 +40,11 @@ struct co_queue {
  */
 MUST_USE struct co *co_spawn(const char *name, co_fn *run, void *arg);
 
+/*
+ * log_verbosity (base/log.h) is each coroutine's own: one that raises it logs more, and so do
+ * those that it starts.
+ */
+
 /* The running coroutine, or NULL outside of one. */
 struct co *co_self(void);
 

@@ -29,6 +29,7 @@ struct co {
     void *arg;
     enum co_state state;
     bool cancelled, held;
+    int log_verbosity; /* while it does not run */
     struct list_link all, ready;
     /* The wait in progress. */
     enum co_wait wait;

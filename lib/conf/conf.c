@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "conf/examine.h"
 #include "conf/params_computed.h"
 #include "conf/words.h"
@@ -190,6 +191,7 @@ static int finish_load(struct conf *conf, const char *program, bool with_stress,
     conf->previous = current;
     current = conf;
     params = conf->normal;
+    unicode_use_idna2003(params.enable_idna2003_compatibility);
     service_ports_known(params.known_tcp_ports);
     return 0;
 }

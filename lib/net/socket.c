@@ -31,6 +31,22 @@ static int set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+static int window_bytes;
+
+void socket_set_window(int bytes)
+{
+    window_bytes = bytes;
+}
+
+/* Before connect and listen: the scale of windows is agreed upon with the first packets. */
+static void set_window(int fd)
+{
+    if (window_bytes <= 0)
+        return;
+    (void)!set_option(fd, SOL_SOCKET, SO_SNDBUF, window_bytes);
+    (void)!set_option(fd, SOL_SOCKET, SO_RCVBUF, window_bytes);
+}
+
 static int bind_and_listen(int fd, const struct endpoint *endpoint, int backlog)
 {
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0)
@@ -41,6 +57,7 @@ static int bind_and_listen(int fd, const struct endpoint *endpoint, int backlog)
         return -1;
     if (bind(fd, &endpoint->address.any, endpoint->len) < 0)
         return -1;
+    set_window(fd);
     return listen(fd, backlog);
 }
 
@@ -219,6 +236,7 @@ int socket_connect(const struct endpoint *endpoint, const struct endpoint *sourc
 
     if (fd < 0)
         return error_set(error, ERROR_TEMPORARY, "%m");
+    set_window(fd);
     if (connect_from(fd, endpoint, source, until, error) < 0)
         return give_up(fd);
     return fd;

@@ -40,6 +40,12 @@ MUST_USE MAY_WAIT int socket_connect(const struct endpoint *endpoint,
 MUST_USE MAY_WAIT int socket_connect_unix(const char *path, deadline_t until,
                                           struct error *error);
 
+/*
+ * Buffers of that many bytes for each TCP connection made or listened for from now on, for
+ * routers that scale windows badly; 0: what the system thinks best.
+ */
+void socket_set_window(int bytes);
+
 /* The two ends of a connected stream socket; 0 or -1 with *error (kept temporary). */
 MUST_USE int socket_local(int fd, struct endpoint *endpoint);
 MUST_USE int socket_peer(int fd, struct endpoint *endpoint);

@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "conf/params.h"
 #include "table/drivers.h"
 #include "table/peer.h"
 
-#define REQUEST_MAX_BYTES 10000
-#define REPLY_MAX_BYTES   100000
-#define LENGTH_DIGITS     10
-#define TIMEOUT_MS        SECONDS(100)
+#define LENGTH_DIGITS 10
+#define TIMEOUT_MS    SECONDS(100)
 
 struct socketmap {
     struct table table;
@@ -88,7 +87,9 @@ static int read_length(struct stream *stream, size_t *length, struct error *erro
         if (digits[n] == ':')
             break;
     }
-    if (n == sizeof(digits) || !slice_to_uint(slice_of(digits, n), 10, REPLY_MAX_BYTES, &value))
+    if (n == sizeof(digits) ||
+        !slice_to_uint(slice_of(digits, n), 10, (uint64_t)params.socketmap_max_reply_size,
+                       &value))
         return error_set(error, ERROR_TEMPORARY, "netstring format error in the reply");
     *length = value;
     return 0;
@@ -152,7 +153,7 @@ static enum table_result socketmap_lookup(struct table *table, struct slice key,
 
     buf_printf(&request, "%s ", socketmap->name);
     buf_add_slice(&request, key);
-    if (request.len > REQUEST_MAX_BYTES)
+    if (request.len > (size_t)params.socketmap_max_query_size)
         return TABLE_NOT_FOUND; /* no table can hold it */
     call.request = buf_slice(&request);
     if (peer_ask(&socketmap->peer, deadline_in(TIMEOUT_MS), exchange, &call, error) < 0)
