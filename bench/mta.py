@@ -25,6 +25,7 @@ class Setup:
     tls_key: str = ""
     routes: dict = field(default_factory=dict)  # domain: (address, port); the rest goes by DNS
     files: dict = field(default_factory=dict)   # path: text; what the instance sees there
+    options: dict = field(default_factory=dict)  # more main.cf parameters
     slow_fsync_ms: int = 0         # each fsync takes so much longer
 
 
