@@ -12,6 +12,7 @@
 #include "finish.h"
 #include "intake.h"
 #include "mail.h"
+#include "removal.h"
 #include "timer.h"
 #include "transport.h"
 
@@ -276,6 +277,7 @@ void feeder_run(void *unused)
     while (!is_stopped) {
         bool is_fed = false;
 
+        removal_wait_for_room();
         if (mail_has_room())
             is_fed = take_announced() || take_from_scan(&incoming);
         if (mail_has_room())

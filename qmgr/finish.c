@@ -17,6 +17,7 @@
 #include "ipc/delivery_client.h"
 #include "mail/address.h"
 #include "recipients.h"
+#include "removal.h"
 
 /* Bits 1 to 4 of the C record's flags: some recipient's NOTIFY. */
 #define SOME_NOTIFY_SUCCESS (NOTIFY_SUCCESS << 1)
@@ -163,32 +164,47 @@ static bool was_found_corrupt(const struct mail *mail)
     return stat(path.data, &status) == 0 && (status.st_mode & 07777) == MODE_CORRUPT;
 }
 
-static void dispose(struct mail *mail)
+static void end(struct mail *mail)
 {
-    if (mail->deferred)
-        finish_put_back(mail_id(mail), "deferred", backoff_ms(mail));
-    else if (queue_remove(mail_layout(), "active", mail_id(mail)) < 0)
+    mail_free(mail);
+    if (finish_made_room)
+        finish_made_room();
+}
+
+static void end_removed(struct mail *mail, int error_number)
+{
+    errno = error_number;
+    if (error_number != 0)
         log_warning("remove %s from active: %m", mail->id);
     else
         log_info("%s: removed", mail->id);
+    end(mail);
+}
+
+static void dispose(struct mail *mail)
+{
+    if (!mail->deferred) {
+        removal_of(mail, "active", end_removed);
+        return;
+    }
+    finish_put_back(mail_id(mail), "deferred", backoff_ms(mail));
+    end(mail);
 }
 
 static void finish(struct mail *mail)
 {
     if (mail->deferred && was_found_corrupt(mail)) {
         finish_corrupt(mail_id(mail));
-    } else {
-        if (queue_file_exists("bounce", mail_id(mail)) &&
-            !notify(mail, BOUNCE_FLUSH_BOUNCE, params.bounce_service_name))
-            mail->deferred = true;
-        if (mail->deferred)
-            look_after_deferred(mail);
-        report_trace(mail);
-        dispose(mail);
+        end(mail);
+        return;
     }
-    mail_free(mail);
-    if (finish_made_room)
-        finish_made_room();
+    if (queue_file_exists("bounce", mail_id(mail)) &&
+        !notify(mail, BOUNCE_FLUSH_BOUNCE, params.bounce_service_name))
+        mail->deferred = true;
+    if (mail->deferred)
+        look_after_deferred(mail);
+    report_trace(mail);
+    dispose(mail);
 }
 
 void mail_progress(struct mail *mail)

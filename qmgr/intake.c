@@ -18,6 +18,7 @@
 #include "mail.h"
 #include "mail/address.h"
 #include "recipients.h"
+#include "removal.h"
 
 /* Mode bits of a queue file (queue format, section 2). */
 #define MODE_COMPLETE        0700
@@ -55,21 +56,6 @@ static int open_due(const struct intake *intake, struct slice id, struct stat *s
     }
     fd_close(&fd);
     return -1;
-}
-
-/*
- * The log of the attempt before this one: it goes, but for a message that is to be returned
- * without another attempt, whose log tells why. True when it is there still.
- */
-static bool keeps_defer_log(const struct intake *intake, struct slice id, bool is_expired)
-{
-    if (!intake->path) /* a new message has none */
-        return false;
-    if (is_expired)
-        return queue_file_exists("defer", id);
-    if (queue_remove(mail_layout(), "defer", id) < 0 && errno != ENOENT)
-        log_warning("%.*s: remove defer log: %m", SLICE_ARG(id));
-    return false;
 }
 
 static int delivery_flags(const struct envelope *envelope)
@@ -130,9 +116,36 @@ static void turn_away(struct mail *mail, const struct error *error)
     mail_free(mail);
 }
 
-bool intake_take(const struct intake *intake, struct slice id)
+/* It is in the active queue: read it, and have it delivered. */
+static void admit(struct mail *mail)
 {
     struct error error = ERROR_INIT;
+    int fd = mail->message.fd;
+
+    if (message_read_envelope(&mail->message, fd, &error) < 0) {
+        mail->message.fd = fd;
+        turn_away(mail, &error);
+        return;
+    }
+    mail->active_since = time_wall();
+    mail_set_flags(mail, delivery_flags(&mail->message.envelope));
+    mail->n_unread = mail->message.envelope.n_recipients;
+    log_active(mail);
+    if (mail->deferred) /* returned as it is */
+        mail->message.next_recipient = 0;
+    queue_recipients(mail);
+}
+
+static void admit_without_log(struct mail *mail, int error_number)
+{
+    errno = error_number;
+    if (error_number != 0 && error_number != ENOENT)
+        log_warning("%s: remove defer log: %m", mail->id);
+    admit(mail);
+}
+
+bool intake_take(const struct intake *intake, struct slice id)
+{
     struct stat status;
     struct mail *mail;
     int fd = open_due(intake, id, &status);
@@ -146,21 +159,20 @@ bool intake_take(const struct intake *intake, struct slice id)
         return false;
     }
     mail = mail_new(id);
+    mail->message.fd = fd;
     mail->force_expired = status.st_mode & MODE_FORCE_EXPIRED;
-    mail->deferred = keeps_defer_log(intake, id, mail->force_expired);
-    if (message_read_envelope(&mail->message, fd, &error) < 0) {
-        mail->message.fd = fd;
-        turn_away(mail, &error);
-        return false;
-    }
-    mail->active_since = time_wall();
-    mail_set_flags(mail, delivery_flags(&mail->message.envelope));
-    mail->n_unread = mail->message.envelope.n_recipients;
     mail->ignores_trouble = intake->ignores_trouble || (status.st_mode & MODE_IGNORES_TROUBLE);
-    log_active(mail);
-    if (mail->deferred) /* returned as it is */
-        mail->message.next_recipient = 0;
-    queue_recipients(mail);
+    /*
+     * The log of the attempt before this one goes, but for a message that is to be returned
+     * without another attempt, whose log tells why. A new message has none.
+     */
+    bool has_log = intake->path && queue_file_exists("defer", id);
+
+    mail->deferred = has_log && mail->force_expired;
+    if (has_log && !mail->deferred)
+        removal_of(mail, "defer", admit_without_log);
+    else
+        admit(mail);
     return true;
 }
 

@@ -16,8 +16,9 @@ struct intake {
 };
 
 /*
- * True when the message is in the active queue now. False: not due, not complete, being
- * delivered, gone, or in disorder; what the administrator must know has been logged.
+ * True when the message is in the active queue now, or about to be read. False: not due, not
+ * complete, being delivered, gone, or in disorder; what the administrator must know has been
+ * logged.
  */
 MAY_WAIT bool intake_take(const struct intake *intake, struct slice id);
 

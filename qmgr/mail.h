@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "mail/message.h"
 #include "mail/queue_id.h"
+#include "removal.h"
 
 struct mail {
     char *id;
@@ -22,6 +23,7 @@ struct mail {
     bool force_expired;   /* postsuper -e: bounce what is not delivered now */
     bool ignores_trouble; /* postqueue -i, -f: try dead destinations once */
     bool busy;            /* a coroutine reads recipients or finishes it */
+    struct removal removal;
     struct list jobs;
     size_t n_entries;    /* to deliver and in delivery */
     size_t n_recipients; /* in memory */

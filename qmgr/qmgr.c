@@ -17,6 +17,7 @@
 #include "feeder.h"
 #include "intake.h"
 #include "place.h"
+#include "removal.h"
 #include "timer.h"
 #include "transport.h"
 #include "worker/worker.h"
@@ -66,7 +67,7 @@ static void end_after_deliveries(void *unused)
     deadline_t until = deadline_in(DRAIN_MS);
 
     (void)unused;
-    while (deliver_count() > 0 && time_now_ms() < until &&
+    while ((deliver_count() > 0 || removal_is_under_way()) && time_now_ms() < until &&
            co_sleep_until(deadline_in(50)) == WAKE_TIMEOUT)
         ;
     co_stop();
