@@ -232,7 +232,7 @@ def idle(run, connections):
 def list_queue(run, command, needle, wanted):
     """Seconds that listing the queue takes."""
     times, entries = [], 0
-    for _ in range(3):
+    for _ in range(3 if wanted < 100000 else 1):
         t0 = time.time()
         out = run.mta.spawn(command, stdout=subprocess.PIPE).communicate()[0]
         times.append(time.time() - t0)

@@ -46,15 +46,22 @@ struct scan {
 static struct scan incoming = {.queue = "incoming"};
 static struct scan deferred = {.queue = "deferred"};
 static struct co_queue work;
-static struct co_queue room; /* announcements wait while the active queue is full */
+static struct co_queue caught_up; /* announcements wait while we are behind */
 static struct timer queue_run, busy_retry;
 static int64_t busy_delay = BUSY_RETRY_LEAST;
 static bool is_stopped;
 
+/* There is no room, or more in the incoming queue than what was announced. */
+static bool is_behind(void)
+{
+    return !mail_has_room() || incoming.walk || incoming.is_requested;
+}
+
 static void wake(void)
 {
     co_wake_one(&work);
-    co_wake_all(&room);
+    if (is_stopped || !is_behind())
+        co_wake_all(&caught_up);
 }
 
 static void request_scan(struct scan *scan)
@@ -64,25 +71,25 @@ static void request_scan(struct scan *scan)
 }
 
 /*
- * While the active queue is full nothing more is read from those who announce, so that their
- * sockets fill and they see that mail comes in faster than it goes out (in_flow_delay).
+ * While we are behind nothing more is read from those who announce, so that their sockets fill
+ * and they see that mail comes in faster than it goes out (in_flow_delay).
  */
-static void wait_for_room(void)
+static void wait_until_caught_up(void)
 {
-    while (!is_stopped && !mail_has_room()) {
-        if (co_wait(&room, DEADLINE_NONE) != WAKE_READY)
+    while (!is_stopped && is_behind()) {
+        if (co_wait(&caught_up, DEADLINE_NONE) != WAKE_READY)
             return;
     }
 }
 
+/* What is not remembered here is found by the scan that is then requested. */
 static void announce(struct slice id)
 {
     size_t last = (announced.first + announced.count) % ANNOUNCED_MAX;
 
-    if (announced.count == ANNOUNCED_MAX || id.len >= QUEUE_ID_BYTES ||
+    if (is_behind() || announced.count == ANNOUNCED_MAX || id.len >= QUEUE_ID_BYTES ||
         !queue_id_is_valid(id)) {
         request_scan(&incoming);
-        wait_for_room();
         return;
     }
     memcpy(announced.ids[last], id.ptr, id.len);
@@ -149,6 +156,7 @@ static void start_request(const struct request *request)
 void feeder_take_requests(struct slice bytes)
 {
     struct request request = {0};
+    bool has_announced = bytes.len > 0 && slice_find(bytes, 'N') < bytes.len;
 
     while (bytes.len > 0) {
         if (bytes.ptr[0] == 'N') {
@@ -159,6 +167,8 @@ void feeder_take_requests(struct slice bytes)
         bytes = slice_from_offset(bytes, 1);
     }
     start_request(&request);
+    if (has_announced)
+        wait_until_caught_up();
 }
 
 static void run_queue(struct timer *timer)
@@ -246,6 +256,7 @@ static void end_scan(struct scan *scan, int result)
         log_error("read directory %s: %m", scan->queue);
     queue_scan_close(scan->walk);
     scan->walk = NULL;
+    wake();
     retry_what_was_busy();
 }
 
@@ -280,7 +291,7 @@ void feeder_run(void *unused)
         removal_wait_for_room();
         if (mail_has_room())
             is_fed = take_announced() || take_from_scan(&incoming);
-        if (mail_has_room())
+        if (mail_has_room_for_retries())
             is_fed |= take_from_scan(&deferred);
         if (!is_fed && co_wait(&work, DEADLINE_NONE) == WAKE_CANCELLED)
             return;

@@ -99,3 +99,10 @@ bool mail_has_room(void)
     return n_mails < params.qmgr_message_active_limit &&
            n_recipients < params.qmgr_message_recipient_limit;
 }
+
+bool mail_has_room_for_retries(void)
+{
+    int64_t limit = params.qmgr_message_active_limit;
+
+    return mail_has_room() && n_mails < limit - limit / 10;
+}

@@ -57,3 +57,5 @@ void mail_add_recipients(struct mail *mail, int64_t count); /* negative: they ar
 
 /* qmgr_message_active_limit and qmgr_message_recipient_limit let one more in. */
 bool mail_has_room(void);
+/* The same for a message that was deferred: the last tenth is for new ones. */
+bool mail_has_room_for_retries(void);

@@ -10,6 +10,12 @@
 #include "base/fd.h"
 #include "mail/queue_id.h"
 
+/*
+ * Room for about a hundred announcements: with so many unread, the queue manager has no room
+ * for more mail, and has had none for a while.
+ */
+#define SEND_BUFFER_BYTES (32 * 1024)
+
 static int qmgr_fd = -1;
 static bool is_behind;
 
@@ -29,6 +35,10 @@ static void connect_qmgr(const char *service)
     qmgr_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (qmgr_fd < 0)
         return;
+    int bytes = SEND_BUFFER_BYTES;
+
+    /* With the usual size we would merely notice later. */
+    (void)!setsockopt(qmgr_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     if (connect(qmgr_fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         fd_close(&qmgr_fd);
 }
