@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "co/loop.h"
 
-#define THREADS_MOST 8
+#define THREADS_MOST 16
 /*
  * While jobs are done so fast, a thread that is at one takes the next as well, up to so many
  * for each thread: that costs no wake-up, and less time than one. On a slow disk every job gets
