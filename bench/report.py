@@ -40,7 +40,7 @@ def table(figures):
     """A Markdown table of {label: medians}."""
     keys = [k for k in COLUMNS if any(k in f for f in figures.values())]
     lines = ["| | " + " | ".join(COLUMNS[k] for k in keys) + " |", "|---" * (len(keys) + 1) + "|"]
-    for label, row in figures.items():
+    for label, row in sorted(figures.items(), key=lambda item: item[0] != "tassis"):
         if "skipped" in row or "failed" in row:
             word = "skipped: " + row["skipped"] if "skipped" in row else "FAILED: " + row["failed"]
             lines.append(f"| {label} | {word} |" + " |" * (len(keys) - 1))
@@ -203,7 +203,7 @@ def series(store, points, key):
         for label, row in store.get(name, {"figures": {}})["figures"].items():
             if row.get(key) is not None:
                 out.setdefault(label, []).append((x, row[key]))
-    return out
+    return dict(sorted(out.items(), key=lambda item: item[0] != "tassis"))
 
 
 def throughput_chart(folder, store):
