@@ -161,7 +161,12 @@ static enum access_result refuse(struct check *check, const struct listing *list
         log_warning("default_rbl_reply or rbl_reply_maps: %s", error.text);
         return check_misconfigured(check);
     }
+    if (!smtp_reply_refuses(buf_slice(&text))) {
+        log_warning("rbl response code configuration error: %s", text.data);
+        return check_reject(check, NOTICE_POLICY, 450, "4.7.1", "Service unavailable");
+    }
     reply = smtp_reply_parse(buf_slice(&text));
+    check_map_dsn(reply.dsn, listing->class);
     return check_reject(check, NOTICE_POLICY, reply.code, reply.dsn[0] ? reply.dsn : "5.7.1",
                         "%.*s", SLICE_ARG(reply.text));
 }

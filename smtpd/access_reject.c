@@ -215,6 +215,11 @@ enum access_result check_reject(struct check *check, unsigned notice, int code, 
     va_start(arguments, format);
     reply = make_reply(check, code, dsn, format, arguments);
     va_end(arguments);
+    if (code < 400 || code > 599) { /* such as unknown_client_reject_code = 250 */
+        log_warning("SMTP reply code configuration error: %d %s %.*s", code, dsn,
+                    SLICE_ARG(reply.text));
+        reply = smtp_reply(450, "4.7.1", "Service unavailable");
+    }
     check->session->notices |= notice;
     return refuse(check, reply);
 }

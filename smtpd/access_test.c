@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/test.h"
 #include "conf/conf.h"
+#include "dns/cache.h"
 #include "restriction.h"
 #include "route/resolve.h"
 #include "settings.h"
@@ -13,7 +14,7 @@ static const char main_cf_text[] =
     "myhostname = mx.example.test\n"
     "mydestination = example.test\n"
     "inet_interfaces = 127.0.0.1\n"
-    "mynetworks = 192.0.2.0/24\n"
+    "mynetworks = 192.0.2.0/24, 127.0.0.0/8\n"
     "relay_domains = relayed.test\n"
     "relay_recipient_maps = inline:{good@relayed.test=x}\n"
     "local_recipient_maps = inline:{alice=x, bob=x}\n"
@@ -21,6 +22,9 @@ static const char main_cf_text[] =
     "virtual_alias_maps = inline:{x@alias.test=alice}\n"
     "alias_maps =\n"
     "recipient_delimiter = +\n"
+    "rbl_reply_maps = inline:{{good.test=550 5.7.7 gone away}, "
+    "{mapped.test=550 5.1.1 no such user}, {welcome.test=250 2.0.0 welcome}, "
+    "nonsense.test=nonsense}\n"
     "smtpd_restriction_classes = fussy, endless\n"
     "fussy = check_sender_access inline:{friend@client.test=OK}, reject\n"
     "endless = endless\n";
@@ -270,12 +274,86 @@ static void test_message_actions(void **state)
     end(&session);
 }
 
+/* -- replies that the administrator chose ----------------------------------------------------
+ */
+
+/* The client is on the list of that name. */
+static void list_client(const char *list)
+{
+    CLEANUP(buf_release) struct buf name = BUF_INIT;
+    struct dns_record record = {.type = DNS_A};
+    struct dns_answer answer = {.records = &record, .n_records = 1};
+
+    buf_printf(&name, "7.100.51.198.%s", list);
+    record.name = answer.name = buf_slice(&name);
+    assert_int_equal(endpoint_parse(&record.address, SLICE("127.0.0.2"), 0), 0);
+    dns_cache_add(answer.name, DNS_A, DNS_OK, &answer, 50);
+    dns_cache_add(answer.name, DNS_TXT, DNS_NO_DATA, NULL, 50);
+}
+
+static void test_reply_that_is_no_refusal(void **state)
+{
+    const struct {
+        const char *list, *reply, *log;
+    } refusals[] = {
+        {"reject_rbl_client default.test",
+         "554 5.7.1 Service unavailable; Client host [198.51.100.7] blocked using default.test",
+         ""},
+        {"reject_rbl_client good.test", "550 5.7.7 gone away", ""},
+        {"reject_rbl_client mapped.test", "550 5.0.0 no such user",
+         "mapping DSN status 5.1.1 into Client host status 5.0.0"},
+        {"reject_rbl_client welcome.test", "450 4.7.1 Service unavailable",
+         "rbl response code configuration error: 250 2.0.0 welcome"},
+        {"reject_rbl_client nonsense.test", "450 4.7.1 Service unavailable",
+         "rbl response code configuration error: nonsense"},
+        {"reject_non_fqdn_recipient", "450 4.7.1 Service unavailable",
+         "SMTP reply code configuration error: 250 "},
+    };
+
+    (void)state;
+    params.non_fqdn_reject_code = 250;
+    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+        struct session session;
+        struct check check = {
+            .session = &session, .recipient = SLICE("a@short"), .has_recipient = true};
+
+        test_case(refusals[i].list);
+        if (strchr(refusals[i].list, ' '))
+            list_client(strchr(refusals[i].list, ' ') + 1);
+        begin(&session, "from@client.test");
+        assert_int_equal(restriction_list_run(&check, restriction_list_parse(refusals[i].list)),
+                         ACCESS_REJECT);
+        check_reply(&check.reply, refusals[i].reply);
+        if (!strstr(logged.data, refusals[i].log))
+            fail_msg("%s", logged.data);
+        end(&session);
+    }
+}
+
+/* Who is not known is nobody's friend. */
+static void test_unknown_peer(void **state)
+{
+    struct session session;
+    struct check check = {.session = &session};
+
+    (void)state;
+    begin(&session, "from@client.test");
+    peer_set_unknown(&session.peer, &session.arena);
+    assert_slice_equal(session.peer.full_name, "unknown[unknown]");
+    assert_int_equal(restriction_list_run(&check, restriction_list_parse("permit_mynetworks")),
+                     ACCESS_DUNNO);
+    peer_set_local(&session.peer, &session.arena);
+    assert_int_equal(restriction_list_run(&check, restriction_list_parse("permit_mynetworks")),
+                     ACCESS_PERMIT);
+    end(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restrictions),
-        cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_message_actions),
+        cmocka_unit_test(test_restrictions),    cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_message_actions), cmocka_unit_test(test_reply_that_is_no_refusal),
+        cmocka_unit_test(test_unknown_peer),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -110,9 +110,7 @@ void footer_replace(struct session *session, struct smtp_reply *reply)
         log_warning("smtpd_reject_filter_maps: %s", error.text);
         return;
     }
-    if (value.len < 4 || (value.data[0] != '4' && value.data[0] != '5') ||
-        !ascii_is_digit(value.data[1]) || !ascii_is_digit(value.data[2]) ||
-        value.data[3] != ' ') {
+    if (!smtp_reply_refuses(buf_slice(&value))) {
         log_warning("smtpd_reject_filter_maps: bad reply \"%s\" for \"%s\"", value.data,
                     key.data);
         return;

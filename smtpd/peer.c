@@ -145,3 +145,20 @@ void peer_set_local(struct peer *peer, struct arena *arena)
         peer->endpoint.len = 0;
     peer_update_full_name(peer, arena);
 }
+
+void peer_set_unknown(struct peer *peer, struct arena *arena)
+{
+    *peer = (struct peer){
+        .text = {.name = UNKNOWN,
+                 .reverse_name = UNKNOWN,
+                 .address = UNKNOWN,
+                 .port = SLICE("0"),
+                 .helo = SLICE_EMPTY,
+                 .protocol = SLICE_EMPTY},
+        .name_status = NAME_STATUS_UNKNOWN,
+        .reverse_name_status = NAME_STATUS_UNKNOWN,
+        .server_address = UNKNOWN,
+        .server_port = SLICE("0"),
+    };
+    peer_update_full_name(peer, arena);
+}

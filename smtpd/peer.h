@@ -35,5 +35,7 @@ MAY_WAIT void peer_identify(struct peer *peer, const struct endpoint *remote,
                             const struct endpoint *local, struct arena *arena);
 /* The user of a pipe or local socket: localhost. */
 void peer_set_local(struct peer *peer, struct arena *arena);
+/* Nobody knows: no address, no name, and no trust. */
+void peer_set_unknown(struct peer *peer, struct arena *arena);
 /* Compose full_name again after a change. */
 void peer_update_full_name(struct peer *peer, struct arena *arena);

@@ -46,6 +46,12 @@ struct smtp_reply smtp_reply_parse(struct slice whole)
     return make((int)code, "", slice_trim(rest));
 }
 
+bool smtp_reply_refuses(struct slice whole)
+{
+    return whole.len > 3 && (whole.ptr[0] == '4' || whole.ptr[0] == '5') &&
+           ascii_is_digit(whole.ptr[1]) && ascii_is_digit(whole.ptr[2]) && whole.ptr[3] == ' ';
+}
+
 struct smtp_reply smtp_reply_none(void)
 {
     return (struct smtp_reply){.code = 0};

@@ -25,6 +25,8 @@ struct smtp_reply smtp_reply_printf(struct arena *arena, int code, const char *d
                                     const char *format, ...) PRINTF_LIKE(4, 5);
 /* Take "550 5.7.1 text" apart; text is borrowed. What is no reply becomes a 451. */
 struct smtp_reply smtp_reply_parse(struct slice whole);
+/* Does the text begin with the code of a refusal, 4xx or 5xx, and a space? */
+bool smtp_reply_refuses(struct slice whole);
 /* No reply at all. */
 struct smtp_reply smtp_reply_none(void);
 

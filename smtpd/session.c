@@ -414,9 +414,10 @@ static unsigned newline_rule_for(const struct session *session)
 
 static void identify(struct session *session, const struct worker_client *client)
 {
-    if (session->is_standalone || endpoint_family(&client->peer) == AF_UNIX ||
-        endpoint_family(&client->peer) == AF_UNSPEC)
+    if (session->is_standalone || endpoint_family(&client->peer) == AF_UNIX)
         peer_set_local(&session->peer, &session->arena);
+    else if (endpoint_family(&client->peer) == AF_UNSPEC) /* it has gone, or was not told */
+        peer_set_unknown(&session->peer, &session->arena);
     else
         peer_identify(&session->peer, &client->peer, &client->local, &session->arena);
     session->connected = session->peer;
