@@ -26,8 +26,7 @@ void client_release(struct client *client)
     if (client->connection)
         sasl_dispose(&client->connection);
     buf_release(&client->user);
-    explicit_bzero(client->password.data, client->password.len);
-    buf_release(&client->password);
+    buf_wipe(&client->password);
     buf_release(&client->mechanisms);
     buf_release(&client->service);
     buf_release(&client->host);
@@ -151,7 +150,7 @@ void client_begin(struct client *client, const struct sasl_client_begin *begin,
 
 void client_step(struct client *client, struct slice response, struct step *step)
 {
-    CLEANUP(buf_release) struct buf decoded = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf decoded = BUF_INIT;
     const char *bytes = NULL;
     unsigned len = 0;
     int code = library_decode(response, &decoded);

@@ -239,25 +239,25 @@ static bool is_connected(void)
 /* Send what there is to send; a second caller leaves his part to the first. */
 static void send_unsent(void)
 {
-    CLEANUP(buf_release) struct buf sent = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf sent = BUF_INIT;
 
     if (service.is_written)
         return;
     service.is_written = true;
     while (service.is_open && service.unsent.len) {
-        struct buf swapped = service.unsent;
-
-        service.unsent = sent;
-        sent = swapped;
+        sent = service.unsent;
+        service.unsent = BUF_INIT;
         stream_set_deadline(&service.out, deadline_in(ANSWER_LIMIT));
         if (stream_write_slice(&service.out, buf_slice(&sent)) < 0 ||
             stream_flush(&service.out) < 0)
             disconnect();
-        buf_reset(&sent);
+        buf_wipe(&sent);
     }
     service.is_written = false;
-    buf_reset(&service.unsent);
-    if (!service.is_open)
+    buf_wipe(&service.unsent);
+    if (service.is_open)
+        stream_shrink(&service.out);
+    else
         stream_release(&service.out);
 }
 

@@ -24,6 +24,13 @@ void buf_release(struct buf *buf)
     buf_init(buf);
 }
 
+void buf_wipe(struct buf *buf)
+{
+    if (buf->capacity)
+        explicit_bzero(buf->data, buf->capacity);
+    buf_release(buf);
+}
+
 void buf_reset(struct buf *buf)
 {
     buf_truncate(buf, 0);

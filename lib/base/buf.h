@@ -23,6 +23,11 @@ extern char buf_nothing[1];
 void buf_init(struct buf *buf);
 void buf_release(struct buf *buf); /* frees; the buffer is empty and usable again */
 void buf_reset(struct buf *buf);   /* empties and keeps the memory */
+/*
+ * The same as buf_release, after overwriting all that it holds: for secrets. What the bytes were
+ * moved away from while the buffer grew is not found again; reserve what a secret needs.
+ */
+void buf_wipe(struct buf *buf);
 
 /* Make sure that `more` bytes can be added without moving the data; returns where they go. */
 char *buf_reserve(struct buf *buf, size_t more);

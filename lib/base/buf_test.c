@@ -78,6 +78,21 @@ static void test_change(void **state)
     assert_true(buf.capacity > 0);
 }
 
+static void test_wipe(void **state)
+{
+    struct buf buf = BUF_INIT;
+
+    (void)state;
+    buf_wipe(&buf); /* nothing was allocated */
+    buf_add_text(&buf, "secret");
+    buf_wipe(&buf);
+    assert_int_equal(buf.len, 0);
+    assert_int_equal(buf.capacity, 0);
+    buf_add_text(&buf, "x");
+    assert_string_equal(buf.data, "x");
+    buf_release(&buf);
+}
+
 static void test_take(void **state)
 {
     CLEANUP(buf_release) struct buf buf = BUF_INIT;
@@ -103,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_printf_longer_than_the_spare),
         cmocka_unit_test(test_change),
+        cmocka_unit_test(test_wipe),
         cmocka_unit_test(test_take),
     };
 

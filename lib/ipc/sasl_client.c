@@ -70,6 +70,8 @@ int sasl_dialogue_step(struct sasl_dialogue *dialogue, struct slice response, de
 
 void sasl_dialogue_release(struct sasl_dialogue *dialogue)
 {
+    if (dialogue->is_open)
+        stream_shrink(&dialogue->call.channel->stream); /* passwords went this way */
     if (dialogue->is_open && dialogue->is_over)
         client_call_done(&dialogue->call);
     else if (dialogue->is_open)
@@ -80,7 +82,7 @@ void sasl_dialogue_release(struct sasl_dialogue *dialogue)
 int sasl_token_get(const struct sasl_token_request *request, deadline_t until,
                    struct buf *token, struct error *error)
 {
-    CLEANUP(buf_release) struct buf storage = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf storage = BUF_INIT;
     struct sasl_token reply;
 
     if (client_request(TOKEN_SERVICE,
@@ -91,6 +93,5 @@ int sasl_token_get(const struct sasl_token_request *request, deadline_t until,
     if (reply.status != 0)
         return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply.reason));
     buf_set(token, reply.token);
-    explicit_bzero(storage.data, storage.len);
     return 0;
 }

@@ -81,20 +81,20 @@ void stream_release(struct stream *stream)
         co_close_fd(stream->fd);
     }
     if (stream->in.data)
-        buf_release(&stream->in);
+        buf_wipe(&stream->in);
     if (stream->out.data)
-        buf_release(&stream->out);
+        buf_wipe(&stream->out);
     *stream = (struct stream){.fd = -1, .in = BUF_INIT, .out = BUF_INIT};
 }
 
 void stream_shrink(struct stream *stream)
 {
     if (stream->in_start == stream->in.len) {
-        buf_release(&stream->in);
+        buf_wipe(&stream->in);
         stream->in_start = 0;
     }
     if (stream->out.len == 0)
-        buf_release(&stream->out);
+        buf_wipe(&stream->out);
     stream->buffer_bytes = FIRST_BUFFER_BYTES;
 }
 

@@ -59,10 +59,10 @@ void stream_init(struct stream *stream, int fd);
 void stream_init_nonblocking(struct stream *stream, int fd);
 /*
  * Discards unsent bytes, closes the descriptor. For CLEANUP: twice is harmless, and so is a
- * stream that was only zeroed.
+ * stream that was only zeroed. Passwords and mail have passed: buffers are overwritten.
  */
 void stream_release(struct stream *stream);
-/* Give back empty buffers while the stream is idle. */
+/* Give back empty buffers, overwritten, while the stream is idle. */
 void stream_shrink(struct stream *stream);
 
 /* A new deadline is a new chance: it ends STREAM_TIMEOUT and STREAM_CANCELLED. */
