@@ -11,6 +11,10 @@
 #include "mail/message.h"
 #include "mail/record.h"
 
+#define WARNING_INTERVAL MINUTES(1)
+
+static int n_under_way;
+
 static bool autodetects_smtputf8(void)
 {
     struct slice rest = slice_from(params.smtputf8_autodetect_classes);
@@ -91,14 +95,35 @@ static void send(void *arg)
 
     if (post(&cleanup, slice_from(address), &error) < 0)
         log_warning("probe of <%s>: %s", address, error.text);
+    n_under_way--;
 }
 
-void probe_send(struct slice address)
+/* Said once until it has become better: there may be one line for each address that comes. */
+static void log_overload(void)
 {
-    char *copy = slice_dup(address);
+    static int64_t said;
 
-    if (co_spawn("verify probe", send, copy))
+    if (said && time_now_ms() < said + WARNING_INTERVAL)
         return;
+    said = time_now_ms();
+    log_warning("%d probes wait for the cleanup service: no others are made for now",
+                n_under_way);
+}
+
+bool probe_send(struct slice address)
+{
+    char *copy;
+
+    if (n_under_way >= params.address_verify_pending_request_limit) {
+        log_overload();
+        return false;
+    }
+    copy = slice_dup(address);
+    if (co_spawn("verify probe", send, copy)) {
+        n_under_way++;
+        return true;
+    }
     log_warning("probe of <%s>: no memory for another one", copy);
     mem_free(copy);
+    return false;
 }

@@ -4,7 +4,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/slice.h"
 
-/* Queue one; in the background. Trouble is logged: who waits for the result asks again. */
-void probe_send(struct slice address);
+/*
+ * Queue one; in the background. Trouble is logged: who waits for the result asks again. False:
+ * none is under way, since address_verify_pending_request_limit of them wait for the cleanup
+ * service already.
+ */
+bool probe_send(struct slice address);

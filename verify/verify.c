@@ -25,10 +25,9 @@ static struct entry look_up(struct slice address, struct buf *storage)
 
     if (!results_find(address, &entry, storage) || entry_is_expired(&entry, lifetimes, now))
         entry = (struct entry){.status = VERIFY_RECIPIENT_PROBE, .text = SLICE(IN_PROGRESS)};
-    if (entry_wants_probe(&entry, lifetimes, now)) {
+    if (entry_wants_probe(&entry, lifetimes, now) && probe_send(address)) {
         entry.probed = now;
         results_set(address, &entry);
-        probe_send(address);
     }
     return entry;
 }
