@@ -126,14 +126,27 @@ static void test_newline(struct dialogue *dialogue)
     violate(dialogue, TEST_BARE_NEWLINE, "521 " PROTOCOL_ERROR);
 }
 
-static bool is_forbidden(struct slice verb)
+/* With trouble in the list the test is neither passed nor failed: the client will come again.
+ */
+static bool is_forbidden(struct dialogue *dialogue, struct slice verb)
 {
     struct error error;
 
     if (header_name_length(verb) > 0)
         return true;
-    return !match_list_is_empty(settings.forbidden_commands) &&
-           match_list_name(settings.forbidden_commands, verb, &error) == TABLE_FOUND;
+    if (match_list_is_empty(settings.forbidden_commands))
+        return false;
+    switch (match_list_name(settings.forbidden_commands, verb, &error)) {
+    case TABLE_FOUND:
+        return true;
+    case TABLE_NOT_FOUND:
+        break;
+    case TABLE_ERROR:
+        log_warning("postscreen_forbidden_commands: %s", error.text);
+        dialogue->watched &= ~TEST_BIT(TEST_NON_SMTP);
+        break;
+    }
+    return false;
 }
 
 static void test_command(struct dialogue *dialogue, struct slice verb, struct slice arguments)
@@ -141,7 +154,7 @@ static void test_command(struct dialogue *dialogue, struct slice verb, struct sl
     CLEANUP(buf_release) struct buf name = BUF_INIT;
     CLEANUP(buf_release) struct buf escaped = BUF_INIT;
 
-    if (!watches(dialogue, TEST_NON_SMTP) || !is_forbidden(verb))
+    if (!watches(dialogue, TEST_NON_SMTP) || !is_forbidden(dialogue, verb))
         return;
     escape_some(&name, verb);
     escape_some(&escaped, arguments);

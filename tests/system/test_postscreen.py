@@ -190,6 +190,31 @@ def test_limits():
         mta.wait_log("leaving STRESS mode with 7 connections")
 
 
+def test_broken_list_proves_nothing():
+    """A command that cannot be looked up is neither forbidden nor good: the client has not passed, and may come again."""
+    def greet():
+        client = mta.connect()
+        assert client.reply().startswith("220")
+        for line, code in (("EHLO client.test", "250"), ("FROB", "5"), ("MAIL FROM:<a@client.test>", "250"),
+                           ("RCPT TO:<alice@example.test>", "450"), ("QUIT", "221")):
+            answer = client.cmd(line)
+            assert answer.startswith(code) and "CHUNKING" not in answer, (line, answer)
+        client.close()
+
+    main = {"postscreen_non_smtp_command_enable": "yes", "postscreen_discard_ehlo_keywords": "chunking",
+            "postscreen_forbidden_commands": "CONNECT, texthash:$config_directory/words"}
+    with Screened(main=main) as mta:
+        greet()
+        mta.wait_log(r"warning: postscreen_forbidden_commands: ")
+        mta.wait_log(r"postscreen\[\d+\]: \[127\.0\.0\.1\]:\d+: discarding EHLO keywords: CHUNKING$")
+        mta.wait_log(r"postscreen\[\d+\]: DISCONNECT \[127\.0\.0\.1\]")
+        assert "PASS NEW" not in mta.log()
+        mta.write("words", "GET x\n")
+        mta.configure()
+        greet()
+        mta.wait_log(r"PASS NEW \[127\.0\.0\.1\]")
+
+
 def test_proxy_protocol():
     """The client that the proxy names is screened, and is the one that smtpd sees."""
     options = " -o postscreen_upstream_proxy_protocol=haproxy\n -o postscreen_upstream_proxy_timeout=2s\n"
