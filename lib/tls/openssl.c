@@ -31,6 +31,7 @@ static int load_configuration(struct error *error)
 
 int tls_library_open(struct error *error)
 {
+    static OSSL_PROVIDER *standard; /* as long as the process */
     static bool is_open;
 
     if (is_open)
@@ -39,8 +40,11 @@ int tls_library_open(struct error *error)
         return -1;
     if (!OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
                               OPENSSL_INIT_NO_LOAD_CONFIG,
-                          NULL) ||
-        !OSSL_PROVIDER_load(NULL, "default"))
+                          NULL))
+        return tls_error(error, ERROR_PERMANENT, "start OpenSSL");
+    if (!standard)
+        standard = OSSL_PROVIDER_load(NULL, "default");
+    if (!standard)
         return tls_error(error, ERROR_PERMANENT, "start OpenSSL");
     if (remote_key_open(error) < 0)
         return -1;

@@ -426,10 +426,15 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core,
 
 int remote_key_open(struct error *error)
 {
+    static OSSL_PROVIDER *provider; /* as long as the process */
+
+    if (provider)
+        return 0;
     /* Behind the default provider: what is asked for without a word about the provider must
      * not come from here. */
-    if (!OSSL_PROVIDER_add_builtin(NULL, "tassis", start) ||
-        !OSSL_PROVIDER_load(NULL, "tassis"))
+    if (OSSL_PROVIDER_add_builtin(NULL, "tassis", start))
+        provider = OSSL_PROVIDER_load(NULL, "tassis");
+    if (!provider)
         return tls_error(error, ERROR_PERMANENT, "register the provider of remote keys");
     return 0;
 }
