@@ -2,6 +2,7 @@
 #include "addresses.h"
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "conf/params.h"
 #include "conf/words.h"
 #include "mail/address.h"
@@ -118,5 +119,9 @@ struct slice address_mapped(struct transaction *transaction, enum address_role r
         if (table_applies(in_order[i], class))
             address = canonical(transaction, in_order[i], address, arena);
     }
-    return masquerading_applies(class) ? masqueraded(address, arena) : address;
+    if (!masquerading_applies(class))
+        return address;
+    address = masqueraded(address, arena);
+    trace_step("masquerade_domains: %.*s", SLICE_ARG(address));
+    return address;
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "co/co.h"
 #include "conf/params.h"
+#include "explain.h"
 #include "ipc/cleanup_client.h"
 #include "ipc/qmgr_client.h"
 #include "milter.h"
@@ -130,6 +131,7 @@ static const struct worker cleanup = {
     .sessions_per_process = 1000,
     .before_jail = open_all,
     .request = request,
+    .explain = explain,
 };
 
 int main(int argc, char **argv)

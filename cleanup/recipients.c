@@ -3,8 +3,10 @@
 
 #include "addresses.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "conf/params.h"
 #include "expand.h"
+#include "explain.h"
 #include "ipc/bounce_client.h"
 #include "milter.h"
 #include "route/rewrite.h"
@@ -15,6 +17,12 @@ struct target {
     struct slice address, original, dsn_original;
     int notify;
 };
+
+static void trace_rewritten(struct slice address, struct slice clean)
+{
+    if (!slice_same(address, clean))
+        trace_step("completed (append_at_myorigin and its like): %.*s", SLICE_ARG(clean));
+}
 
 /* A blind copy by table. Lookup trouble must not lose the copy, so it is a refusal for now. */
 static void bcc_by_table(struct transaction *transaction, const struct address_table *table,
@@ -27,6 +35,7 @@ static void bcc_by_table(struct transaction *transaction, const struct address_t
         return;
     switch (address_find(table->maps, address, &value, NULL, &error)) {
     case 1:
+        trace_step("%s adds a copy for %s", table->name, value.data);
         recipient_put_bcc(transaction, buf_slice(&value));
         break;
     case 0:
@@ -55,6 +64,7 @@ void sender_put(struct transaction *transaction, struct slice address)
     struct arena *arena = &transaction->arena;
     struct slice clean = rewrite_internal(REWRITE_LOCAL, address, arena);
 
+    trace_rewritten(address, clean);
     clean = address_mapped(transaction, ROLE_SENDER, CLASS_ENVELOPE_SENDER, clean, arena);
     transaction->sender = clean;
     note_utf8(transaction, clean, SEND_SMTPUTF8_SENDER);
@@ -91,8 +101,12 @@ static bool is_duplicate(struct transaction *transaction, const struct target *t
 
 static void write_recipient(struct transaction *transaction, const struct target *target)
 {
-    if (is_duplicate(transaction, target))
+    if (is_duplicate(transaction, target)) {
+        trace_step("%.*s: has the mail already", SLICE_ARG(target->address));
         return;
+    }
+    if (trace_is_on)
+        explain_recipient(transaction, target->address);
     if (target->notify)
         put_printf(transaction, RECORD_ATTRIBUTE, "notify_flags=%d", target->notify);
     if (target->dsn_original.len)
@@ -162,6 +176,7 @@ void recipient_put(struct transaction *transaction, struct slice address)
     clean = rewrite_internal(REWRITE_LOCAL,
                              address.len ? address : slice_from(params.empty_address_recipient),
                              arena);
+    trace_rewritten(address, clean);
     if (!target.dsn_original.len)
         target.dsn_original = default_dsn_original(clean, arena);
     clean = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT, clean, arena);

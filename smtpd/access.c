@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "conf/params.h"
 #include "conf/words.h"
 #include "restriction.h"
@@ -34,15 +35,24 @@ static void require_relay_control(void)
 
 void access_open(void)
 {
-    client_list = restriction_list_parse(params.smtpd_client_restrictions);
-    helo_list = restriction_list_parse(params.smtpd_helo_restrictions);
-    sender_list = restriction_list_parse(params.smtpd_sender_restrictions);
-    relay_list = restriction_list_parse(params.smtpd_relay_restrictions);
-    recipient_list = restriction_list_parse(params.smtpd_recipient_restrictions);
-    data_list = restriction_list_parse(params.smtpd_data_restrictions);
-    end_of_data_list = restriction_list_parse(params.smtpd_end_of_data_restrictions);
-    etrn_list = restriction_list_parse(params.smtpd_etrn_restrictions);
-    rewrite_list = restriction_list_parse(params.local_header_rewrite_clients);
+    client_list =
+        restriction_list_parse("smtpd_client_restrictions", params.smtpd_client_restrictions);
+    helo_list =
+        restriction_list_parse("smtpd_helo_restrictions", params.smtpd_helo_restrictions);
+    sender_list =
+        restriction_list_parse("smtpd_sender_restrictions", params.smtpd_sender_restrictions);
+    relay_list =
+        restriction_list_parse("smtpd_relay_restrictions", params.smtpd_relay_restrictions);
+    recipient_list = restriction_list_parse("smtpd_recipient_restrictions",
+                                            params.smtpd_recipient_restrictions);
+    data_list =
+        restriction_list_parse("smtpd_data_restrictions", params.smtpd_data_restrictions);
+    end_of_data_list = restriction_list_parse("smtpd_end_of_data_restrictions",
+                                              params.smtpd_end_of_data_restrictions);
+    etrn_list =
+        restriction_list_parse("smtpd_etrn_restrictions", params.smtpd_etrn_restrictions);
+    rewrite_list = restriction_list_parse("local_header_rewrite_clients",
+                                          params.local_header_rewrite_clients);
     if (!worker_is_standalone())
         require_relay_control();
 }
@@ -63,9 +73,14 @@ struct smtp_reply access_denied_reply(struct session *session)
 static bool run(struct check *check, const struct restriction_list *list, struct slice subject,
                 const char *class)
 {
+    enum access_result result;
+
     check->subject = subject;
     check->class = class;
-    return restriction_list_run(check, list) != ACCESS_REJECT;
+    trace_begin("%s", list->name);
+    result = restriction_list_run(check, list);
+    trace_end("%s", access_result_name(check, result));
+    return result != ACCESS_REJECT;
 }
 
 static bool run_client(struct check *check)
@@ -83,7 +98,8 @@ static bool run_helo(struct check *check)
 /* smtpd_reject_unlisted_sender comes behind the list, whatever it permitted. */
 static bool run_sender(struct check *check)
 {
-    static const struct restriction unlisted = {.name = "reject_unlisted_sender"};
+    static const struct restriction unlisted = {.name = "smtpd_reject_unlisted_sender",
+                                                .run = restrict_unlisted_sender};
     struct slice sender;
 
     if (!check_sender(check, &sender))
@@ -91,12 +107,13 @@ static bool run_sender(struct check *check)
     if (!run(check, sender_list, sender, CLASS_SENDER))
         return false;
     return !params.smtpd_reject_unlisted_sender || check->sender_was_listed ||
-           restrict_unlisted_sender(check, &unlisted) != ACCESS_REJECT;
+           restriction_run(check, &unlisted) != ACCESS_REJECT;
 }
 
 static bool run_recipient(struct check *check)
 {
-    static const struct restriction unlisted = {.name = "reject_unlisted_recipient"};
+    static const struct restriction unlisted = {.name = "smtpd_reject_unlisted_recipient",
+                                                .run = restrict_unlisted_recipient};
     bool relay_first = params.smtpd_relay_before_recipient_restrictions;
 
     if (!run(check, relay_first ? relay_list : recipient_list, check->recipient,
@@ -106,7 +123,7 @@ static bool run_recipient(struct check *check)
         return false;
     return (check->session->transaction && check->session->transaction->actions.discard) ||
            !params.smtpd_reject_unlisted_recipient || check->recipient_was_listed ||
-           restrict_unlisted_recipient(check, &unlisted) != ACCESS_REJECT;
+           restriction_run(check, &unlisted) != ACCESS_REJECT;
 }
 
 /* -- what is decided in the end --------------------------------------------------------------
@@ -224,8 +241,13 @@ bool access_etrn(struct session *session, struct slice domain, struct smtp_reply
 struct slice access_rewrite_context(struct session *session)
 {
     struct check check = {.session = session, .warn_only = true};
-    bool is_local =
-        session->is_standalone || restriction_list_run(&check, rewrite_list) == ACCESS_PERMIT;
+    bool is_local = session->is_standalone;
 
+    if (!is_local) {
+        trace_begin("%s", rewrite_list->name);
+        is_local = restriction_list_run(&check, rewrite_list) == ACCESS_PERMIT;
+        trace_end("headers are completed as those of a %s client",
+                  is_local ? "local" : "remote");
+    }
     return is_local ? SLICE("local") : SLICE("remote");
 }

@@ -195,7 +195,7 @@ static void test_restrictions(void **state)
 
         test_case(rows[i].list);
         begin(&session, "from@client.test");
-        result = restriction_list_run(&check, restriction_list_parse(rows[i].list));
+        result = restriction_list_run(&check, restriction_list_parse("test", rows[i].list));
         if (!rows[i].reply)
             assert_int_equal(result, ACCESS_PERMIT);
         else if (!*rows[i].reply)
@@ -245,8 +245,9 @@ static void test_actions(void **state)
         test_case(logs[i].action);
         begin(&session, "from@client.test");
         buf_printf(&list, "check_recipient_access inline:{{a@b.test=%s}}", logs[i].action);
-        assert_int_not_equal(restriction_list_run(&check, restriction_list_parse(list.data)),
-                             ACCESS_REJECT);
+        assert_int_not_equal(
+            restriction_list_run(&check, restriction_list_parse("test", list.data)),
+            ACCESS_REJECT);
         if (!strstr(logged.data, logs[i].log))
             fail_msg("%s", logged.data);
         end(&session);
@@ -263,10 +264,10 @@ static void test_message_actions(void **state)
     begin(&session, "");
     assert_int_equal(
         restriction_list_run(
-            &check,
-            restriction_list_parse("check_recipient_access inline:{{a@b.test=PREPEND X-A: b}}, "
-                                   "check_sender_access inline:{{<>=FILTER f:n}}, "
-                                   "check_sender_access inline:{<>=DISCARD}, reject")),
+            &check, restriction_list_parse(
+                        "test", "check_recipient_access inline:{{a@b.test=PREPEND X-A: b}}, "
+                                "check_sender_access inline:{{<>=FILTER f:n}}, "
+                                "check_sender_access inline:{<>=DISCARD}, reject")),
         ACCESS_PERMIT);
     assert_slice_equal(buf_slice(&session.transaction->actions.prepended), "X-A: b\n");
     assert_slice_equal(session.transaction->actions.filter, "f:n");

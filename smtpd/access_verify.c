@@ -1,5 +1,6 @@
 /* reject_unverified_sender, reject_unverified_recipient: would mail for the address arrive? */
 #include "base/log.h"
+#include "base/trace.h"
 #include "co/co.h"
 #include "conf/params.h"
 #include "ipc/verify_client.h"
@@ -29,6 +30,11 @@ static int ask(struct check *check, struct slice address, struct verdict *verdic
 {
     deadline_t until = deadline_in(params.ipc_timeout);
 
+    if (check->session->is_rehearsal) {
+        trace_step("a probe of %.*s, which is not sent now, would decide", SLICE_ARG(address));
+        verdict->status = VERIFY_RECIPIENT_OK;
+        return 0;
+    }
     for (int n = 1;; n++) {
         if (verify_query(address, &check->session->scratch, &verdict->status, &verdict->reason,
                          until, error) < 0)

@@ -3,13 +3,19 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "base/trace.h"
 
 #define LOOKUP_LIMIT SECONDS(100)
 
 enum dns_result hosts_look_up(struct slice name, enum dns_type type, struct arena *arena,
                               struct dns_answer *answer, struct error *error)
 {
-    return dns_lookup(name, type, deadline_in(LOOKUP_LIMIT), arena, answer, error);
+    enum dns_result result =
+        dns_lookup(name, type, deadline_in(LOOKUP_LIMIT), arena, answer, error);
+
+    trace_step("DNS %s %.*s: %s", dns_type_name(type), SLICE_ARG(name),
+               result == DNS_OK ? "found" : error->text);
+    return result;
 }
 
 enum hosts_result hosts_find_mail(struct slice domain, struct arena *arena)

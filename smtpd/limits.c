@@ -43,7 +43,7 @@ static bool is_exempt(struct session *session)
     struct error error;
 
     /* Whoever speaks for others by XCLIENT is not the client that is to be limited. */
-    if (session->is_standalone || session->peer.endpoint.len == 0 ||
+    if (session->is_standalone || session->is_rehearsal || session->peer.endpoint.len == 0 ||
         session_may_xclient(session))
         return true;
     switch (match_list_client(settings.event_limit_exceptions, session->peer.text.name,

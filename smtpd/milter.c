@@ -181,7 +181,8 @@ bool milter_connect(struct session *session, struct smtp_reply *reply)
     struct milter_decision decision;
 
     milter_disconnect(session);
-    if (session->is_standalone || (settings.overrides & OVERRIDE_NO_MILTERS))
+    if (session->is_standalone || session->is_rehearsal ||
+        (settings.overrides & OVERRIDE_NO_MILTERS))
         return true;
     session->filters = filters = mem_new(struct mail_filters);
     choose_list(session, filters);

@@ -196,7 +196,8 @@ void notice_send(struct session *session)
     struct cleanup_client cleanup;
     struct error error;
 
-    if (!(session->notices & settings.notice_classes) || session->is_standalone)
+    if (!(session->notices & settings.notice_classes) || session->is_standalone ||
+        session->is_rehearsal)
         return;
     if (post(session, &cleanup, &error) < 0)
         log_warning("postmaster notice of the session with %s: %s", session_client(session),

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "base/trace.h"
 #include "conf/conf.h"
 #include "conf/params.h"
 #include "mail/xtext.h"
@@ -173,5 +174,6 @@ enum access_result restrict_policy_service(struct check *check,
     if (policy_server_ask(server, transaction ? &transaction->policy : NULL,
                           buf_slice(&request), &action) < 0)
         buf_set_text(&action, server->default_action);
+    trace_step("%s: action=%s", server->name, action.data);
     return access_act(check, arena_slice(&check->session->scratch, buf_slice(&action)), &match);
 }

@@ -26,7 +26,7 @@ static bool adjusts_speed;
 
 bool proxy_is_used(const struct session *session)
 {
-    return *params.smtpd_proxy_filter && !session->is_standalone;
+    return *params.smtpd_proxy_filter && !session->is_standalone && !session->is_rehearsal;
 }
 
 static void parse_options(void)

@@ -359,13 +359,14 @@ static void parse_word(struct parser *parser, struct slice word)
     }
 }
 
-static void parse(struct parser *parser, struct restriction_list *list)
+static void parse(struct parser *parser, const char *list_name, struct restriction_list *list)
 {
     struct slice word;
 
     while (next_word(parser, &word))
         parse_word(parser, word);
-    *list = (struct restriction_list){.items = parser->items, .count = parser->count};
+    *list = (struct restriction_list){
+        .name = list_name, .items = parser->items, .count = parser->count};
 }
 
 /* smtpd_restriction_classes: names first, then what they mean. */
@@ -384,22 +385,23 @@ static void open_classes(void)
     while (words_next(&rest, WORDS_COMMA_SPACE, &name))
         (void)hash_set(&classes, name, arena_new(&arena, struct restriction_list));
     while (hash_next(&classes, &cursor, &name, &list)) {
-        const char *text = conf_lookup(arena_text(&arena, name));
+        const char *class_name = arena_text(&arena, name);
+        const char *text = conf_lookup(class_name);
         struct parser parser = {.rest = slice_from(text), .arena = &arena};
 
         if (!text)
             log_warning("restriction class `%.*s' needs a definition", SLICE_ARG(name));
-        parse(&parser, list);
+        parse(&parser, class_name, list);
     }
 }
 
-const struct restriction_list *restriction_list_parse(const char *text)
+const struct restriction_list *restriction_list_parse(const char *name, const char *text)
 {
     struct restriction_list *list = arena_new(&arena, struct restriction_list);
     struct parser parser = {.rest = slice_from(text), .arena = &arena};
 
     open_classes();
-    parse(&parser, list);
+    parse(&parser, name, list);
     return list;
 }
 
@@ -410,7 +412,7 @@ const struct restriction_list *restriction_list_parse_result(struct slice text,
     struct restriction_list *list = arena_new(result_arena, struct restriction_list);
     struct parser parser = {.rest = text, .arena = result_arena, .table_name = table_name};
 
-    parse(&parser, list);
+    parse(&parser, table_name, list);
     return list;
 }
 

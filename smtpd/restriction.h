@@ -68,6 +68,7 @@ struct restriction {
 };
 
 struct restriction_list {
+    const char *name; /* the parameter, or the restriction class */
     struct restriction *items;
     size_t count;
 };
@@ -76,19 +77,25 @@ struct restriction_list {
  */
 
 /*
- * Parse a list. What is wrong in it becomes a restriction that logs the trouble and answers 451
- * whenever it is met, as in Postfix. Lists live as long as the process.
+ * Parse the list of the parameter `name`, which must stay. What is wrong in it becomes a
+ * restriction that logs the trouble and answers 451 whenever it is met, as in Postfix. Lists
+ * live as long as the process.
  */
-const struct restriction_list *restriction_list_parse(const char *text);
+const struct restriction_list *restriction_list_parse(const char *name, const char *text);
 /*
  * The same for the right-hand side of an access table, into the arena: tables are not allowed
  * there. table_name is for the log.
  */
 const struct restriction_list *
 restriction_list_parse_result(struct slice text, const char *table_name, struct arena *arena);
+/* For base/trace.h: "permit", "no opinion" or what the refusal says. */
+const char *access_result_name(const struct check *check, enum access_result result);
 /* Does the list contain (directly or in classes) a restriction of that name? */
 bool restriction_list_has(const struct restriction_list *list, const char *name);
 
+/* Ask one, with a trace of what it answers. */
+MAY_WAIT enum access_result restriction_run(struct check *check,
+                                            const struct restriction *item);
 /* Ask one restriction after the other (restriction_run.c). */
 MAY_WAIT enum access_result restriction_list_run(struct check *check,
                                                  const struct restriction_list *list);

@@ -1,5 +1,6 @@
 /* Going through a list of restrictions. */
 #include "base/log.h"
+#include "base/trace.h"
 #include "restriction.h"
 #include "transaction.h"
 
@@ -32,6 +33,32 @@ static void log_permit(const struct check *check, const struct restriction *item
         check_log_permit(check, item->name, check->session->peer.full_name, CLASS_CLIENT, NULL);
 }
 
+const char *access_result_name(const struct check *check, enum access_result result)
+{
+    switch (result) {
+    case ACCESS_PERMIT:
+        return "permit";
+    case ACCESS_REJECT:
+        return arena_printf(&check->session->scratch, "refuse with %d %s %.*s",
+                            check->reply.code, check->reply.dsn, SLICE_ARG(check->reply.text));
+    case ACCESS_DUNNO:
+        break;
+    }
+    return check->if_permit.is_active ? "no opinion (to be deferred if permitted)"
+                                      : "no opinion";
+}
+
+enum access_result restriction_run(struct check *check, const struct restriction *item)
+{
+    enum access_result result;
+
+    trace_begin("%s%s%s%s", check->warn_only ? "warn_if_reject " : "", item->name,
+                item->argument ? " " : "", item->argument ? item->argument : "");
+    result = item->run(check, item);
+    trace_end("%s", access_result_name(check, result));
+    return result;
+}
+
 enum access_result restriction_list_run(struct check *check,
                                         const struct restriction_list *list)
 {
@@ -55,7 +82,7 @@ enum access_result restriction_list_run(struct check *check,
             continue;
         }
         check->warn_only = warn_only || warn_next;
-        result = item->run(check, item);
+        result = restriction_run(check, item);
         if (result == ACCESS_PERMIT)
             log_permit(check, item);
         check->warn_only = warn_only;

@@ -3,6 +3,7 @@
 
 #include "access.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "co/co.h"
 #include "commands.h"
 #include "conf/params.h"
@@ -292,7 +293,7 @@ static bool read_proxy_header(struct session *session, struct worker_client *cli
 {
     struct error error;
 
-    if (!settings.uses_haproxy || session->is_standalone)
+    if (!settings.uses_haproxy || session->is_standalone || session->is_rehearsal)
         return true;
     stream_set_deadline(session->stream, deadline_in(params.smtpd_upstream_proxy_timeout));
     if (take_proxy_header(session->stream, client, &error) == 0)
@@ -378,6 +379,7 @@ static void session_init(struct session *session, struct worker_client *client)
         .stage = "CONNECT",
         .stage_bytes = -1,
         .is_standalone = worker_is_standalone(),
+        .is_rehearsal = worker_is_explaining(),
         .forwarded_ident = SLICE_EMPTY,
         .sasl_method = SLICE_EMPTY,
         .sasl_username = SLICE_EMPTY,
@@ -420,6 +422,7 @@ static void identify(struct session *session, const struct worker_client *client
         peer_set_unknown(&session->peer, &session->arena);
     else
         peer_identify(&session->peer, &client->peer, &client->local, &session->arena);
+    trace_step("client: %s", session_client(session));
     session->connected = session->peer;
     session->bare_newline = newline_rule_for(session);
 }

@@ -81,8 +81,10 @@ struct session {
     unsigned bare_newline;  /* enum newline_rule of settings.h for this client */
     bool saw_bare_newline;
     bool is_standalone;
-    bool has_pipelined;    /* talked out of turn: reject_unauth_pipelining */
-    bool is_counted;       /* anvil knows of the connection */
+    bool is_rehearsal;  /* to explain (explain.h): as a client's, but nothing leaves the process
+                         */
+    bool has_pipelined; /* talked out of turn: reject_unauth_pipelining */
+    bool is_counted;    /* anvil knows of the connection */
     int64_t n_connections; /* of this client, as anvil counted them at its start; 0: unknown */
 
     const struct tls_peer *tls; /* NULL: plain text; lives in arena */

@@ -13,6 +13,7 @@
 #include "auth.h"
 #include "base/bug.h"
 #include "dns/dns.h"
+#include "explain.h"
 #include "milter.h"
 #include "proxy.h"
 #include "route/debug_peer.h"
@@ -43,6 +44,7 @@ static const struct worker smtpd = {
     .sessions_per_process = 1000,
     .before_jail = open_all,
     .serve = session_run,
+    .explain = explain,
 };
 
 int main(int argc, char **argv)

@@ -154,7 +154,7 @@ bool starttls_is_offered(struct session *session)
 
 bool starttls_is_missing(const struct session *session)
 {
-    return tls.level == LEVEL_ENCRYPT && !session->is_standalone &&
+    return tls.level == LEVEL_ENCRYPT && !session->is_standalone && !session->is_rehearsal &&
            !session_is_encrypted(session);
 }
 
@@ -275,7 +275,7 @@ bool starttls_wrap(struct session *session)
 {
     struct smtp_reply reply;
 
-    if (!params.smtpd_tls_wrappermode || session->is_standalone)
+    if (!params.smtpd_tls_wrappermode || session->is_standalone || session->is_rehearsal)
         return true;
     if (no_tls(session).code) {
         log_warning("Wrapper-mode request dropped from %s for service %s. TLS context "

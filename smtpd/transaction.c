@@ -124,6 +124,8 @@ int transaction_open(struct session *session, struct error *error)
     struct transaction *transaction = session->transaction;
     int send_options = transaction->parameters.is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0;
 
+    if (session->is_rehearsal)
+        return 0;
     transaction->is_dropped = session->is_standalone;
     if (transaction->is_dropped) {
         if (postdrop_open(&transaction->postdrop, error) < 0)

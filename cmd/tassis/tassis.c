@@ -25,6 +25,7 @@
 #include "conf/conf.h"
 #include "conf/master_cf.h"
 #include "conf/params.h"
+#include "explain.h"
 #include "logrotate.h"
 #include "running.h"
 #include "spool.h"
@@ -278,6 +279,7 @@ static const struct verb verbs[] = {
     {"reload", reload, NULL},
     {"status", status, NULL},
     {"flush", flush, NULL},
+    {"explain", NULL, explain},
     {"check", NULL, check},
     {"quick-check", NULL, check},
     {"logrotate", rotate, NULL},

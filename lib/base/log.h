@@ -74,5 +74,5 @@ bool log_flush(void);
  */
 void log_finish(void);
 
-/* For tests: hand each finished line to this function instead. */
+/* Hand each finished line to this function instead: for tests, and for who explains itself. */
 extern void (*log_test_sink)(enum log_level level, const char *line);

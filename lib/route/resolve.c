@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "conf/params.h"
 #include "mail/address.h"
 #include "route/address_map.h"
@@ -143,8 +144,10 @@ static int choose_relayhost(const struct variant *variant, struct slice sender,
 
     if (found < 0)
         return -1;
-    if (!found && *variant->relayhost)
+    if (!found && *variant->relayhost) {
+        trace_step("relayhost = %s", variant->relayhost);
         buf_set_text(nexthop, variant->relayhost);
+    }
     return 0;
 }
 
@@ -209,7 +212,7 @@ static void warn_of_two_lists(const char *domain, int class_bit)
                                         "virtual_mailbox_domains"};
     static const int bits[] = {RESOLVE_CLASS_LOCAL, RESOLVE_CLASS_ALIAS, RESOLVE_CLASS_VIRTUAL};
 
-    if (!params.helpful_warnings)
+    if (!params.helpful_warnings || trace_is_on) /* these look-ups decide nothing */
         return;
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
         if (bits[i] != class_bit)
@@ -239,6 +242,45 @@ static int choose_relocated(struct slice recipient, struct transport_choice *cho
     return 0;
 }
 
+static const char *class_name(int class_bit)
+{
+    switch (class_bit) {
+    case RESOLVE_CLASS_LOCAL:
+        return "local (mydestination, inet_interfaces, proxy_interfaces)";
+    case RESOLVE_CLASS_ALIAS:
+        return "virtual alias (virtual_alias_domains)";
+    case RESOLVE_CLASS_VIRTUAL:
+        return "virtual mailbox (virtual_mailbox_domains)";
+    case RESOLVE_CLASS_RELAY:
+        return "relay (relay_domains)";
+    default:
+        return "default";
+    }
+}
+
+/* The parameter that decides where mail of the class goes, unless a table knows better. */
+static const char *transport_parameter(int class_bit)
+{
+    switch (class_bit) {
+    case RESOLVE_CLASS_LOCAL:
+        return "local_transport";
+    case RESOLVE_CLASS_ALIAS:
+        return "no alias";
+    case RESOLVE_CLASS_VIRTUAL:
+        return "virtual_transport";
+    case RESOLVE_CLASS_RELAY:
+        return "relay_transport";
+    default:
+        return "default_transport";
+    }
+}
+
+static void trace_choice(const char *by, const struct transport_choice *choice)
+{
+    trace_step("%s: transport %s, next hop %s", by, choice->transport.data,
+               choice->nexthop.data);
+}
+
 /* Who the recipient is has been settled: find out where to. */
 static int route(const struct variant *variant, struct slice sender,
                  struct transport_choice *choice, struct resolved *resolved,
@@ -251,10 +293,12 @@ static int route(const struct variant *variant, struct slice sender,
     if (class_bit < 0)
         return -1;
     resolved->flags |= (unsigned)class_bit;
+    trace_step("class: %s", class_name(class_bit));
     warn_of_two_lists(domain.ptr, class_bit);
     if (choose_by_class(variant, class_bit, sender, domain.ptr, choice, error) < 0 ||
         split_transport(choice, error) < 0)
         return -1;
+    trace_choice(transport_parameter(class_bit), choice);
     if (class_bit != RESOLVE_CLASS_ALIAS &&
         transport_override(variant->transports, variant->transports_name, resolved->recipient,
                            choice, error) < 0)
@@ -271,8 +315,8 @@ static int undeliverable(struct resolved *resolved)
     return 0;
 }
 
-int resolve_address(struct slice sender, struct slice address, bool probe, struct arena *arena,
-                    struct resolved *resolved, struct error *error)
+static int resolve(struct slice sender, struct slice address, bool probe, struct arena *arena,
+                   struct resolved *resolved, struct error *error)
 {
     CLEANUP(transport_choice_release) struct transport_choice choice = TRANSPORT_CHOICE_INIT;
 
@@ -300,4 +344,20 @@ int resolve_address(struct slice sender, struct slice address, bool probe, struc
     if (!params.allow_min_user && slice_starts_with(resolved->recipient, "-"))
         return undeliverable(resolved);
     return 0;
+}
+
+int resolve_address(struct slice sender, struct slice address, bool probe, struct arena *arena,
+                    struct resolved *resolved, struct error *error)
+{
+    trace_begin("resolve %.*s", SLICE_ARG(address));
+    int result = resolve(sender, address, probe, arena, resolved, error);
+
+    if (result < 0)
+        trace_end("%s", error->text);
+    else if (resolved->flags & RESOLVE_ERROR)
+        trace_end("%.*s", SLICE_ARG(resolved->error));
+    else
+        trace_end("transport %.*s, next hop %.*s", SLICE_ARG(resolved->transport),
+                  SLICE_ARG(resolved->nexthop));
+    return result;
 }

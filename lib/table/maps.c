@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "conf/words.h"
 #include "table/maps_internal.h"
 #include "table/shared.h"
@@ -96,6 +97,20 @@ static enum table_result empty_answer(const struct maps *maps, struct slice key,
     return TABLE_ERROR;
 }
 
+static void trace_answer(const struct maps *maps, const struct table *table, struct slice key,
+                         enum table_result result, const struct buf *answer)
+{
+    /* An access table has no parameter of its own. */
+    const char *title = strchr(maps->title, ' ') ? "" : maps->title;
+
+    trace_step("%s%s%s \"%.*s\": %s%s%s", title, *title ? ": " : "", table->spec,
+               SLICE_ARG(key), result == TABLE_FOUND ? "\"" : "",
+               result == TABLE_FOUND       ? answer->data
+               : result == TABLE_NOT_FOUND ? "not found"
+                                           : "look-up error",
+               result == TABLE_FOUND ? "\"" : "");
+}
+
 enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct slice key,
                                struct buf *value, struct error *error)
 {
@@ -109,7 +124,11 @@ enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct
 
         if (key_kind == MAPS_KEY_PARTIAL && table->is_pattern)
             continue;
-        switch (table_lookup(table, key, &answer, &detail)) {
+        enum table_result result = table_lookup(table, key, &answer, &detail);
+
+        if (trace_is_on)
+            trace_answer(maps, table, key, result, &answer);
+        switch (result) {
         case TABLE_NOT_FOUND:
             continue;
         case TABLE_ERROR:

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "table/fold.h"
 #include "table/match_pattern.h"
 
@@ -128,6 +129,15 @@ static enum table_result match_address(const struct match_list *list,
     return network_contains(&pattern->network, address) ? TABLE_FOUND : TABLE_NOT_FOUND;
 }
 
+static void trace_match(const struct match_list *list, struct slice name,
+                        const struct match_pattern *pattern)
+{
+    trace_step("%s: \"%.*s\" %s %s%.*s", list->title, SLICE_ARG(name),
+               pattern->is_negated ? "is excluded by" : "matches",
+               pattern->is_negated ? "!" : "",
+               SLICE_ARG(pattern->table ? slice_from(pattern->table->spec) : pattern->text));
+}
+
 /* The first pattern that matches decides. address may be NULL. */
 static enum table_result match(const struct match_list *list, struct slice name,
                                const struct endpoint *address, struct error *error)
@@ -142,9 +152,12 @@ static enum table_result match(const struct match_list *list, struct slice name,
             result = match_address(list, pattern, address, error);
         if (result == TABLE_ERROR)
             return TABLE_ERROR;
+        if (result == TABLE_FOUND && trace_is_on)
+            trace_match(list, name, pattern);
         if (result == TABLE_FOUND)
             return pattern->is_negated ? TABLE_NOT_FOUND : TABLE_FOUND;
     }
+    trace_step("%s: \"%.*s\" is not listed", list->title, SLICE_ARG(name));
     return TABLE_NOT_FOUND;
 }
 

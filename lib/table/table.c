@@ -8,13 +8,18 @@
 #include "table/fold.h"
 #include "table/plugin_load.h"
 
-static bool may_block_here;
+static bool may_block_here, passes_proxy_over;
 
 static const struct table_options no_options;
 
 void table_allow_blocking(void)
 {
     may_block_here = true;
+}
+
+void table_pass_proxy_over(void)
+{
+    may_block_here = passes_proxy_over = true;
 }
 
 const struct table_driver *table_driver_find(struct slice type)
@@ -81,7 +86,8 @@ struct table *table_open(const char *spec, const struct table_options *options,
     if (!options)
         options = &no_options;
 
-    struct slice name = options->sensitive ? without_proxy(slice_from(spec)) : slice_from(spec);
+    bool is_direct = options->sensitive || passes_proxy_over;
+    struct slice name = is_direct ? without_proxy(slice_from(spec)) : slice_from(spec);
     struct slice type = slice_split(&name, ':');
     const struct table_driver *driver = table_driver_find(type);
     const char *name_text = name.ptr;

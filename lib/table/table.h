@@ -77,6 +77,9 @@ struct table *table_open_anyway(const char *spec, const struct table_options *op
 struct table *table_unavailable(const char *spec, const char *reason);
 void table_close(struct table *table);
 void table_allow_blocking(void);
+/* Open what is behind proxy: here, since there may be no proxymap to ask; also allows blocking.
+ */
+void table_pass_proxy_over(void);
 
 /*
  * Ask for exactly this key (folded where the driver says so). *value is replaced when found. A

@@ -74,6 +74,9 @@ static void apply_option(struct worker_arguments *arguments, int option)
     case 'S':
         arguments->is_standalone = true;
         break;
+    case 'T':
+        arguments->is_explaining = arguments->is_standalone = true;
+        break;
     case 'o':
         add_override(arguments, optarg);
         break;
@@ -94,7 +97,7 @@ void worker_parse_arguments(struct worker_arguments *arguments, int argc, char *
     *arguments = (struct worker_arguments){.service = "", .process_limit = -1};
     optind = 1;
     opterr = 0;
-    while ((option = getopt(argc, argv, "+n:t:s:i:l:ucSo:vD")) > 0)
+    while ((option = getopt(argc, argv, "+n:t:s:i:l:ucSTo:vD")) > 0)
         apply_option(arguments, option);
     if (arguments->n_listeners == 0 && !arguments->is_standalone)
         fatal(1, "this program is started by the master daemon, not by hand");

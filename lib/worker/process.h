@@ -32,6 +32,7 @@ struct worker_arguments {
     bool is_unprivileged;    /* -u */
     bool is_chrooted;        /* -c */
     bool is_standalone;      /* -S */
+    bool is_explaining;      /* -T, with -S */
     const char **overrides;  /* -o, n_overrides of them */
     size_t n_overrides;
     int n_verbose; /* -v */

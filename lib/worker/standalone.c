@@ -4,14 +4,17 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "conf/conf.h"
 #include "net/socket.h"
+#include "table/table.h"
 #include "worker/logging.h"
 #include "worker/process.h"
 
@@ -58,9 +61,38 @@ static void load(const char *program)
 
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
-    logging_open(program, LOGGING_SESSION);
+    /* What is only played through is nobody else's business. */
+    if (!arguments->is_explaining)
+        logging_open(program, LOGGING_SESSION);
     if (chdir(params.queue_directory) < 0)
         fatal(1, "chdir %s: %m", params.queue_directory);
+}
+
+/* What the log would say belongs between the steps. */
+static void trace_log_line(enum log_level level, const char *line)
+{
+    if (level >= LOG_LEVEL_FATAL)
+        fprintf(stderr, "%s: %s\n", log_tag(), line);
+    else
+        trace_step("log: %s", line);
+}
+
+static int explain(const char *program)
+{
+    const struct worker *worker = process.worker;
+
+    log_open(program, &(struct log_target){.sink = LOG_SINK_STDERR});
+    if (!worker->explain)
+        fatal(1, "%s has nothing to explain", program);
+    load(program);
+    process.is_plain = true;
+    /* There may be no proxymap to ask. */
+    table_pass_proxy_over();
+    if (worker->before_jail)
+        worker->before_jail();
+    log_test_sink = trace_log_line;
+    trace_open(STDOUT_FILENO);
+    return worker->explain(process.arguments.argc, process.arguments.argv);
 }
 
 int worker_run_standalone(const char *program)
@@ -68,6 +100,8 @@ int worker_run_standalone(const char *program)
     const struct worker *worker = process.worker;
     struct worker_client client = {.peer = {.len = 0}};
 
+    if (process.arguments.is_explaining)
+        return explain(program);
     if (!worker->serve)
         fatal(1, "%s is started by the master daemon, not by hand", program);
     load(program);

@@ -41,7 +41,12 @@ bool worker_is_stressed(void)
 
 bool worker_is_standalone(void)
 {
-    return process.arguments.is_standalone;
+    return process.arguments.is_standalone && !process.arguments.is_explaining;
+}
+
+bool worker_is_explaining(void)
+{
+    return process.arguments.is_explaining;
 }
 
 bool worker_is_privileged(void)
@@ -145,7 +150,8 @@ static void prepare(const char *program)
         worker->before_jail();
     if (params.daemon_table_open_error_is_fatal && table_shared_trouble())
         fatal(1, "%s", table_shared_trouble());
-    /* Those that start anew every hundred jobs, and keep sight of it, load it when they must. */
+    /* Those that start anew every hundred jobs, and keep sight of it, load it when they must.
+     */
     if (!worker->needs_root || process.arguments.is_chrooted)
         unicode_prepare();
     worker_enter_jail();

@@ -46,6 +46,13 @@ struct worker {
     void (*receive)(int socket);
 
     void (*draining)(void); /* reload, retirement or stop has begun; may be NULL */
+
+    /*
+     * Run by hand to say on standard output how it decides about the words behind the options
+     * (argv[1] on), through base/trace.h, and to do nothing besides. NULL: it has nothing to
+     * say. The exit status.
+     */
+    int (*explain)(int argc, char **argv);
 };
 
 int worker_main(const struct worker *worker, int argc, char **argv);
@@ -55,6 +62,8 @@ const char *worker_service(void);
 bool worker_is_draining(void);   /* no new work: finish and return */
 bool worker_is_stressed(void);   /* all slots of the service are taken */
 bool worker_is_standalone(void); /* run by hand (sendmail -bs), not by master */
+bool worker_is_explaining(
+    void); /* run by hand to explain: as if master had, but does nothing */
 /*
  * Master runs as root: users can be changed. A worker with needs_root then has mail_owner as
  * its effective user; seteuid(0) gives root back.
