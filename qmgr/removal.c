@@ -11,8 +11,8 @@
 #define FEW_MAILS 10
 
 /* Files that one thread removes in turn; with this many waiting one more thread is at it. */
-#define BATCH_MAX    16
-#define THREADS_MOST 4
+#define BATCH_MAX    8
+#define THREADS_MOST 8
 #define WAITING_MAX  ((size_t)BATCH_MAX * THREADS_MOST)
 
 static struct list waiting = {{&waiting.head, &waiting.head}};
