@@ -36,6 +36,7 @@ static int serve_request(struct channel *channel, enum message_number number, st
 static const struct worker error_worker = {
     .name = "error",
     .sessions_per_process = 1000,
+    .before_jail = delivery_open,
     .request = serve_request,
 };
 

@@ -219,6 +219,7 @@ static void before_jail(void)
     recipient_open();
     mailbox_open();
     route_open();
+    delivery_open();
     delivery_open_filter("local_delivery_status_filter", params.local_delivery_status_filter);
 }
 

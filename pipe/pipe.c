@@ -105,6 +105,7 @@ static void before_jail(void)
     struct error error;
 
     attributes_parse(&attributes, worker_service(), own_argc, own_argv);
+    delivery_open();
     delivery_open_filter("pipe_delivery_status_filter", params.pipe_delivery_status_filter);
     if (conf_service_number(worker_service(), "time_limit", &time_limit, &error) < 0) {
         log_warning("%s", error.text);

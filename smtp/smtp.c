@@ -320,6 +320,7 @@ static void before_jail(void)
     requiretls_open();
     generic_open();
     checks_open();
+    delivery_open();
     pix_open();
     debug_peer_open();
     if (is_lmtp)

@@ -16,6 +16,8 @@
 #include "ipc/flush_client.h"
 #include "ipc/verify_client.h"
 #include "mail/address.h"
+#include "route/domains.h"
+#include "route/open_maps.h"
 
 static void log_attempt(struct delivery *delivery, const struct recipient *recipient,
                         struct slice relay, const char *status, const struct dsn *dsn)
@@ -144,6 +146,26 @@ static bool is_answered_without_delivery(struct delivery *delivery, struct recip
     return true;
 }
 
+static struct match_list *flush_domains;
+
+void delivery_open(void)
+{
+    flush_domains = open_list("fast_flush_domains", params.fast_flush_domains,
+                              domains_parents("fast_flush_domains"));
+}
+
+/* "[192.0.2.1]" is listed as 192.0.2.1. When the list cannot say, flush does. */
+static bool may_be_flushed(struct slice domain)
+{
+    struct error error;
+
+    if (!*params.fast_flush_domains)
+        return false;
+    if (slice_starts_with(domain, "[") && slice_ends_with(domain, "]"))
+        domain = slice_sub(domain, 1, domain.len - 2);
+    return !flush_domains || match_list_name(flush_domains, domain, &error) != TABLE_NOT_FOUND;
+}
+
 /* ETRN and postqueue -s find the message by its destination. */
 static void note_for_flush(struct delivery *delivery, const struct recipient *recipient)
 {
@@ -151,8 +173,10 @@ static void note_for_flush(struct delivery *delivery, const struct recipient *re
     enum flush_status status = FLUSH_STATUS_OK;
     struct error error = ERROR_INIT;
 
-    if (slice_is_empty(domain) || !*params.fast_flush_domains)
+    if (slice_is_empty(domain) || slice_same_nocase(domain, delivery->flush_site) ||
+        !may_be_flushed(domain))
         return;
+    delivery->flush_site = domain;
     if (flush_add_message(domain, delivery->request.queue_id, deadline_in(params.ipc_timeout),
                           &status, &error) < 0 ||
         status == FLUSH_STATUS_FAIL || status == FLUSH_STATUS_BAD)

@@ -24,10 +24,11 @@ struct delivery {
     int fd;                      /* the queue file, opened O_RDWR, shared flock held */
     struct message message;      /* for content_open: offsets set, no envelope read */
     struct delivery_times times; /* connect_done is the agent's to set */
-    const char *tls_status; /* "dane", "may:none": how TLS went, for the log; NULL: nothing */
-    size_t n_done;          /* recipients delivered or bounced so far: marked D */
-    int status;             /* what goes into delivery_result */
-    struct dsn result_dsn;  /* set by delivery_destination_failed */
+    const char *tls_status;  /* "dane", "may:none": how TLS went, for the log; NULL: nothing */
+    struct slice flush_site; /* flush has been told of it last */
+    size_t n_done;           /* recipients delivered or bounced so far: marked D */
+    int status;              /* what goes into delivery_result */
+    struct dsn result_dsn;   /* set by delivery_destination_failed */
     struct buf result_reason;
 };
 
@@ -54,6 +55,12 @@ MUST_USE MAY_WAIT int delivery_answer(struct channel *channel, enum message_numb
  * what it would do ("delivers to mailbox") as if it had.
  */
 bool delivery_is_trial(const struct delivery *delivery);
+
+/*
+ * Open what all agents have in common: fast_flush_domains, for which flush is told of what is
+ * deferred. Before the jail; without it flush is asked each time.
+ */
+void delivery_open(void);
 
 /*
  * Open the agent's delivery status filter (smtp_delivery_status_filter, ...): title is the

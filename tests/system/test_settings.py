@@ -98,3 +98,16 @@ def test_command_execution_directory():
         queue_id = mta.send("ada@local.test", "Subject: x\n\nx\n")
         mta.wait_log(rf"{queue_id}: to=<.*dsn=4\.3\.0, status=deferred \(.*/nowhere/ada: No such file or directory")
         subprocess.run(["umount", "/etc/passwd"], check=True)
+
+
+def test_fast_flush_domains():
+    """flush is bothered with what it keeps lists for, and with nothing else."""
+    main = {"relay_domains": "one.test, two.test", "fast_flush_domains": "two.test", "relayhost": "[127.0.0.1]:1"}
+    with Instance(main=main) as mta:
+        queue_id = mta.send(["a@one.test", "b@one.test"], "Subject: x\n\nx\n")
+        mta.wait_log(rf"{queue_id}: to=<b@one\.test>.*status=deferred")
+        assert not mta.processes("flush")
+        queue_id = mta.send(["a@two.test", "b@two.test"], "Subject: x\n\nx\n")
+        mta.wait_log(rf"{queue_id}: to=<b@two\.test>.*status=deferred")
+        (known,) = (mta.queue / "flush").rglob("two_test")
+        assert known.read_text().split() == [queue_id]
