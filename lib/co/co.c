@@ -123,6 +123,8 @@ void co_resume(struct co *co)
     log_verbosity = saved_verbosity;
     if (co->state == CO_ENDED)
         bury(co);
+    else
+        co_loop_may_trim(co);
     errno = saved_errno;
 }
 

@@ -19,5 +19,11 @@ struct co_context {
 void co_context_make(struct co_context *context, void *stack_end, size_t size,
                      void (*entry)(void));
 
+/*
+ * Below this address a suspended flow has nothing on its stack that it still needs. NULL: that
+ * is not known.
+ */
+void *co_context_floor(const struct co_context *context);
+
 /* Suspend the running flow in *from (zeroed before its first use) and go on with *to. */
 void co_context_switch(struct co_context *from, struct co_context *to);

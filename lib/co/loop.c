@@ -17,6 +17,7 @@
 #define LONG_RUN_MS     100
 #define IDLE_RETRY_MS   50
 #define IDLE_CALLS_MOST 4
+#define TRIM_AFTER      SECONDS(5) /* a stack grows again with a fault for each page */
 
 struct co_loop co_loop = {.epoll_fd = -1};
 
@@ -94,6 +95,38 @@ static void ring_timers(void)
     }
 }
 
+/* -- memory of those who wait long ------------------------------------------------------- */
+
+void co_loop_may_trim(struct co *co)
+{
+    co->is_trimmed = false;
+    if (co_loop.trim_at == 0)
+        co_loop.trim_at = co_loop.now + TRIM_AFTER;
+}
+
+/* A stack is as deep as the deepest call, a handshake say, until it is trimmed. */
+static void trim_stacks(void)
+{
+    bool is_one_left = false;
+
+    if (co_loop.trim_at == 0 || co_loop.now < co_loop.trim_at)
+        return;
+    LIST_FOREACH(&co_loop.all, link)
+    {
+        struct co *co = CONTAINER_OF(link, struct co, all);
+
+        if (co->is_trimmed)
+            continue;
+        if (co->state != CO_WAITING || co_loop.now - co->since < TRIM_AFTER) {
+            is_one_left = true;
+            continue;
+        }
+        co_stack_trim(&co->stack, co_context_floor(&co->context));
+        co->is_trimmed = true;
+    }
+    co_loop.trim_at = is_one_left ? co_loop.now + TRIM_AFTER : 0;
+}
+
 static bool call_idle(void)
 {
     bool again = co_offload_idle();
@@ -110,6 +143,8 @@ static int sleep_ms(void)
         return 0;
     int most = call_idle() ? IDLE_RETRY_MS : INT_MAX;
     struct heap_node *first = heap_top(&co_loop.timers);
+    if (co_loop.trim_at && deadline_poll_ms(co_loop.trim_at) < most)
+        most = deadline_poll_ms(co_loop.trim_at);
     if (!first)
         return most == INT_MAX ? -1 : most;
     int until_timer = deadline_poll_ms(first->key);
@@ -138,6 +173,7 @@ void co_run(void)
             break;
         look_for_events();
         ring_timers();
+        trim_stacks();
         ready_the_yielded();
     }
 }

@@ -29,6 +29,7 @@ struct co {
     void *arg;
     enum co_state state;
     bool cancelled, held;
+    bool is_trimmed;   /* since it waits */
     int log_verbosity; /* while it does not run */
     struct list_link all, ready;
     /* The wait in progress. */
@@ -65,11 +66,15 @@ struct co_loop {
     struct heap timers;
     struct co_fd *fds;
     size_t n_fds;
-    int64_t now; /* monotonic, of this turn */
+    int64_t now;     /* monotonic, of this turn */
+    int64_t trim_at; /* when stacks of those who wait are looked at; 0: there are none */
     int forbidden;
 };
 
 extern struct co_loop co_loop;
+
+/* It has parked: should that last, what its stack does not need is given back. */
+void co_loop_may_trim(struct co *co);
 
 /* Create epoll and lists at first use. 0, or -1 with errno. */
 MUST_USE int co_loop_start(void);

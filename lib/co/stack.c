@@ -67,16 +67,36 @@ static size_t touched_bytes(const struct co_stack *stack)
     return (n_pages - i) * page_bytes();
 }
 
-void co_stack_rest(struct co_stack *stack)
+/* Now and then; 0 when this is not the time. */
+static size_t look(const struct co_stack *stack)
 {
-    static unsigned n_rests;
+    static unsigned n_looks;
 
-    checker_clean_stack(stack->bottom, stack->size);
-    if (n_rests++ % LOOK_EVERY != 0)
-        return;
+    if (n_looks++ % LOOK_EVERY != 0)
+        return 0;
     size_t touched = touched_bytes(stack);
+
     if (touched > deepest)
         deepest = touched;
+    return touched;
+}
+
+void co_stack_trim(struct co_stack *stack, const void *floor)
+{
+    size_t below = (uintptr_t)floor - (uintptr_t)stack->bottom;
+
+    /* AddressSanitizer keeps accounts of what lies there. */
+    if (!floor || CO_ASAN || below > stack->size)
+        return;
+    (void)look(stack);
+    (void)madvise(stack->bottom, below / page_bytes() * page_bytes(), MADV_DONTNEED);
+}
+
+void co_stack_rest(struct co_stack *stack)
+{
+    checker_clean_stack(stack->bottom, stack->size);
+    size_t touched = look(stack);
+
     /* Failing to give back is no harm. */
     if (touched > KEPT_BYTES)
         (void)madvise(stack->bottom, stack->size - KEPT_BYTES, MADV_DONTNEED);

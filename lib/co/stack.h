@@ -27,6 +27,12 @@ void co_stack_unmap(struct co_stack *stack);
  */
 void co_stack_rest(struct co_stack *stack);
 
+/*
+ * The flow that stands on it waits, and needs nothing below floor (co_context_floor): give that
+ * memory back.
+ */
+void co_stack_trim(struct co_stack *stack, const void *floor);
+
 /* The deepest use seen so far in this process, in bytes. */
 size_t co_stack_deepest(void);
 

@@ -51,6 +51,18 @@ co_context_switch:
         .cfi_endproc
         .size   co_context_switch, .-co_context_switch
 
+/* void *co_context_floor(context): the stack pointer, which co_context_switch itself has set */
+        .globl  co_context_floor
+        .type   co_context_floor, @function
+        .p2align 4
+co_context_floor:
+        .cfi_startproc
+        endbr64
+        movq    (%rdi), %rax
+        ret
+        .cfi_endproc
+        .size   co_context_floor, .-co_context_floor
+
 /* void co_context_make(context, stack_end, size, entry) */
         .globl  co_context_make
         .type   co_context_make, @function
