@@ -32,13 +32,13 @@ static int run(char **command)
     int result = posix_spawnp(&pid, command[0], NULL, NULL, command, environ);
     if (result != 0) {
         errno = result;
-        log_warning("run %s: %m", command[0]);
-        return EX_TEMPFAIL;
+        log_error("execvp %s: %m", command[0]);
+        return 1;
     }
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return EX_TEMPFAIL;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 int main(int argc, char **argv)
@@ -75,8 +75,7 @@ int main(int argc, char **argv)
     if (mbox_parse_locks(style ? style : params.mailbox_delivery_lock, &mbox.locks, &error) < 0)
         fatal(EX_TEMPFAIL, "%s", error.text);
     if (mbox_lock_take(&mbox, &held, &error) < 0) {
-        log_warning("lock %s: %s", mbox.path, error.text);
-        return EX_TEMPFAIL;
+        fatal(EX_TEMPFAIL, "open file %s: %s", mbox.path, error.text);
     }
     int status = run(argv + optind + 1);
     mbox_lock_release(&held);

@@ -4,6 +4,9 @@
  */
 #include "place.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/params.h"
@@ -219,10 +222,29 @@ static void apply_redirect(struct mail *mail, struct batch *batch, struct recipi
     first->done = false;
 }
 
+static int compare_nocase(struct slice a, struct slice b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? strncasecmp(a.ptr, b.ptr, common) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* By domain, then address: so a destination is told of its recipients, as it always was. */
+static int compare_recipients(const void *left, const void *right)
+{
+    const struct recipient *a = left, *b = right;
+    int order = compare_nocase(address_domain(a->address), address_domain(b->address));
+
+    return order ? order : compare_nocase(a->address, b->address);
+}
+
 void place_recipients(struct mail *mail, struct batch *batch, struct recipient_list *list)
 {
     if (mail->message.envelope.redirect.len && list->count > 0)
         apply_redirect(mail, batch, list);
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof(*list->items), compare_recipients);
     for (size_t i = 0; i < list->count; i++) {
         if (!list->items[i].done)
             place(mail, batch, &list->items[i]);

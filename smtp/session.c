@@ -109,7 +109,7 @@ void session_secret(struct session *session, struct slice line)
 }
 
 /* smtp_reply_filter: a server whose replies say something else than it means. */
-static void filter_line(struct buf *line)
+static void filter_line(const struct session *session, struct buf *line)
 {
     CLEANUP(buf_release) struct buf replaced = BUF_INIT;
     struct error error;
@@ -118,6 +118,8 @@ static void filter_line(struct buf *line)
         return;
     switch (maps_find(options.reply_filter, buf_slice(line), &replaced, &error)) {
     case TABLE_FOUND:
+        log_info("%s: replacing server reply \"%s\" with \"%s\"", session->relay.data,
+                 line->data, replaced.data);
         buf_set(line, buf_slice(&replaced));
         break;
     case TABLE_NOT_FOUND:
@@ -189,7 +191,7 @@ static enum step read_reply(struct session *session, int64_t timeout_ms)
             stream_set_deadline(&session->stream, deadline_in(timeout_ms));
         if (read_line(session, &line) < 0)
             return STEP_BROKEN;
-        filter_line(&line);
+        filter_line(session, &line);
         log_debug(1, "< %s: %s", session->label.data, line.data);
         session->code = line_code(&line, &is_last);
         if (session->reply.len + line.len < REPLY_MAX) {

@@ -18,7 +18,7 @@ struct inquiry {
 static enum access_result table_trouble(struct inquiry *inquiry, struct slice key)
 {
     log_warning("%s lookup error for \"%.*s\"", inquiry->table->spec, SLICE_ARG(key));
-    return check_reject(inquiry->check, NOTICE_SOFTWARE, 451, "4.3.5",
+    return check_reject(inquiry->check, NOTICE_DATA, 451, "4.3.5",
                         "<%.*s>: %s rejected: Server configuration error",
                         SLICE_ARG(inquiry->subject), inquiry->class);
 }

@@ -69,7 +69,8 @@ static bool read_chunk(struct session *session, struct content *content, int64_t
     start_clock(session);
     while (left > 0) {
         if (stream_fill(session->stream, &available) < 0) {
-            session->stage_bytes = size - left;
+            if (content)
+                session->stage_bytes = size - left;
             session_note_stream_end(session);
             return false;
         }

@@ -357,8 +357,6 @@ static struct smtp_reply forward_all(struct session *session, struct slice argum
 
 struct smtp_reply xclient_xforward(struct session *session, struct slice arguments)
 {
-    struct smtp_reply reply;
-
     if (session->transaction) {
         session->notices |= NOTICE_PROTOCOL;
         return smtp_reply(503, "5.5.1", "Error: MAIL transaction in progress");
@@ -369,8 +367,5 @@ struct smtp_reply xclient_xforward(struct session *session, struct slice argumen
         session->notices |= NOTICE_POLICY;
         return smtp_reply(550, "5.7.0", "Error: insufficient authorization");
     }
-    reply = forward_all(session, arguments);
-    if (reply.code >= 400)
-        session_forget_forwarded(session);
-    return reply;
+    return forward_all(session, arguments); /* what was right before an error stays */
 }

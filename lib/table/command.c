@@ -194,7 +194,7 @@ static int run(const struct request *request, char **specs)
             is_found = delete (request, *specs) || is_found;
         return is_found ? EXIT_SUCCESS : EXIT_TROUBLE;
     case ACTION_LIST:
-        query_list(specs, request->command->separator, &request->query);
+        query_list(specs, &request->query);
         return EXIT_SUCCESS;
     case ACTION_BUILD:
         break;
@@ -208,7 +208,9 @@ static int run(const struct request *request, char **specs)
 
 int table_command_main(const struct table_command *command, int argc, char **argv)
 {
-    struct request request = {.command = command, .build = {.syntax = command->syntax}};
+    struct request request = {.command = command,
+                              .query = {.separator = command->separator},
+                              .build = {.syntax = command->syntax}};
     char **specs;
     int option, status;
 

@@ -12,7 +12,7 @@ struct table_command {
     const char *options; /* those it has, for getopt(3) */
     const char *usage;   /* what follows the name in the usage line */
     enum build_syntax syntax;
-    const char *separator;              /* between key and value in the listing of -s */
+    const char *separator;              /* between key and value of -s and -q - */
     void (*open_log)(const char *name); /* called when params are there */
 };
 

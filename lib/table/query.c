@@ -42,7 +42,7 @@ static void print_json_text(struct slice text)
     putchar('"');
 }
 
-static void print_pair(struct slice key, const char *separator, struct slice value,
+static void print_pair(struct slice key, struct slice value,
                        const struct query_options *options)
 {
     if (options->as_json) {
@@ -54,7 +54,7 @@ static void print_pair(struct slice key, const char *separator, struct slice val
         return;
     }
     print_slice(key);
-    print_slice(slice_from(separator));
+    print_slice(options->separator ? slice_from(options->separator) : SLICE("\t"));
     print_slice(value);
     putchar('\n');
 }
@@ -135,7 +135,7 @@ static bool query_one(struct opened *opened, char **specs, struct slice key,
             continue;
         text = decoded(buf_slice(&value), &storage, options, table->spec);
         if (options->as_json || style == QUERY_WITH_KEY) {
-            print_pair(key, "\t", text, options);
+            print_pair(key, text, options);
         } else {
             print_slice(text);
             putchar('\n');
@@ -251,7 +251,7 @@ bool query_tables(char **specs, const char *key, const struct query_options *opt
  */
 
 struct listing {
-    const char *spec, *separator;
+    const char *spec;
     const struct query_options *options;
 };
 
@@ -260,15 +260,15 @@ static bool list_entry(void *arg, struct slice key, struct slice value)
     const struct listing *listing = arg;
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
 
-    print_pair(key, listing->separator,
-               decoded(value, &storage, listing->options, listing->spec), listing->options);
+    print_pair(key, decoded(value, &storage, listing->options, listing->spec),
+               listing->options);
     return true;
 }
 
-void query_list(char **specs, const char *separator, const struct query_options *options)
+void query_list(char **specs, const struct query_options *options)
 {
     for (; *specs; specs++) {
-        struct listing listing = {*specs, separator, options};
+        struct listing listing = {*specs, options};
         struct table *table = open_table(*specs, options);
         struct error error;
 

@@ -18,18 +18,20 @@ enum query_parts {
 
 struct query_options {
     struct table_options table;
+    const char *separator;  /* between key and value; NULL: a tab */
     unsigned message_parts; /* QUERY_ bits */
     bool as_json;
 };
 
 /*
  * Print the answer of the first table that knows the key; with key "-" that of every line of
- * standard input, as "key<TAB>answer". specs ends with NULL. True when anything was found.
+ * standard input, as key, separator and answer. specs ends with NULL. True when anything was
+ * found.
  */
 bool query_tables(char **specs, const char *key, const struct query_options *options);
 
 /* Print all entries of all tables. */
-void query_list(char **specs, const char *separator, const struct query_options *options);
+void query_list(char **specs, const struct query_options *options);
 
 /* The key, or with "-" the lines of standard input. */
 struct query_keys {
