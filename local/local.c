@@ -115,7 +115,8 @@ static void deliver_address(struct job *job, const struct target *target)
         origin->kind == ORIGIN_FORWARD && ours && slice_same_nocase(user, origin->name);
     /* Members of a list in a file get a message of their own, apart from the alias's others. */
     if (!ours || (origin->kind == ORIGIN_FORWARD && !is_self) ||
-        origin->kind == ORIGIN_INCLUDE || (origin->has_owner && !is_self)) {
+        origin->kind == ORIGIN_INCLUDE ||
+        (origin->has_owner && !is_self && !recipient_is_alias(job, address))) {
         job_forward(job, address, origin);
         return;
     }

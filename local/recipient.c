@@ -155,7 +155,7 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
         break;
     }
     struct origin *origin = alias_origin(job, name, key, &alias, parent);
-    if (find_list_owner(job, origin, &error) < 0) {
+    if (params.owner_request_special && find_list_owner(job, origin, &error) < 0) {
         log_warning("%s", error.text);
         fail(job, name->address, "4.3.0", "alias database unavailable");
         return ALIAS_FAILED;
@@ -163,6 +163,18 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
     if (expand_list(job, alias.value, origin) == 0)
         log_warning("empty alias: %.*s", SLICE_ARG(key));
     return ALIAS_EXPANDED;
+}
+
+bool recipient_is_alias(struct job *job, struct slice address)
+{
+    struct local_name name;
+    struct alias alias;
+    struct error error;
+
+    take_apart(address, &name);
+    return !name.is_literal &&
+           (aliases_find(name.local, &job->delivery->arena, &alias, &error) == TABLE_FOUND ||
+            aliases_find(name.user, &job->delivery->arena, &alias, &error) == TABLE_FOUND);
 }
 
 /* "user+extension", then "user". */
@@ -267,9 +279,11 @@ static void deliver_to_user(struct job *job, const struct local_name *name,
         break;
     }
     struct stat home;
-    if (params.require_home_directory && stat(user->pw_dir, &home) < 0 && errno == ENOENT) {
+    if (params.require_home_directory && stat(user->pw_dir, &home) < 0) {
         /* Not mounted now, most likely. */
-        fail(job, name->address, "4.3.0", "cannot find alias or home directory of the user");
+        fail(job, name->address, "4.3.0",
+             arena_printf(&job->delivery->arena, "cannot access home directory %s: %s",
+                          user->pw_dir, strerror(errno)));
         return;
     }
     if (!name->is_literal && dotforward_expand(job, name->address, user, origin))

@@ -9,6 +9,9 @@
 /* Open the tables for it; before the jail. */
 void recipient_open(void);
 
+/* Is there an alias for the address? False on table trouble, too. */
+bool recipient_is_alias(struct job *job, struct slice address);
+
 /* Work off one address: deliver it, or append what it stands for. */
 MAY_WAIT void recipient_deliver(struct job *job, struct slice address,
                                 const struct origin *origin);

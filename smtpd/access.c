@@ -121,6 +121,8 @@ static bool run_recipient(struct check *check)
         !run(check, relay_first ? recipient_list : relay_list, check->recipient,
              CLASS_RECIPIENT))
         return false;
+    if (check->if_permit.is_active)
+        return true; /* the deferral comes first */
     return (check->session->transaction && check->session->transaction->actions.discard) ||
            !params.smtpd_reject_unlisted_recipient || check->recipient_was_listed ||
            restriction_run(check, &unlisted) != ACCESS_REJECT;

@@ -234,6 +234,27 @@ enum access_result restrict_recipient_access(struct check *check,
     return inquiry.result;
 }
 
+/* For local_header_rewrite_clients: the client whose address is in the table, with any value.
+ */
+enum access_result restrict_address_map(struct check *check,
+                                        const struct restriction *restriction)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    struct slice address = check->session->peer.text.address;
+    struct error error;
+
+    switch (maps_find(restriction->table.maps, address, &value, &error)) {
+    case TABLE_FOUND:
+        return ACCESS_PERMIT;
+    case TABLE_NOT_FOUND:
+        return ACCESS_DUNNO;
+    case TABLE_ERROR:
+        break;
+    }
+    log_warning("%s lookup error for \"%.*s\"", restriction->table.spec, SLICE_ARG(address));
+    return ACCESS_DUNNO;
+}
+
 /* "type:table" in place of a restriction: asks about what the list is about. */
 enum access_result restrict_table(struct check *check, const struct restriction *restriction)
 {
@@ -246,7 +267,9 @@ enum access_result restrict_table(struct check *check, const struct restriction 
         {CLASS_ETRN, restrict_etrn_access},
     };
 
-    for (size_t i = 0; check->class && i < ARRAY_SIZE(by_class); i++) {
+    if (!check->class)
+        return restrict_address_map(check, restriction);
+    for (size_t i = 0; i < ARRAY_SIZE(by_class); i++) {
         if (strcmp(check->class, by_class[i].class) == 0)
             return by_class[i].run(check, restriction);
     }

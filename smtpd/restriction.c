@@ -75,6 +75,7 @@ static const struct {
     {"reject_unverified_recipient", restrict_unverified_recipient, ARGUMENT_NONE},
     {"reject_unverified_sender", restrict_unverified_sender, ARGUMENT_NONE},
     {"check_client_access", restrict_client_access, ARGUMENT_TABLE},
+    {"check_address_map", restrict_address_map, ARGUMENT_TABLE},
     {"check_reverse_client_hostname_access", restrict_reverse_client_access, ARGUMENT_TABLE},
     {"check_helo_access", restrict_helo_access, ARGUMENT_TABLE},
     {"check_sender_access", restrict_sender_access, ARGUMENT_TABLE},

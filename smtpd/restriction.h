@@ -211,6 +211,7 @@ int restriction_parse_ccert_order(struct slice list);
 /* -- the restrictions
  * ------------------------------------------------------------------------------ */
 
+restriction_fn restrict_address_map;
 restriction_fn restrict_permit, restrict_reject, restrict_defer, restrict_sleep,
     restrict_defer_if_permit, restrict_defer_if_reject, restrict_class,
     restrict_unauth_pipelining;
