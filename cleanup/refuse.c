@@ -63,6 +63,8 @@ static int bounce_all(struct transaction *transaction, struct slice status, stru
             bounce_recipient(transaction, &list.items[i], status, reason, error) < 0)
             return -1;
     }
+    if (transaction->status & CLEANUP_STATUS_CONTENT)
+        message.envelope.ret = RET_HEADERS; /* what was refused goes nowhere */
     struct bounce_notice notice = {.kind = BOUNCE_FLUSH_BOUNCE,
                                    .queue_name = transaction->file.queue,
                                    .queue_id = slice_from(transaction->file.id)};

@@ -22,6 +22,7 @@
 #include "mail/queue_id.h"
 #include "net/socket.h"
 #include "table/match_list.h"
+#include "worker/logging.h"
 
 #define SERVICE_SECONDS 3600 /* a queue of millions takes its time */
 
@@ -223,6 +224,7 @@ int main(int argc, char **argv)
     enum request request = parse_arguments(argc, argv, &configuration.directory, &argument);
     if (conf_load(&configuration, &error) < 0)
         fatal(EX_UNAVAILABLE, "%s", error.text);
+    logging_open("postqueue", LOGGING_COMMAND);
     if (chdir(params.queue_directory) < 0)
         fatal(EX_UNAVAILABLE, "chdir %s: %m", params.queue_directory);
     if (request == REQUEST_LIST || request == REQUEST_JSON)
