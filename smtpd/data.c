@@ -112,9 +112,9 @@ static struct smtp_reply refused(struct session *session,
     const struct cleanup_status_detail *detail = cleanup_status_detail(result->status);
     const char *dsn = detail->dsn;
 
-    if (result->reason.len || result->smtp_reply.len)
-        session->notices |= NOTICE_POLICY; /* somebody means it, temporary or not */
-    else if (detail->smtp_code == 452 || detail->smtp_code == 451)
+    /* With a reason somebody means it, temporary or not. */
+    if (!result->reason.len && !result->smtp_reply.len &&
+        (detail->smtp_code == 452 || detail->smtp_code == 451))
         session->notices |= detail->smtp_code == 452 ? NOTICE_RESOURCE : NOTICE_SOFTWARE;
     else
         session->notices |= NOTICE_POLICY;
