@@ -34,7 +34,7 @@ struct session *session_cache_take(struct slice nexthop)
             continue;
         list_remove(&session->kept);
         /* Words of an idle server are a 421 or its end. */
-        if (stream_seems_quiet(&session->stream))
+        if (!stream_has_input(&session->stream))
             return session;
         session_free(session);
     }

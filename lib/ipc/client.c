@@ -108,8 +108,19 @@ void client_reset(void)
     client.reaper = NULL;
 }
 
+/* Ask the system whether an idle server has spoken up, or believe what the event loop has
+ * heard: enough for a request that is made again when it was not heard. */
+enum silence { SILENCE_ASKED, SILENCE_BELIEVED };
+
+static bool is_silent(struct connection *connection, enum silence silence)
+{
+    struct stream *stream = &connection->channel.stream;
+
+    return silence == SILENCE_BELIEVED ? stream_seems_quiet(stream) : !stream_has_input(stream);
+}
+
 /* An idle connection on which the server has been silent; one that spoke up says goodbye. */
-static struct connection *find_idle(const char *service)
+static struct connection *find_idle(const char *service, enum silence silence)
 {
     struct pool *pool = pool_of(service);
 
@@ -117,7 +128,7 @@ static struct connection *find_idle(const char *service)
     while (!list_is_empty(&pool->idle)) {
         struct connection *connection = pool_take(pool, pool->idle.head.next);
 
-        if (stream_seems_quiet(&connection->channel.stream))
+        if (is_silent(connection, silence))
             return connection;
         connection_free(connection);
     }
@@ -142,10 +153,10 @@ static int begin_fresh(struct client_call *call, const char *service, deadline_t
     return 0;
 }
 
-int client_call_begin(struct client_call *call, const char *service, deadline_t until,
-                      struct error *error)
+static int begin(struct client_call *call, const char *service, enum silence silence,
+                 deadline_t until, struct error *error)
 {
-    struct connection *connection = find_idle(service);
+    struct connection *connection = find_idle(service, silence);
 
     if (!connection)
         return begin_fresh(call, service, until, error);
@@ -153,6 +164,12 @@ int client_call_begin(struct client_call *call, const char *service, deadline_t 
     *call = (struct client_call){
         .channel = &connection->channel, .service = service, .is_reused = true};
     return 0;
+}
+
+int client_call_begin(struct client_call *call, const char *service, deadline_t until,
+                      struct error *error)
+{
+    return begin(call, service, SILENCE_ASKED, until, error);
 }
 
 static bool is_reusable(const struct channel *channel)
@@ -246,7 +263,7 @@ int client_request(const char *service, const struct client_exchange *exchange,
 {
     struct client_call call;
 
-    if (client_call_begin(&call, service, until, error) < 0)
+    if (begin(&call, service, SILENCE_BELIEVED, until, error) < 0)
         return -1;
     enum outcome outcome = attempt(&call, exchange, error);
 
