@@ -66,12 +66,7 @@ static unsigned cleanup_flags(void)
         else if (slice_equals_nocase(word, "no_milters"))
             flags &= ~(unsigned)CLEANUP_MILTER;
     }
-    rest = slice_from(params.smtputf8_autodetect_classes);
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "sendmail") || slice_equals_nocase(word, "all"))
-            flags |= CLEANUP_SMTPUTF8;
-    }
-    return flags;
+    return flags | cleanup_smtputf8_flag("sendmail");
 }
 
 /* Sixth field of a C record: what "sendmail -O" asked for. */

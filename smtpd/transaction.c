@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "mail/address.h"
 #include "mail/record.h"
 #include "milter.h"
@@ -85,22 +84,10 @@ static void put_printf(struct transaction *transaction, char type, const char *f
     transaction_put(transaction, type, buf_slice(&text));
 }
 
-static bool autodetects_smtputf8(void)
-{
-    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "smtpd") || slice_equals_nocase(word, "all"))
-            return true;
-    }
-    return false;
-}
-
 static unsigned cleanup_flags(const struct session *session)
 {
     const struct transaction *transaction = session->transaction;
-    unsigned flags = CLEANUP_SMTP_REPLY | CLEANUP_REWRITE;
+    unsigned flags = CLEANUP_SMTP_REPLY | CLEANUP_REWRITE | cleanup_smtputf8_flag("smtpd");
 
     if (!(settings.overrides & OVERRIDE_NO_HEADER_BODY_CHECKS))
         flags |= CLEANUP_FILTER;
@@ -110,8 +97,6 @@ static unsigned cleanup_flags(const struct session *session)
         flags |= CLEANUP_MILTER;
     if (milter_is_active(session))
         flags |= CLEANUP_MILTERS_FOLLOW;
-    if (autodetects_smtputf8())
-        flags |= CLEANUP_SMTPUTF8;
     if (transaction->actions.hold)
         flags |= CLEANUP_HOLD;
     if (transaction->actions.discard)

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "co/co.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "ipc/cleanup_client.h"
 #include "ipc/verify_sender.h"
 #include "mail/message.h"
@@ -14,18 +13,6 @@
 #define WARNING_INTERVAL MINUTES(1)
 
 static int n_under_way;
-
-static bool autodetects_smtputf8(void)
-{
-    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "verify") || slice_equals_nocase(word, "all"))
-            return true;
-    }
-    return false;
-}
 
 static void put_envelope(struct cleanup_client *cleanup, struct slice address)
 {
@@ -67,8 +54,7 @@ static const char *service(void)
 static int post(struct cleanup_client *cleanup, struct slice address, struct error *error)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
-    unsigned flags =
-        CLEANUP_MAP | CLEANUP_REWRITE | (autodetects_smtputf8() ? CLEANUP_SMTPUTF8 : 0);
+    unsigned flags = CLEANUP_MAP | CLEANUP_REWRITE | cleanup_smtputf8_flag("verify");
     struct cleanup_result_texts result;
     const char *queue_id;
 

@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "conf/params.h"
+#include "conf/words.h"
 #include "mail/record.h"
 #include "net/socket.h"
 
@@ -25,6 +26,18 @@ static const struct {
     {CLEANUP_STATUS_FULL, {452, "4.3.1", "insufficient system storage"}},
     {CLEANUP_STATUS_WRITE, {451, "4.3.0", "queue file write error"}},
 };
+
+unsigned cleanup_smtputf8_flag(const char *class)
+{
+    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
+    struct slice word;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        if (slice_equals_nocase(word, class) || slice_equals_nocase(word, "all"))
+            return CLEANUP_SMTPUTF8;
+    }
+    return 0;
+}
 
 const struct cleanup_status_detail *cleanup_status_detail(unsigned status)
 {

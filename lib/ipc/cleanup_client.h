@@ -35,6 +35,12 @@ enum cleanup_flag {
     CLEANUP_MILTERS_FOLLOW = 1024, /* cleanup_give_milters will be called */
 };
 
+/*
+ * CLEANUP_SMTPUTF8 where smtputf8_autodetect_classes names the class of message ("smtpd",
+ * "verify") or all of them; else 0. Reads that parameter.
+ */
+unsigned cleanup_smtputf8_flag(const char *class);
+
 enum cleanup_status {
     CLEANUP_STATUS_OK = 0,
     CLEANUP_STATUS_BAD = 1,           /* protocol trouble between us: 451 4.3.0 */
