@@ -6,11 +6,9 @@
 #include "options.h"
 
 struct row {
-    const char *text;
-    bool is_good;
-    const char *host;
+    const char *text, *host;
     uint16_t port;
-    bool use_mx, has_port;
+    bool is_good, use_mx, has_port;
 };
 
 static void check(const struct row *rows, size_t n)
@@ -34,21 +32,21 @@ static void check(const struct row *rows, size_t n)
 static void test_smtp(void **state)
 {
     static const struct row rows[] = {
-        {"example.com", true, "example.com", 25, true, false},
-        {"example.com:587", true, "example.com", 587, true, true},
-        {"[example.com]", true, "example.com", 25, false, false},
-        {"[example.com]:2525", true, "example.com", 2525, false, true},
-        {"[192.0.2.1]", true, "192.0.2.1", 25, false, false},
-        {"[2001:db8::1]:26", true, "2001:db8::1", 26, false, true},
-        {"[ipv6:2001:db8::1]", true, "2001:db8::1", 25, false, false},
-        {"inet:example.com:26", true, "example.com", 26, true, true},
-        {"", false, NULL, 0, false, false},
-        {":25", false, NULL, 0, false, false},
-        {"[]", false, NULL, 0, false, false},
-        {"[example.com", false, NULL, 0, false, false},
-        {"[example.com]25", false, NULL, 0, false, false},
-        {"example.com:70000", false, NULL, 0, false, false},
-        {"example.com:no-such-service", false, NULL, 0, false, false},
+        {"example.com", "example.com", 25, true, true, false},
+        {"example.com:587", "example.com", 587, true, true, true},
+        {"[example.com]", "example.com", 25, true, false, false},
+        {"[example.com]:2525", "example.com", 2525, true, false, true},
+        {"[192.0.2.1]", "192.0.2.1", 25, true, false, false},
+        {"[2001:db8::1]:26", "2001:db8::1", 26, true, false, true},
+        {"[ipv6:2001:db8::1]", "2001:db8::1", 25, true, false, false},
+        {"inet:example.com:26", "example.com", 26, true, true, true},
+        {"", NULL, 0, false, false, false},
+        {":25", NULL, 0, false, false, false},
+        {"[]", NULL, 0, false, false, false},
+        {"[example.com", NULL, 0, false, false, false},
+        {"[example.com]25", NULL, 0, false, false, false},
+        {"example.com:70000", NULL, 0, false, false, false},
+        {"example.com:no-such-service", NULL, 0, false, false, false},
     };
 
     (void)state;
@@ -59,8 +57,8 @@ static void test_smtp(void **state)
 static void test_lmtp(void **state)
 {
     static const struct row rows[] = {
-        {"example.com", true, "example.com", 24, false, false},
-        {"unix:", false, NULL, 0, false, false},
+        {"example.com", "example.com", 24, true, false, false},
+        {"unix:", NULL, 0, false, false, false},
     };
     struct next_hop next_hop;
 

@@ -109,7 +109,7 @@ static void test_without_networks(void **state)
         {"the best one is not found", "a@lost.test", ACCESS_PERMIT},
         {"whose backup is of no matter", "a@strange.test", ACCESS_PERMIT},
     };
-    struct smtp_reply reply;
+    struct smtp_reply reply = {.code = 0};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -131,7 +131,7 @@ static void test_networks(void **state)
         {"a@lost.test", ACCESS_DUNNO},
     };
     struct match_list *networks = settings.backup_networks;
-    struct smtp_reply reply;
+    struct smtp_reply reply = {.code = 0};
     struct error error;
 
     (void)state;
@@ -148,7 +148,7 @@ static void test_networks(void **state)
  */
 static void test_trouble(void **state)
 {
-    struct smtp_reply reply;
+    struct smtp_reply reply = {.code = 0};
 
     (void)state;
     assert_int_equal(ask("permit_mx_backup, reject", "a@later.test", &reply), ACCESS_REJECT);

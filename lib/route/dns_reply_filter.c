@@ -92,8 +92,8 @@ enum dns_result dns_reply_filter(struct slice name, enum dns_type type,
         case FATE_UNKNOWN:
         default:
             error_set(error, ERROR_TEMPORARY,
-                          "Error looking up name=%.*s type=%s: Invalid DNS reply filter syntax",
-                          SLICE_ARG(name), dns_type_name(type));
+                      "Error looking up name=%.*s type=%s: Invalid DNS reply filter syntax",
+                      SLICE_ARG(name), dns_type_name(type));
             return DNS_TEMPORARY;
         }
     }
@@ -101,7 +101,7 @@ enum dns_result dns_reply_filter(struct slice name, enum dns_type type,
     if (n_kept > 0)
         return DNS_OK;
     error_set(error, ERROR_TEMPORARY,
-                  "Error looking up name=%.*s type=%s: DNS reply filter drops all results",
-                  SLICE_ARG(name), dns_type_name(type));
+              "Error looking up name=%.*s type=%s: DNS reply filter drops all results",
+              SLICE_ARG(name), dns_type_name(type));
     return DNS_POLICY;
 }
