@@ -1,6 +1,5 @@
 #include "sets.h"
 
-#include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include "base/hash.h"
@@ -73,16 +72,10 @@ static int list_files(struct set *set, const struct tlskey_pairs *request, struc
     return add_pair(set, request->eccert_file, request->eckey_file, error);
 }
 
-static void forget_contents(struct file *file)
-{
-    OPENSSL_cleanse(file->contents.data, file->contents.len);
-    buf_release(&file->contents);
-}
-
 static void set_free(struct set *set)
 {
     for (size_t i = 0; i < set->n_files; i++) {
-        forget_contents(&set->files[i]);
+        buf_wipe(&set->files[i].contents);
         buf_release(&set->files[i].stamp);
         mem_free(set->files[i].path);
     }
@@ -182,6 +175,11 @@ static int take_pem(struct set *set, struct slice pem, struct error *error)
 
 static void join_files(struct set *set, struct buf *pem)
 {
+    size_t n_bytes = 0;
+
+    for (size_t i = 0; i < set->n_files; i++)
+        n_bytes += set->files[i].contents.len + 1;
+    buf_reserve(pem, n_bytes); /* no copy stays where it was too small */
     for (size_t i = 0; i < set->n_files; i++) {
         buf_add_slice(pem, buf_slice(&set->files[i].contents));
         buf_add_char(pem, '\n');
@@ -200,7 +198,7 @@ static void name_files(const struct set *set, struct error *error)
 
 static int renew_from_files(struct set *set, struct error *error)
 {
-    CLEANUP(buf_release) struct buf pem = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT;
     bool changed;
     int status = read_files(set, &changed, error);
 
@@ -211,19 +209,18 @@ static int renew_from_files(struct set *set, struct error *error)
     if (status == 0) {
         join_files(set, &pem);
         status = take_pem(set, buf_slice(&pem), error);
-        OPENSSL_cleanse(pem.data, pem.len);
         if (status < 0)
             name_files(set, error);
     }
     for (size_t i = 0; i < set->n_files; i++)
-        forget_contents(&set->files[i]);
+        buf_wipe(&set->files[i].contents);
     return status;
 }
 
 static int renew_from_maps(struct set *set, const struct tlskey_pairs *request,
                            struct error *error)
 {
-    CLEANUP(buf_release) struct buf pem = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT;
     CLEANUP(buf_release) struct buf seen = BUF_INIT;
 
     switch (reader_find(request->sni_maps, request->sni_name, &pem, error)) {
@@ -240,14 +237,12 @@ static int renew_from_maps(struct set *set, const struct tlskey_pairs *request,
     }
     digest_of(buf_slice(&pem), &seen);
     if (slice_same(buf_slice(&seen), buf_slice(&set->seen))) {
-        OPENSSL_cleanse(pem.data, pem.len);
         *error = set->trouble;
         return error->kind == ERROR_NONE ? 0 : -1;
     }
     buf_set(&set->seen, buf_slice(&seen));
     int status = take_pem(set, buf_slice(&pem), error);
 
-    OPENSSL_cleanse(pem.data, pem.len);
     if (status < 0)
         error_context(error, "%.*s: pair of %.*s", SLICE_ARG(request->sni_maps),
                       SLICE_ARG(request->sni_name));
