@@ -322,8 +322,9 @@ static void test_reply_that_is_no_refusal(void **state)
         if (strchr(refusals[i].list, ' '))
             list_client(strchr(refusals[i].list, ' ') + 1);
         begin(&session, "from@client.test");
-        assert_int_equal(restriction_list_run(&check, restriction_list_parse(refusals[i].list)),
-                         ACCESS_REJECT);
+        assert_int_equal(
+            restriction_list_run(&check, restriction_list_parse("test", refusals[i].list)),
+            ACCESS_REJECT);
         check_reply(&check.reply, refusals[i].reply);
         if (!strstr(logged.data, refusals[i].log))
             fail_msg("%s", logged.data);
@@ -341,11 +342,13 @@ static void test_unknown_peer(void **state)
     begin(&session, "from@client.test");
     peer_set_unknown(&session.peer, &session.arena);
     assert_slice_equal(session.peer.full_name, "unknown[unknown]");
-    assert_int_equal(restriction_list_run(&check, restriction_list_parse("permit_mynetworks")),
-                     ACCESS_DUNNO);
+    assert_int_equal(
+        restriction_list_run(&check, restriction_list_parse("test", "permit_mynetworks")),
+        ACCESS_DUNNO);
     peer_set_local(&session.peer, &session.arena);
-    assert_int_equal(restriction_list_run(&check, restriction_list_parse("permit_mynetworks")),
-                     ACCESS_PERMIT);
+    assert_int_equal(
+        restriction_list_run(&check, restriction_list_parse("test", "permit_mynetworks")),
+        ACCESS_PERMIT);
     end(&session);
 }
 
