@@ -86,22 +86,34 @@ static void emit_line(struct content *content, struct slice line)
     emit(content, RECORD_LINE, line);
 }
 
+/*
+ * All CRs in front of a line's LF go, as in Postfix; but for those in a full record that was
+ * written before. One at its end has waited for what follows.
+ */
+static size_t trailing_crs(const struct content *content, struct slice line)
+{
+    size_t written = line.len ? (line.len - 1) / content->line_limit * content->line_limit : 0;
+    size_t n = 0;
+
+    while (line.len - n > written && line.ptr[line.len - n - 1] == '\r')
+        n++;
+    return n;
+}
+
 /* One line, without its LF. */
 static enum content_result take_line(struct content *content, struct slice line)
 {
     bool is_first = !content->is_inside_line;
-    bool is_bare = line.len == 0 || line.ptr[line.len - 1] != '\r';
+    size_t n_crs = trailing_crs(content, line);
     bool after_bare_lf = content->after_bare_lf;
 
-    if (is_bare)
-        content->saw_bare_lf = true;
-    else
-        line.len--;
-    content->after_bare_lf = is_bare;
+    content->saw_bare_lf |= n_crs == 0;
+    content->after_bare_lf = n_crs == 0;
+    line.len -= n_crs;
     if (content->is_dotted && is_first && line.len == 1 && line.ptr[0] == '.') {
         /* RFC 5321 section 2.3.8. Another "." line is a trick (SMTP smuggling), or sloppy:
          * it neither ends the message nor stays in it, as in Postfix. */
-        if (!content->standard_end || (!is_bare && !after_bare_lf))
+        if (!content->standard_end || (n_crs == 1 && !after_bare_lf))
             return CONTENT_END;
         return CONTENT_MORE;
     }
