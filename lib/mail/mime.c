@@ -254,8 +254,18 @@ static void feed_separator(struct mime *mime, bool is_inserted)
         begin_entity(mime, MIME_IN_NESTED);
 }
 
+/* Of a header that was cut off the last line goes if it began in the last tenth, as in Postfix.
+ */
+static void cut_back(struct mime *mime)
+{
+    size_t line_end = slice_find_last(buf_slice(&mime->header), '\n');
+
+    if (line_end < mime->header.len && line_end >= mime->options.header_size_limit / 10 * 9)
+        buf_truncate(&mime->header, line_end);
+}
+
 /*
- * Add to the header, up to its limit; of the line that goes beyond, a part stays. A NUL ends
+ * Add to the header, up to its limit; of the line that goes beyond, a part may stay. A NUL ends
  * the line, as it does in Postfix.
  */
 static void extend_header(struct mime *mime, const char *line_end, struct slice line)
@@ -263,13 +273,13 @@ static void extend_header(struct mime *mime, const char *line_end, struct slice 
     size_t limit = mime->options.header_size_limit;
     struct slice text = slice_sub(line, 0, slice_find(line, '\0'));
 
-    if (mime->header_is_full || mime->header.len + strlen(line_end) >= limit) {
-        mime->header_is_full = true;
+    if (mime->header_is_full)
         return;
-    }
-    buf_add_text(&mime->header, line_end);
-    mime->header_is_full = text.len > limit - mime->header.len;
+    mime->header_is_full = strlen(line_end) + text.len > limit - mime->header.len;
+    buf_add_slice(&mime->header, slice_sub(slice_from(line_end), 0, limit - mime->header.len));
     buf_add_slice(&mime->header, slice_sub(text, 0, limit - mime->header.len));
+    if (mime->header_is_full)
+        cut_back(mime);
 }
 
 /* "Name : value" becomes "Name: value". */
