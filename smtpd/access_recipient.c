@@ -114,9 +114,9 @@ static enum access_result unknown_user(struct check *check, const struct quest *
 
     if (params.show_user_unknown_table_name)
         text = arena_printf(&check->session->scratch, "User unknown in %s", table);
-    return check_reject_subject(check, code, quest->is_sender ? "5.1.0" : "5.1.1",
-                                quest->address,
-                                quest->is_sender ? CLASS_SENDER : CLASS_RECIPIENT, text);
+    return check_reject(check, NOTICE_BOUNCE, code, quest->is_sender ? "5.1.0" : "5.1.1",
+                        "<%.*s>: %s rejected: %s", SLICE_ARG(quest->address),
+                        quest->is_sender ? CLASS_SENDER : CLASS_RECIPIENT, text);
 }
 
 /* Resolving said that it cannot be delivered: relocated, virtual alias domain, error transport.
@@ -136,7 +136,7 @@ static enum access_result undeliverable(struct check *check, const struct quest 
                  quest->is_sender ? '0' : '1');
     if (quest->resolved->flags & RESOLVE_CLASS_ALIAS)
         code = params.unknown_virtual_alias_reject_code;
-    return check_reject(check, NOTICE_POLICY, code, dsn, "<%.*s>: %s rejected: %.*s",
+    return check_reject(check, NOTICE_BOUNCE, code, dsn, "<%.*s>: %s rejected: %.*s",
                         SLICE_ARG(quest->address), class, SLICE_ARG(slice_trim(reason)));
 }
 

@@ -116,6 +116,8 @@ static struct smtp_reply refused(struct session *session,
     if (!result->reason.len && !result->smtp_reply.len &&
         (detail->smtp_code == 452 || detail->smtp_code == 451))
         session->notices |= detail->smtp_code == 452 ? NOTICE_RESOURCE : NOTICE_SOFTWARE;
+    else if (result->status & (CLEANUP_STATUS_SIZE | CLEANUP_STATUS_HOPS))
+        session->notices |= NOTICE_BOUNCE;
     else
         session->notices |= NOTICE_POLICY;
     if (result->smtp_reply.len)

@@ -112,6 +112,11 @@ static struct esmtp_error wrong(int code, const char *dsn, const char *text)
     return (struct esmtp_error){.code = code, .dsn = dsn, .text = text};
 }
 
+static struct esmtp_error no_dsn(void)
+{
+    return wrong(501, "5.7.1", "DSN support is disabled");
+}
+
 static struct esmtp_error unsupported(struct slice word)
 {
     return (struct esmtp_error){
@@ -179,9 +184,11 @@ static struct esmtp_error mail_parameter(struct slice word, unsigned allowed,
         parsed->is_smtputf8 = true;
     } else if (has_value && slice_equals_nocase(name, "SIZE")) {
         return parse_size(value, &parsed->size_bytes);
-    } else if (has_value && slice_equals_nocase(name, "RET") && (allowed & ESMTP_ALLOW_DSN)) {
-        return parse_ret(value, &parsed->ret);
-    } else if (has_value && slice_equals_nocase(name, "ENVID") && (allowed & ESMTP_ALLOW_DSN)) {
+    } else if (has_value && slice_equals_nocase(name, "RET")) {
+        return allowed & ESMTP_ALLOW_DSN ? parse_ret(value, &parsed->ret) : no_dsn();
+    } else if (has_value && slice_equals_nocase(name, "ENVID")) {
+        if (!(allowed & ESMTP_ALLOW_DSN))
+            return no_dsn();
         return parse_envid(value, arena, &parsed->envelope_id);
     } else if (slice_equals_nocase(name, "XVERP") && (allowed & ESMTP_ALLOW_VERP)) {
         parsed->has_verp = true;
@@ -277,9 +284,13 @@ struct esmtp_error rcpt_parameters_parse(struct slice text, unsigned allowed,
         struct esmtp_error error = nothing_wrong;
         struct slice value = word;
         struct slice name = slice_split(&value, '=');
-        bool has_value = name.len < word.len && (allowed & ESMTP_ALLOW_DSN);
+        bool has_value = name.len < word.len;
+        bool is_dsn = has_value && (slice_equals_nocase(name, "NOTIFY") ||
+                                    slice_equals_nocase(name, "ORCPT"));
 
-        if (has_value && slice_equals_nocase(name, "NOTIFY"))
+        if (is_dsn && !(allowed & ESMTP_ALLOW_DSN))
+            error = no_dsn();
+        else if (has_value && slice_equals_nocase(name, "NOTIFY"))
             error = parse_notify(value, &parsed->notify);
         else if (has_value && slice_equals_nocase(name, "ORCPT"))
             error = parse_orcpt(value, arena, &parsed->dsn_original);

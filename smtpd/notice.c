@@ -98,15 +98,17 @@ static bool is_filtered(void)
     return false;
 }
 
-static void put_envelope(struct cleanup_client *cleanup)
+static void put_envelope(struct cleanup_client *cleanup, const struct session *session)
 {
+    const char *recipient = session->notices & NOTICE_BOUNCE ? params.bounce_notice_recipient
+                                                             : params.error_notice_recipient;
     struct timeval now = time_wall();
 
     cleanup_printf(cleanup, RECORD_TIME, "%ld %ld", (long)now.tv_sec, (long)now.tv_usec);
     cleanup_put_attribute(cleanup, "rewrite_context", SLICE("local"));
     cleanup_printf(cleanup, RECORD_SENDER, "%s@%s", params.double_bounce_sender,
                    params.myhostname);
-    cleanup_put(cleanup, RECORD_RECIPIENT, slice_from(params.error_notice_recipient));
+    cleanup_put(cleanup, RECORD_RECIPIENT, slice_from(recipient));
     cleanup_put(cleanup, RECORD_MESSAGE, SLICE_EMPTY);
 }
 
@@ -178,7 +180,7 @@ static int post(struct session *session, struct cleanup_client *cleanup, struct 
     queue_id = cleanup_id(cleanup, error);
     if (!queue_id)
         return -1;
-    put_envelope(cleanup);
+    put_envelope(cleanup, session);
     put_header(cleanup, queue_id, session);
     put_body(cleanup, session);
     cleanup_put(cleanup, RECORD_EXTRACTED, SLICE_EMPTY);

@@ -24,6 +24,7 @@ enum session_notice {
     NOTICE_RESOURCE = 4,
     NOTICE_SOFTWARE = 8,
     NOTICE_DATA = 16,
+    NOTICE_BOUNCE = 32, /* what would have become a bounce, had it been accepted */
 };
 
 enum session_end {

@@ -70,7 +70,7 @@ static const struct word_bit notice_classes[] = {
     {"resource", NOTICE_RESOURCE},
     {"software", NOTICE_SOFTWARE},
     {"data", NOTICE_DATA},
-    {"bounce", 0},
+    {"bounce", NOTICE_BOUNCE},
     {"2bounce", 0},
     {"delay", 0},
     {NULL, 0},
