@@ -7,30 +7,18 @@
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/json.h"
 #include "conf/params.h"
+#include "entry.h"
 #include "ipc/attributes.h"
 #include "mail/queue_id.h"
+#include "terminal.h"
 
 #define ATTRIBUTE_MAX     100000
 #define REASON_COLUMN_END 76
 
 /* -- the classic listing ----------------------------------------------------------------------
  */
-
-struct totals {
-    int64_t n_messages, bytes;
-};
-
-/* One message while its attributes arrive. */
-struct entry {
-    char queue_name[128];
-    struct buf queue_id, sender, reason, last_reason;
-    int64_t time, size;
-    bool is_forced, is_started;
-    /* The recipient that is being read. */
-    struct buf original, address, log_class;
-    size_t n_recipients;
-};
 
 static void list_head(const struct entry *entry, struct totals *totals)
 {
@@ -93,22 +81,12 @@ static void list_totals(const struct totals *totals)
 /* -- JSON lines -------------------------------------------------------------------------------
  */
 
-/* A JSON string (RFC 8259 section 7); bytes that are no UTF-8 become '?'. */
 static void json_string(struct slice text)
 {
-    bool is_utf8 = slice_is_utf8(text);
+    CLEANUP(buf_release) struct buf string = BUF_INIT;
 
-    putchar('"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 32 || c == 127)
-            printf("\\u%04x", c);
-        else
-            putchar(c < 128 || is_utf8 ? c : '?');
-    }
-    putchar('"');
+    json_add_text(&string, text);
+    (void)fputs(string.data, stdout);
 }
 
 static void json_head(const struct entry *entry)
@@ -156,6 +134,8 @@ static void start_message(struct entry *entry, enum listing_form form, struct to
     buf_reset(&entry->last_reason);
     if (form == LISTING_JSON)
         json_head(entry);
+    else if (form == LISTING_TERMINAL)
+        terminal_head(entry, totals);
     else
         list_head(entry, totals);
 }
@@ -165,6 +145,8 @@ static void end_recipient(struct entry *entry, enum listing_form form, struct to
     start_message(entry, form, totals);
     if (form == LISTING_JSON)
         json_recipient(entry);
+    else if (form == LISTING_TERMINAL)
+        terminal_recipient(entry);
     else
         list_recipient(entry);
     entry->n_recipients++;
@@ -242,6 +224,8 @@ void listing_show(struct stream *stream, enum listing_form form)
     }
     if (form == LISTING_CLASSIC)
         list_totals(&totals);
+    else if (form == LISTING_TERMINAL)
+        terminal_totals(&totals);
     if (fflush(stdout) != 0 || ferror(stdout))
         fatal(EX_UNAVAILABLE, "write error: %m");
     if (result == ATTRIBUTE_FAILED)

@@ -5,7 +5,11 @@
 
 #include "net/stream.h"
 
-enum listing_form { LISTING_CLASSIC, LISTING_JSON };
+enum listing_form {
+    LISTING_CLASSIC,  /* as Postfix, to the byte */
+    LISTING_TERMINAL, /* for people; after terminal_is_there() */
+    LISTING_JSON,
+};
 
 /*
  * Read showq's list from the stream and print it as it comes. Ends the program when the stream

@@ -22,6 +22,7 @@
 #include "mail/queue_id.h"
 #include "net/socket.h"
 #include "table/match_list.h"
+#include "terminal.h"
 #include "worker/logging.h"
 
 #define SERVICE_SECONDS 3600 /* a queue of millions takes its time */
@@ -80,7 +81,9 @@ static void list_queue(enum request request)
     }
     stream_init(&stream, fd);
     stream_set_deadline(&stream, deadline_in(SECONDS(SERVICE_SECONDS)));
-    listing_show(&stream, request == REQUEST_JSON ? LISTING_JSON : LISTING_CLASSIC);
+    listing_show(&stream, request == REQUEST_JSON ? LISTING_JSON
+                          : terminal_is_there()   ? LISTING_TERMINAL
+                                                  : LISTING_CLASSIC);
 }
 
 /* -- requests ---------------------------------------------------------------------------------
