@@ -118,7 +118,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  AS    $<";) $(CC) -fcf-protection=branch -g -c -o $@ $<
--include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
+-include $(shell test -d $(BUILD) && find $(BUILD) -type f -name '*.d')
 
 run: all ## start a private instance in ./run on 127.0.0.1 port 2525, in the foreground
 	@tests/run-instance $(BUILD)
