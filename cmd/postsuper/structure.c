@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/time.h"
 #include "mail/queue_id.h"
 #include "postsuper.h"
@@ -196,20 +197,24 @@ static void check_queue(struct superintendent *superintendent, const struct chec
 {
     struct queue_scan *scan = queue_scan_open(queue);
     struct found found = {.queue = queue};
+    struct progress progress;
     int result;
 
     if (!scan)
         fatal(1, "open directory %s: %m", queue);
+    progress_begin(&progress, "files checked", 0);
     queue_scan_include_temporaries(scan);
     if (checks->structure)
         queue_scan_remove_empty(scan, hash_depth(&superintendent->layout, queue));
     while ((result = queue_scan_next(scan, &found.name)) > 0) {
+        progress_step(&progress);
         found.path = queue_scan_path(scan);
         if (lstat(found.path, &found.status) == 0)
             check_file(superintendent, checks, &found);
         else if (errno != ENOENT) /* gone meanwhile */
             fatal(1, "%s: %m", found.path);
     }
+    progress_end(&progress);
     if (result < 0)
         fatal(1, "read directory %s: %m", queue);
     queue_scan_close(scan);

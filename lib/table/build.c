@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/sorter.h"
 #include "table/alias_source.h"
 #include "table/as_owner.h"
@@ -31,6 +32,7 @@ struct builder {
     const struct build_options *options;
     const struct table_writer *writer;
     struct table_source source;
+    struct progress progress;
     struct sorter *entries;
     struct sorter *duplicates; /* their keys by line number; NULL: none */
 };
@@ -112,6 +114,7 @@ static int read_entries(struct builder *builder, struct error *error)
         builder->options->duplicates == BUILD_DUPLICATES_REPLACE ? SORTER_NEWEST_FIRST
                                                                  : SORTER_OLDEST_FIRST);
     while (table_source_next(&builder->source, &line)) {
+        progress_step(&builder->progress);
         if (parse_line(builder, line, &texts, &key, &value) &&
             add_entry(builder, key, value, error) < 0)
             return -1;
@@ -172,6 +175,7 @@ static int put_entries(struct builder *builder, struct table_update *update,
     int result, done;
 
     while ((result = sorter_next(builder->entries, &entry, error)) > 0) {
+        progress_step(&builder->progress);
         if (!is_first && slice_same(entry.key, buf_slice(&last))) {
             done = 0;
         } else {
@@ -267,6 +271,7 @@ static int build_as_owner(struct builder *builder, const struct stat *source,
 
 static void builder_release(struct builder *builder)
 {
+    progress_end(&builder->progress);
     table_source_release(&builder->source);
     sorter_free(builder->entries);
     sorter_free(builder->duplicates);
@@ -283,6 +288,8 @@ int table_build(const char *spec, const struct build_options *options, struct er
     struct slice rest = slice_from(spec), type = slice_split(&rest, ':');
     struct stat source = {0}, *status = &source;
 
+    if (options->shows_progress)
+        progress_begin(&builder.progress, "lines read and entries written", 0);
     if (find_writer(&builder, error) < 0)
         return -1;
     if (!builder.writer || (builder.writer->is_live && !options->from_stdin)) {

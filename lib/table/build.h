@@ -27,6 +27,7 @@ struct build_options {
     bool with_nul;         /* -N: do, also where the type has none by itself */
     bool keep_root;        /* -o: write as root even where the source has another owner */
     bool keep_mode;        /* -p: a new index does not get the source's permissions */
+    bool shows_progress;   /* on a terminal (base/progress.h) */
     bool from_stdin;       /* -i: add what standard input says to the index */
 };
 

@@ -210,7 +210,7 @@ int table_command_main(const struct table_command *command, int argc, char **arg
 {
     struct request request = {.command = command,
                               .query = {.separator = command->separator},
-                              .build = {.syntax = command->syntax}};
+                              .build = {.syntax = command->syntax, .shows_progress = true}};
     char **specs;
     int option, status;
 
