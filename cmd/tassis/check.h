@@ -28,6 +28,7 @@ struct check {
     struct setting *settings; /* in the order of the files, main.cf first */
     size_t n_settings;
     bool is_running;
+    bool builds_indexes; /* an index that is missing will be built: no reason to worry */
 };
 
 /* Where a setting stands. */

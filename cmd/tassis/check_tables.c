@@ -61,6 +61,13 @@ static bool is_asked(const struct table_driver *driver)
            strcmp(driver->type, "socketmap") == 0;
 }
 
+static bool is_to_be_built(const struct table_mention *mention)
+{
+    CLEANUP(mem_free_text) char *source = slice_dup(mention->name);
+
+    return table_driver_find(mention->type)->writer && access(source, R_OK) == 0;
+}
+
 static void check_mention(struct tables *tables, const struct setting *setting,
                           const struct table_mention *mention)
 {
@@ -74,6 +81,11 @@ static void check_mention(struct tables *tables, const struct setting *setting,
         return; /* the table behind it is mentioned next */
     struct table *table = table_open(spec, NULL, &error);
 
+    if (!table && tables->check->builds_indexes && is_to_be_built(mention)) {
+        report(tables->check->report, SEVERITY_NOTE, check_place("table-index", setting),
+               "%s: %s has no index that we can read: it will be built", setting->name, spec);
+        return;
+    }
     if (!table) {
         report(tables->check->report, SEVERITY_ERROR, check_place("table", setting), "%s: %s",
                setting->name, error.text);

@@ -41,16 +41,21 @@ int run_to_end(const char *path, char *const arguments[])
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-bool instance_is_running(void)
+bool queue_is_in_use(const char *queue_directory)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
 
-    buf_printf(&path, "%s/pid/master.pid", params.queue_directory);
+    buf_printf(&path, "%s/pid/master.pid", queue_directory);
     CLEANUP(fd_close) int fd = open(path.data, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
         fatal(1, "open %s: %m", path.data);
     return fd >= 0 && fd_flock(fd, FILE_LOCK_SHARED, FILE_LOCK_TRY) < 0;
+}
+
+bool instance_is_running(void)
+{
+    return queue_is_in_use(params.queue_directory);
 }
 
 pid_t instance_pid(void)

@@ -9,7 +9,11 @@
 
 #include "base/compiler.h"
 
-/* The master holds a lock on its file as long as it lives. Fatal when that cannot be told. */
+/*
+ * The master, ours or Postfix's, holds a lock on its file as long as it lives. Fatal when that
+ * cannot be told.
+ */
+bool queue_is_in_use(const char *queue_directory);
 bool instance_is_running(void);
 /* What the file says; 0 when it says nothing. */
 pid_t instance_pid(void);

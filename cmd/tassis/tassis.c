@@ -26,6 +26,7 @@
 #include "conf/master_cf.h"
 #include "conf/params.h"
 #include "explain.h"
+#include "import.h"
 #include "logrotate.h"
 #include "running.h"
 #include "spool.h"
@@ -268,6 +269,11 @@ static int check(int argc, char **argv)
     return check_run(argc, argv, program_name);
 }
 
+static int run_import(int argc, char **argv)
+{
+    return import(argc, argv, program_name);
+}
+
 static const struct verb verbs[] = {
     {"start", start, NULL},
     {"start-fg", start_in_front, NULL},
@@ -279,6 +285,7 @@ static const struct verb verbs[] = {
     {"reload", reload, NULL},
     {"status", status, NULL},
     {"flush", flush, NULL},
+    {"import", NULL, run_import},
     {"explain", NULL, explain},
     {"check", NULL, check},
     {"quick-check", NULL, check},
