@@ -41,8 +41,7 @@ static void trace_listing(const char *parameter, const char *list, struct slice 
 static void trace_known(const struct resolved *resolved)
 {
     for (size_t i = 0; i < ARRAY_SIZE(listings); i++) {
-        const char *const *list =
-            (const char *const *)((const char *)&params + listings[i].offset);
+        const char *const *list = (const void *)((const char *)&params + listings[i].offset);
 
         if (resolved->flags & listings[i].class_bit)
             trace_listing(listings[i].parameter, *list, resolved->recipient);
