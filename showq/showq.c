@@ -2,6 +2,8 @@
  * showq: tells the queue's contents to whoever connects: a list of attributes for each message
  * (queue format, section 9), streamed as the directories are read.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,13 +19,31 @@
 #include "mail/message.h"
 #include "mail/queue_id.h"
 #include "mail/status_log.h"
+#include "quick.h"
 #include "worker/worker.h"
 
 /* In the order of listing: a message on its way through the queues is met at its later place.
  */
 static const char *const queues[] = {"maildrop", "active", "incoming", "deferred", "hold"};
 
-enum { RECIPIENTS_AT_A_TIME = 1000, SEEN_MAX = 100000, FLUSH_BYTES = 16384, MARK_READY = 0700 };
+enum {
+    RECIPIENTS_AT_A_TIME = 1000,
+    SEEN_MAX = 100000,
+    BOUNCES_MAX = 10000,
+    FLUSH_BYTES = 16384,
+    MARK_READY = 0700
+};
+
+/*
+ * The logs that stand in bounce/: looking for one that is not there, for every message, would
+ * take longer than keeping their names.
+ */
+struct bounces {
+    int directory;         /* -1: not known, each log is looked for */
+    struct timespec known; /* when the directory changed last, as far as we know */
+    struct hash names;
+    bool is_too_many;
+};
 
 /* One listing. */
 struct listing {
@@ -32,13 +52,119 @@ struct listing {
     struct hash seen;   /* IDs of active and incoming: they may turn up again in deferred */
     struct hash logged; /* offsets of the message's recipients that a status log named */
     struct queue_layout layout;
+    struct bounces bounces;
+    struct quick_message quick;
+    struct quick_list defer_log, bounce_log;
+    int log_directory;   /* -1: none */
+    struct buf log_path; /* of the same */
 };
+
+/* -- bounce/ ----------------------------------------------------------------------------------
+ */
+
+static void bounces_open(struct bounces *bounces)
+{
+    bool is_hashed = slice_find_text(slice_from(params.hash_queue_names), SLICE("bounce")) <
+                     strlen(params.hash_queue_names);
+
+    *bounces = (struct bounces){.directory = -1, .names = HASH_INIT};
+    if (!is_hashed)
+        bounces->directory = open("bounce", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void bounces_release(struct bounces *bounces)
+{
+    fd_close(&bounces->directory);
+    hash_release(&bounces->names, NULL);
+}
+
+static void read_names(struct bounces *bounces)
+{
+    DIR *directory = opendir("bounce");
+    const struct dirent *entry;
+
+    hash_release(&bounces->names, NULL);
+    bounces->is_too_many = !directory;
+    while (directory && (entry = readdir(directory))) {
+        if (bounces->names.n_entries >= BOUNCES_MAX)
+            bounces->is_too_many = true;
+        else
+            hash_set(&bounces->names, slice_from(entry->d_name), bounces);
+    }
+    if (directory)
+        closedir(directory);
+}
+
+/* Look again if something came or went. */
+static void bounces_refresh(struct bounces *bounces)
+{
+    struct stat status;
+
+    if (bounces->directory < 0)
+        return;
+    if (fstat(bounces->directory, &status) < 0) {
+        fd_close(&bounces->directory);
+        return;
+    }
+    if (status.st_mtim.tv_sec == bounces->known.tv_sec &&
+        status.st_mtim.tv_nsec == bounces->known.tv_nsec)
+        return;
+    bounces->known = status.st_mtim;
+    read_names(bounces);
+}
+
+static bool bounces_may_have(const struct bounces *bounces, struct slice queue_id)
+{
+    return bounces->directory < 0 || bounces->is_too_many ||
+           hash_has(&bounces->names, queue_id);
+}
+
+/* -- a message --------------------------------------------------------------------------------
+ */
+
+/*
+ * O_NOATIME: no trace in the time of last access, which would be written to disk. That is for
+ * the owner only, whom we are unless somebody put foreign files here.
+ */
+static int open_quietly(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOATIME);
+
+    return fd < 0 && errno == EPERM ? openat(directory, name, O_RDONLY | O_CLOEXEC) : fd;
+}
+
+static int open_message(const struct queue_scan *scan)
+{
+    int fd = queue_scan_open_file(scan, O_RDONLY | O_NOATIME);
+
+    return fd < 0 && errno == EPERM ? queue_scan_open_file(scan, O_RDONLY) : fd;
+}
+
+/* The log of a message stands in the same directory as those of its neighbours. */
+static int open_log(struct listing *listing, const char *queue, struct slice queue_id)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    queue_path(&path, &listing->layout, queue, queue_id);
+    size_t slash = slice_find_last(buf_slice(&path), '/');
+    if (listing->log_directory < 0 ||
+        !slice_same(buf_slice(&listing->log_path), slice_sub(buf_slice(&path), 0, slash))) {
+        buf_set(&listing->log_path, slice_sub(buf_slice(&path), 0, slash));
+        fd_close(&listing->log_directory);
+        listing->log_directory = open(listing->log_path.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    return listing->log_directory < 0
+               ? -1
+               : open_quietly(listing->log_directory, path.data + slash + 1);
+}
 
 static int send_text(struct listing *listing)
 {
     int result = stream_write_slice(listing->out, buf_slice(&listing->text));
 
     buf_reset(&listing->text);
+    bounces_refresh(&listing->bounces);
+    fd_close(&listing->log_directory); /* it may be another one by now */
     return result;
 }
 
@@ -118,41 +244,101 @@ static int put_other_recipients(struct listing *listing, struct message *message
 }
 
 static void put_message(struct listing *listing, const char *queue, struct slice queue_id,
-                        const struct stat *file, const struct envelope *envelope)
+                        const struct stat *file, const struct quick_message *message)
 {
-    int64_t size = envelope->data_size > 0 ? envelope->data_size : envelope->content_size;
-    int64_t arrival = envelope->arrival_time.tv_sec;
+    int64_t size = message->size, arrival = message->arrival;
 
     attribute_put(&listing->text, "queue_name", slice_from(queue));
     attribute_put(&listing->text, "queue_id", queue_id);
     attribute_put_number(&listing->text, "time", arrival > 0 ? arrival : file->st_mtime);
     attribute_put_number(&listing->text, "size", size > 0 ? size : file->st_size);
     attribute_put_number(&listing->text, "forced_expire", (file->st_mode & S_IXGRP) != 0);
-    if (slice_is_empty(envelope->sender))
+    if (slice_is_empty(message->sender))
         attribute_put(&listing->text, "sender", SLICE("MAILER-DAEMON"));
     else
-        put_address(listing, "sender", envelope->sender);
+        put_address(listing, "sender", message->sender);
+}
+
+static bool read_quick_log(struct listing *listing, struct quick_list *log, const char *queue,
+                           struct slice queue_id)
+{
+    CLEANUP(fd_close) int fd = open_log(listing, queue, queue_id);
+
+    log->count = 0;
+    return fd < 0 || quick_read_log(log, fd);
+}
+
+static bool has_offset(const struct quick_list *log, size_t count, off_t offset)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (log->items[i].offset == offset)
+            return true;
+    }
+    return false;
+}
+
+static void put_quick_log(struct listing *listing, const char *log_class,
+                          const struct quick_list *log, const struct quick_list *before)
+{
+    for (size_t i = 0; i < log->count; i++) {
+        const struct quick_recipient *recipient = &log->items[i];
+
+        if (has_offset(log, i, recipient->offset) ||
+            (before && has_offset(before, before->count, recipient->offset)))
+            continue;
+        attribute_put(&listing->text, "original_recipient", recipient->original);
+        attribute_put(&listing->text, "recipient", recipient->address);
+        attribute_put(&listing->text, "log_class", slice_from(log_class));
+        attribute_put(&listing->text, "reason", recipient->reason);
+    }
+}
+
+/* False: it is not of the common kind, and nothing was told about it. */
+static bool show_quick(struct listing *listing, const char *queue, struct slice queue_id,
+                       const struct stat *file, int fd)
+{
+    struct quick_message *message = &listing->quick;
+
+    listing->bounce_log.count = 0;
+    if (!quick_read_message(message, fd) ||
+        !read_quick_log(listing, &listing->defer_log, "defer", queue_id) ||
+        (bounces_may_have(&listing->bounces, queue_id) &&
+         !read_quick_log(listing, &listing->bounce_log, "bounce", queue_id)))
+        return false;
+    put_message(listing, queue, queue_id, file, message);
+    put_quick_log(listing, "defer", &listing->defer_log, NULL);
+    put_quick_log(listing, "bounce", &listing->bounce_log, &listing->defer_log);
+    for (size_t i = 0; i < message->recipients.count; i++) {
+        const struct quick_recipient *item = &message->recipients.items[i];
+        struct recipient recipient = {.address = item->address, .original = item->original};
+
+        if (!has_offset(&listing->defer_log, listing->defer_log.count, item->offset) &&
+            !has_offset(&listing->bounce_log, listing->bounce_log.count, item->offset))
+            put_recipient(listing, &recipient, "", SLICE_EMPTY);
+    }
+    attribute_end(&listing->text);
+    return true;
 }
 
 /* -1 only when the reader has gone: a message that cannot be read is left out, with a warning.
  */
-static int show_message(struct listing *listing, const char *queue, struct slice queue_id)
+static int show_thoroughly(struct listing *listing, const char *queue, struct slice queue_id,
+                           const struct stat *file, int fd)
 {
-    CLEANUP(fd_close)
-    int fd = queue_open(&listing->layout, queue, queue_id, O_RDONLY | O_CLOEXEC);
     struct message message;
-    struct stat file;
     struct error error;
     int result = 0;
 
-    if (fd < 0 || fstat(fd, &file) < 0 || !S_ISREG(file.st_mode) ||
-        (file.st_mode & MARK_READY) != MARK_READY)
-        return 0; /* gone, or still being written */
     if (message_read_envelope(&message, fd, &error) < 0) {
         log_warning("%s: %.*s: %s", queue, SLICE_ARG(queue_id), error.text);
         return 0;
     }
-    put_message(listing, queue, queue_id, &file, &message.envelope);
+    const struct envelope *envelope = &message.envelope;
+    listing->quick.size =
+        envelope->data_size > 0 ? envelope->data_size : envelope->content_size;
+    listing->quick.arrival = envelope->arrival_time.tv_sec;
+    listing->quick.sender = envelope->sender;
+    put_message(listing, queue, queue_id, file, &listing->quick);
     if (!slice_equals(slice_from(queue), "maildrop")) {
         result = put_logged_recipients(listing, "defer", queue_id) < 0 ||
                          put_logged_recipients(listing, "bounce", queue_id) < 0
@@ -162,8 +348,24 @@ static int show_message(struct listing *listing, const char *queue, struct slice
     if (result == 0)
         result = put_other_recipients(listing, &message);
     attribute_end(&listing->text);
-    hash_release(&listing->logged, NULL);
     message_release(&message);
+    return result;
+}
+
+static int show_message(struct listing *listing, const char *queue, struct slice queue_id,
+                        const struct queue_scan *scan)
+{
+    CLEANUP(fd_close) int fd = open_message(scan);
+    struct stat file;
+    int result = 0;
+
+    if (fd < 0 || fstat(fd, &file) < 0 || !S_ISREG(file.st_mode) ||
+        (file.st_mode & MARK_READY) != MARK_READY)
+        return 0; /* gone, or still being written */
+    if (!show_quick(listing, queue, queue_id, &file, fd))
+        result = show_thoroughly(listing, queue, queue_id, &file, fd);
+    if (listing->logged.n_entries > 0)
+        hash_release(&listing->logged, NULL);
     return result;
 }
 
@@ -193,7 +395,7 @@ static int show_queue(struct listing *listing, const char *queue)
         }
         if (is_seen(listing, queue, queue_id))
             continue;
-        sent = show_message(listing, queue, queue_id);
+        sent = show_message(listing, queue, queue_id, scan);
         if (sent == 0 && listing->text.len > FLUSH_BYTES)
             sent = send_text(listing);
     }
@@ -204,15 +406,17 @@ static int show_queue(struct listing *listing, const char *queue)
 /* Each message leaves at once while the list is short, so the first line is there early. */
 static void serve(struct worker_client *client)
 {
-    struct listing listing = {
-        .out = &client->stream,
-        .text = BUF_INIT,
-        .seen = HASH_INIT,
-        .logged = HASH_INIT,
-        .layout = {.hash_queue_names = params.hash_queue_names,
-                   .hash_queue_depth = params.hash_queue_depth},
-    };
+    static struct listing listing; /* one at a time, and too much for a stack */
 
+    listing.out = &client->stream;
+    buf_init(&listing.text);
+    listing.seen = listing.logged = HASH_INIT;
+    listing.layout = (struct queue_layout){.hash_queue_names = params.hash_queue_names,
+                                           .hash_queue_depth = params.hash_queue_depth};
+    listing.log_directory = -1;
+    buf_init(&listing.log_path);
+    bounces_open(&listing.bounces);
+    bounces_refresh(&listing.bounces);
     stream_set_deadline(&client->stream, deadline_in(params.ipc_timeout));
     attribute_put(&listing.text, "protocol", SLICE("mail_queue_list_protocol"));
     attribute_end(&listing.text);
@@ -228,6 +432,9 @@ static void serve(struct worker_client *client)
     buf_release(&listing.text);
     hash_release(&listing.seen, NULL);
     hash_release(&listing.logged, NULL);
+    bounces_release(&listing.bounces);
+    fd_close(&listing.log_directory);
+    buf_release(&listing.log_path);
 }
 
 int main(int argc, char **argv)

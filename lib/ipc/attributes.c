@@ -6,8 +6,10 @@
 void attribute_put(struct buf *buf, const char *name, struct slice value)
 {
     buf_add(buf, name, strlen(name) + 1);
-    for (size_t i = 0; i < value.len; i++)
-        buf_add_char(buf, value.ptr[i] ? value.ptr[i] : '?');
+    size_t from = buf->len;
+    buf_add_slice(buf, value);
+    for (char *nul; (nul = memchr(buf->data + from, '\0', buf->len - from));)
+        *nul = '?';
     buf_add_char(buf, '\0');
 }
 

@@ -159,6 +159,12 @@ const char *queue_scan_path(const struct queue_scan *scan)
     return scan->path.data;
 }
 
+int queue_scan_open_file(const struct queue_scan *scan, int flags)
+{
+    return openat(dirfd(scan->directories[scan->depth - 1]),
+                  scan->path.data + scan->path_lengths[scan->depth - 1], flags | O_CLOEXEC);
+}
+
 void queue_scan_close(struct queue_scan *scan)
 {
     if (!scan)

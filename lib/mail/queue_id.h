@@ -55,6 +55,8 @@ MUST_USE struct queue_scan *queue_scan_open(const char *queue); /* NULL with err
 MUST_USE int queue_scan_next(struct queue_scan *scan, struct slice *id);
 /* The path of what queue_scan_next returned last, relative as the queue name was. */
 const char *queue_scan_path(const struct queue_scan *scan);
+/* open(2) that file; without O_CREAT. -1 with errno. */
+MUST_USE int queue_scan_open_file(const struct queue_scan *scan, int flags);
 /* Let queue_scan_next also return names that are no queue ID (for postsuper -p). */
 void queue_scan_include_temporaries(struct queue_scan *scan);
 /* Remove empty directories more than depth levels below the queue, when the scan leaves them.
