@@ -18,8 +18,10 @@ static void log_lines(const struct buf *lines)
 {
     struct slice rest = buf_slice(lines);
 
-    while (rest.len > 0)
-        log_warning("%.*s", SLICE_ARG(slice_split(&rest, '\n')));
+    while (rest.len > 0) {
+        struct slice line = slice_split(&rest, '\n');
+        log_warning("%.*s", SLICE_ARG(line));
+    }
 }
 
 /* The default of mynetworks may have to wait for DNS: only where somebody sees it. */

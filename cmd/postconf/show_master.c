@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,11 +17,64 @@ static bool is_selected(struct slice part, const char *name)
     return slice_equals(part, "*") || slice_equals(part, name);
 }
 
+/* The value with the entry's own -o options on top of main.cf. */
+static void expand_in_service(const struct postconf *postconf,
+                              const struct master_service *service, const char *value,
+                              struct buf *out)
+{
+    CLEANUP(main_cf_release) struct main_cf scope;
+    CLEANUP(buf_release) struct buf bytes = BUF_INIT;
+    struct error error = ERROR_INIT;
+
+    main_cf_init(&scope);
+    main_cf_serialize(&postconf->main_cf, &bytes);
+    if (main_cf_unserialize(&scope, buf_slice(&bytes), &error) < 0)
+        fatal(1, "%s", error.text);
+    main_cf_set(&scope, SLICE("service_name"), slice_from(service->name));
+    for (size_t i = 0; i < service->n_overrides; i++)
+        main_cf_set(&scope, slice_from(service->overrides[i].name),
+                    slice_from(service->overrides[i].value));
+    if (main_cf_expand(&scope, value, out, &error) < 0)
+        fatal(1, "%s: %s/%s: %s", postconf->master_path.data, service->name, service->fields[1],
+              error.text);
+}
+
+/* An entry in whose -o options the values are expanded. The texts lie in the arena. */
+static void expand_overrides(const struct postconf *postconf,
+                             const struct master_service *service, struct arena *arena,
+                             struct master_service *expanded)
+{
+    *expanded = *service;
+    expanded->arguments = arena_array(arena, const char *, service->n_arguments + 1);
+    for (size_t i = 0; i < service->n_arguments; i++) {
+        struct slice value = slice_from(service->arguments[i]), name;
+        CLEANUP(buf_release) struct buf text = BUF_INIT;
+        bool is_override = i > 0 && strcmp(service->arguments[i - 1], "-o") == 0 &&
+                           slice_find(value, '=') < value.len;
+
+        expanded->arguments[i] = service->arguments[i];
+        if (!is_override)
+            continue;
+        name = slice_split(&value, '=');
+        const struct param_row *row = param_row_find(name);
+        if (row && row->type == PARAM_TYPE_RAW)
+            continue;
+        expand_in_service(postconf, service, value.ptr, &text);
+        expanded->arguments[i] = arena_printf(arena, "%.*s=%s", SLICE_ARG(name), text.data);
+    }
+}
+
 static void show_entry(const struct postconf *postconf, const struct master_service *service)
 {
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    struct master_service expanded;
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     struct json_pair pairs[MASTER_FIELDS + 1];
 
+    if (postconf->options.expand) {
+        expand_overrides(postconf, service, &arena, &expanded);
+        service = &expanded;
+    }
     if (!postconf->options.json) {
         format_service(&text, service, postconf->options.fold);
         printf("%s\n", text.data);
@@ -55,8 +109,14 @@ static void show_part(const struct postconf *postconf, const struct master_servi
 static void show_command(const struct postconf *postconf, const struct master_service *service)
 {
     const struct options *options = &postconf->options;
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct master_service expanded;
 
+    if (options->expand) {
+        expand_overrides(postconf, service, &arena, &expanded);
+        service = &expanded;
+    }
     if (options->json || options->no_values) {
         format_command(&text, service, false, 0);
         show_part(postconf, service, "field", "command", buf_slice(&text));
@@ -78,28 +138,6 @@ static void show_fields(const struct postconf *postconf, const struct master_ser
     }
     if (is_selected(field, "command"))
         show_command(postconf, service);
-}
-
-/* The value with the entry's own -o options on top of main.cf. */
-static void expand_in_service(const struct postconf *postconf,
-                              const struct master_service *service, const char *value,
-                              struct buf *out)
-{
-    CLEANUP(main_cf_release) struct main_cf scope;
-    CLEANUP(buf_release) struct buf bytes = BUF_INIT;
-    struct error error = ERROR_INIT;
-
-    main_cf_init(&scope);
-    main_cf_serialize(&postconf->main_cf, &bytes);
-    if (main_cf_unserialize(&scope, buf_slice(&bytes), &error) < 0)
-        fatal(1, "%s", error.text);
-    main_cf_set(&scope, SLICE("service_name"), slice_from(service->name));
-    for (size_t i = 0; i < service->n_overrides; i++)
-        main_cf_set(&scope, slice_from(service->overrides[i].name),
-                    slice_from(service->overrides[i].value));
-    if (main_cf_expand(&scope, value, out, &error) < 0)
-        fatal(1, "%s: %s/%s: %s", postconf->master_path.data, service->name, service->fields[1],
-              error.text);
 }
 
 static int by_name(const void *a, const void *b)
