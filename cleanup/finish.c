@@ -40,6 +40,14 @@ static int commit(struct transaction *transaction, struct error *error)
     return queue_file_commit(&transaction->file, 0700, error);
 }
 
+static void announce(const struct transaction *transaction)
+{
+    CLEANUP(buf_release) struct buf service = BUF_INIT;
+
+    buf_printf(&service, "public/%s", params.queue_service_name);
+    qmgr_announce(service.data, slice_from(transaction->file.id));
+}
+
 void transaction_finish(struct transaction *transaction)
 {
     struct error error;
@@ -62,5 +70,5 @@ void transaction_finish(struct transaction *transaction)
         return;
     }
     if (!(transaction->flags & CLEANUP_HOLD))
-        qmgr_announce("public/qmgr", slice_from(transaction->file.id));
+        announce(transaction);
 }

@@ -2,6 +2,7 @@
 #include "ipc/qmgr_client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -39,14 +40,17 @@ static void connect_qmgr(const char *service)
 
     /* With the usual size we would merely notice later. */
     (void)!setsockopt(qmgr_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    if (connect(qmgr_fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-        fd_close(&qmgr_fd);
+    if (connect(qmgr_fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return;
+    fd_close(&qmgr_fd);
+    /* A master.cf of old has the queue manager behind a fifo. */
+    qmgr_fd = open(service, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* False when the connection is of no use any more. */
 static bool send_line(const char *line, size_t len)
 {
-    ssize_t sent = send(qmgr_fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = write(qmgr_fd, line, len); /* SIGPIPE is ignored in every worker */
 
     is_behind = sent < 0 && errno == EAGAIN;
     if (sent == (ssize_t)len)

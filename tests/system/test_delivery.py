@@ -1,4 +1,6 @@
 """A message in, a message out: SMTP and sendmail to a Maildir, relay to a next hop."""
+import re
+
 from harness import Instance, Sink, wait_for
 
 
@@ -40,3 +42,15 @@ def test_trial_delivers_nothing():
         assert "Mail Delivery Status Report" in report and "delivers to maildir" in report, report
         mta.wait_log(r"to=<x@far\.test>.*status=deliverable \(250 ok\)")
         assert not mta.inbox("bob") and not sink.messages
+
+
+def test_fifos_of_old():
+    """A master.cf from long ago has fifos where there are sockets now."""
+    with Instance(start=False) as mta:
+        services = (mta.etc / "master.cf").read_text()
+        mta.write("master.cf", re.sub(r"^(pickup|qmgr) +unix", r"\1 fifo", services, flags=re.M))
+        mta.start()
+        mta.send("alice@example.test", "Subject: one\n\nx\n")
+        mta.mail("alice")
+        mta.run("sendmail", "bob@example.test", input="Subject: two\n\nx\n", check=True)
+        mta.mail("bob")
