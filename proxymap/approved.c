@@ -64,13 +64,19 @@ static void approve_proxied(const char *list, void (*take)(struct slice spec))
     }
 }
 
+/* "unix:private/auth" is how a parameter names a socket, "unix:passwd.byname" a table. */
+static bool is_socket(const struct table_mention *mention)
+{
+    return slice_equals(mention->type, "unix") && !slice_ends_with(mention->name, ".byname");
+}
+
 static void approve_blocking(const char *value)
 {
     struct slice rest = slice_from(value);
     struct table_mention mention;
 
     while (table_mention_next(&rest, &mention)) {
-        if (table_driver_find(mention.type)->may_block)
+        if (table_driver_find(mention.type)->may_block && !is_socket(&mention))
             approve(mention.spec);
     }
 }
