@@ -33,14 +33,16 @@ static int64_t unit_ms(char unit)
 
 bool param_parse_time(struct slice text, char default_unit, int64_t *ms)
 {
+    size_t n_digits = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+');
     char unit = default_unit;
     int64_t number;
 
-    if (text.len > 0 && ascii_is_alpha(text.ptr[text.len - 1])) {
-        unit = text.ptr[text.len - 1];
-        text.len--;
-    }
-    if (unit_ms(unit) == 0 || !slice_to_int(text, INT32_MIN, INT32_MAX, &number))
+    while (n_digits < text.len && ascii_is_digit(text.ptr[n_digits]))
+        n_digits++;
+    if (n_digits < text.len)
+        unit = text.ptr[n_digits];
+    if (unit_ms(unit) == 0 ||
+        !slice_to_int(slice_sub(text, 0, n_digits), INT32_MIN, INT32_MAX, &number))
         return false;
     *ms = number * unit_ms(unit);
     return true;

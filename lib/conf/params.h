@@ -108,7 +108,8 @@ bool param_parse_bool(struct slice value, bool *result);
 
 /*
  * Milliseconds of "100s", "5d", or "10" in the default unit: one of s m h d w. False when it is
- * not a time.
+ * not a time. As with Postfix nothing behind the unit counts: postscreen_dnsbl_ttl = 5m makes
+ * the default of its successor "5mh".
  */
 bool param_parse_time(struct slice text, char default_unit, int64_t *ms);
 

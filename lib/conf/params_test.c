@@ -76,13 +76,14 @@ static void test_values(void **state)
                           "maximal_queue_lifetime = 2\nqueue_run_delay = 5m\n"
                           "bounce_queue_lifetime = $maximal_queue_lifetime\n"
                           "biff = NO\nmyorigin = $mine\nmine = example.com\n"
-                          "fallback_relay = backup\nstress = yes\n",
+                          "fallback_relay = backup\nstress = yes\npostscreen_dnsbl_ttl = 5m\n",
                           NULL, &arena, &error),
                      0);
     assert_int_equal(loaded->smtpd_timeout, SECONDS(20));
     assert_int_equal(loaded->maximal_queue_lifetime, DAYS(2));
     assert_int_equal(loaded->bounce_queue_lifetime, DAYS(2));
     assert_int_equal(loaded->queue_run_delay, MINUTES(5));
+    assert_int_equal(loaded->postscreen_dnsbl_max_ttl, MINUTES(5)); /* written "5mh" */
     assert_int_equal(loaded->smtpd_hard_error_limit, 1);
     assert_false(loaded->biff);
     assert_false(loaded->append_dot_mydomain);
