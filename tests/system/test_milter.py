@@ -12,7 +12,7 @@ import threading
 import time
 
 from harness import Instance, wait_for
-from scripted_milter import (ACCEPT, CONTINUE, RAW, Hangup, ScriptedMilter, add_header, change_header, insert_header,
+from scripted_milter import (ACCEPT, CONTINUE, RAW, TEMPFAIL, Hangup, ScriptedMilter, add_header, change_header, insert_header,
                              packet, reject)
 
 TIMES = {"milter_connect_timeout": "2s", "milter_command_timeout": "2s", "milter_content_timeout": "2s"}
@@ -261,6 +261,19 @@ def test_local_mail():
             mta.wait_log(r"milter-reject: END-OF-MESSAGE from .*: 4\.7\.9 later")
             assert list((mta.queue / "maildrop").iterdir())
             assert not mta.inbox("carol")
+
+
+def test_not_yet_is_no_trouble():
+    """A filter that wants the message later is no reason to write to the postmaster."""
+    answers = iter([reject("451 4.7.1 greylisted"), TEMPFAIL, CONTINUE])
+    with ScriptedMilter(lambda s, event, d: next(answers) if event == "eom" else CONTINUE) as milter:
+        with Instance(main={"smtpd_milters": milter.address}) as mta:
+            for _ in range(2):
+                assert transact(mta, "127.0.0.1")[0] == 451
+            assert transact(mta, "127.0.0.1")[0] == 250
+            mta.mail("alice")
+            mta.wait_log(r"(disconnect(.*\n)*.*){3}")
+            assert "double-bounce" not in mta.log()
 
 
 def test_accepted_session_needs_no_more():
