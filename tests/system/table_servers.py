@@ -111,12 +111,15 @@ class MariaDB(Server):
     needs = "mariadbd"
 
     def prepare(self):
+        self.as_user = ["--user=nobody"] if os.geteuid() == 0 else []  # root it refuses to be
+        if self.as_user:
+            shutil.chown(self.folder, "nobody")
         self.run("mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/db", "--auth-root-authentication-method=normal",
-                 "--skip-test-db", "--skip-name-resolve")
+                 "--skip-test-db", "--skip-name-resolve", *self.as_user)
 
     def words(self):
         return ["mariadbd", "--no-defaults", f"--datadir={self.folder}/db", f"--socket={self.folder}/socket",
-                f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve"]
+                f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve", *self.as_user]
 
     def is_up(self):
         try:

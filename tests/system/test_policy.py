@@ -61,8 +61,8 @@ def asks(server, extra=""):
 
 
 @contextlib.contextmanager
-def postgrey(*options):
-    port, folder = free_port(), tempfile.mkdtemp(prefix="tassis-postgrey-")
+def postgrey(*options, port=None):
+    port, folder = port or free_port(), tempfile.mkdtemp(prefix="tassis-postgrey-")
     shutil.chown(folder, Instance.user())
     server = subprocess.Popen(
         ["/usr/sbin/postgrey", f"--inet=127.0.0.1:{port}", f"--dbdir={folder}", f"--user={Instance.user()}",
