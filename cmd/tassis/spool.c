@@ -272,16 +272,19 @@ void spool_check(struct report *to)
     check_set_gid_programs(to, &ids);
 }
 
-static int make_set_gid(const struct ids *ids, struct error *error)
+int spool_set_command_permissions(struct error *error)
 {
     static const char *const names[] = {"postdrop", "postqueue", "postlog"};
+    struct ids ids;
 
-    for (size_t i = 0; ids->is_root && i < ARRAY_SIZE(names); i++) {
+    if (find_ids(&ids, error) < 0)
+        return -1;
+    for (size_t i = 0; ids.is_root && i < ARRAY_SIZE(names); i++) {
         CLEANUP(buf_release) struct buf path = BUF_INIT;
 
         buf_printf(&path, "%s/%s", params.command_directory, names[i]);
         if (access(path.data, F_OK) == 0 &&
-            (chown(path.data, 0, ids->setgid_group) < 0 || chmod(path.data, 02755) < 0))
+            (chown(path.data, 0, ids.setgid_group) < 0 || chmod(path.data, 02755) < 0))
             return error_set(error, ERROR_PERMANENT, "set-gid for %s: %m", path.data);
     }
     return 0;
@@ -299,5 +302,5 @@ int spool_set_permissions(struct error *error)
         if (set_owner_and_mode(path.data, &ids, i, error) < 0)
             return -1;
     }
-    return make_set_gid(&ids, error);
+    return 0;
 }

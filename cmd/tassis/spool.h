@@ -19,6 +19,9 @@ MUST_USE int spool_create(struct error *error);
  */
 void spool_check(struct report *to);
 
-/* Give the spool's directories and the set-gid commands the owner and mode they should have.
- */
+/* Give the spool's directories the owner and mode they should have. */
 MUST_USE int spool_set_permissions(struct error *error);
+
+/* The same for the set-gid commands, which may serve other instances, too; root's work alone.
+ */
+MUST_USE int spool_set_command_permissions(struct error *error);

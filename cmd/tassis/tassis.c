@@ -246,7 +246,7 @@ static int set_permissions(void)
 {
     struct error error;
 
-    if (spool_set_permissions(&error) < 0) {
+    if (spool_set_permissions(&error) < 0 || spool_set_command_permissions(&error) < 0) {
         log_error("%s", error.text);
         return 1;
     }
