@@ -157,9 +157,9 @@ deps: ## install the Debian packages that building and testing need
 	@echo "Installing with apt-get: $(DEBS) $(TEST_DEBS)"
 	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo apt-get update -q && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DEBS) $(TEST_DEBS)
-deps-peers: ## install the servers that the system tests talk to, where they are wanted
+deps-peers: ## install the servers that the system tests talk to; starts none
 	@echo "Installing with apt-get: $(PEER_DEBS)"
-	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PEER_DEBS) && \
+	@sudo=$$(test $$(id -u) = 0 || echo sudo); $$sudo tests/system/install-peers $(PEER_DEBS) && \
 	$$sudo tests/system/fetch-peers /var/cache/tassis-peers $(UNPACKED_DEBS)
 
 .PHONY: help all deps deps-peers run stage test unit sanitize tests-built fuzzers fuzz format lint bench docs install clean

@@ -24,8 +24,8 @@ static void open_table(struct check_table *table, const char *name, const char *
     *table = (struct check_table){name, open_maps(maps_open_for_text, name, list)};
 }
 
-#define OPEN_TABLE(suffix)                                                   \
-    open_table(&suffix, options.is_lmtp ? "lmtp_" #suffix : "smtp_" #suffix, \
+#define OPEN_TABLE(suffix)                                                     \
+    open_table(&(suffix), options.is_lmtp ? "lmtp_" #suffix : "smtp_" #suffix, \
                options.is_lmtp ? params.lmtp_##suffix : params.smtp_##suffix)
 
 void checks_open(void)

@@ -168,6 +168,20 @@ static struct esmtp_error parse_envid(struct slice value, struct arena *arena,
     return nothing_wrong;
 }
 
+/* Those without a value of their own to parse. False: it is none of them. */
+static bool take_keyword(struct slice word, unsigned allowed, struct mail_parameters *parsed)
+{
+    if (slice_equals_nocase(word, "BODY=8BITMIME") && (allowed & ESMTP_ALLOW_8BITMIME))
+        parsed->body = MAIL_BODY_8BIT;
+    else if (slice_equals_nocase(word, "BODY=7BIT") && (allowed & ESMTP_ALLOW_8BITMIME))
+        parsed->body = MAIL_BODY_7BIT;
+    else if (slice_equals_nocase(word, "SMTPUTF8") && (allowed & ESMTP_ALLOW_SMTPUTF8))
+        parsed->is_smtputf8 = true;
+    else
+        return false;
+    return true;
+}
+
 /* One NAME or NAME=VALUE of MAIL. */
 static struct esmtp_error mail_parameter(struct slice word, unsigned allowed,
                                          struct arena *arena, struct mail_parameters *parsed)
@@ -176,21 +190,16 @@ static struct esmtp_error mail_parameter(struct slice word, unsigned allowed,
     struct slice name = slice_split(&value, '=');
     bool has_value = name.len < word.len;
 
-    if (slice_equals_nocase(word, "BODY=8BITMIME") && (allowed & ESMTP_ALLOW_8BITMIME)) {
-        parsed->body = MAIL_BODY_8BIT;
-    } else if (slice_equals_nocase(word, "BODY=7BIT") && (allowed & ESMTP_ALLOW_8BITMIME)) {
-        parsed->body = MAIL_BODY_7BIT;
-    } else if (slice_equals_nocase(word, "SMTPUTF8") && (allowed & ESMTP_ALLOW_SMTPUTF8)) {
-        parsed->is_smtputf8 = true;
-    } else if (has_value && slice_equals_nocase(name, "SIZE")) {
+    if (take_keyword(word, allowed, parsed))
+        return nothing_wrong;
+    if (has_value && slice_equals_nocase(name, "SIZE"))
         return parse_size(value, &parsed->size_bytes);
-    } else if (has_value && slice_equals_nocase(name, "RET")) {
+    if (has_value && slice_equals_nocase(name, "RET"))
         return allowed & ESMTP_ALLOW_DSN ? parse_ret(value, &parsed->ret) : no_dsn();
-    } else if (has_value && slice_equals_nocase(name, "ENVID")) {
-        if (!(allowed & ESMTP_ALLOW_DSN))
-            return no_dsn();
-        return parse_envid(value, arena, &parsed->envelope_id);
-    } else if (slice_equals_nocase(name, "XVERP") && (allowed & ESMTP_ALLOW_VERP)) {
+    if (has_value && slice_equals_nocase(name, "ENVID"))
+        return allowed & ESMTP_ALLOW_DSN ? parse_envid(value, arena, &parsed->envelope_id)
+                                         : no_dsn();
+    if (slice_equals_nocase(name, "XVERP") && (allowed & ESMTP_ALLOW_VERP)) {
         parsed->has_verp = true;
         parsed->verp = has_value ? value : SLICE_EMPTY;
     } else if (has_value && slice_equals_nocase(name, "AUTH")) {

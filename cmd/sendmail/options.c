@@ -241,6 +241,14 @@ static void option_name(struct options *options, const char *value)
     }
 }
 
+/* Once: a report of the delivery; more often: what we do, and no report. */
+static void option_verbose(struct options *options)
+{
+    options->n_verbose++;
+    log_verbosity = options->n_verbose > 1 ? options->n_verbose : 0;
+    options->wants_report = options->n_verbose == 1;
+}
+
 static void take_option(struct options *options, int option, const char *value,
                         const char *program)
 {
@@ -294,10 +302,7 @@ static void take_option(struct options *options, int option, const char *value,
         options->extracts_recipients = true;
         return;
     case 'v':
-        /* Once: a report of the delivery; more often: what we do, and no report. */
-        options->n_verbose++;
-        log_verbosity = options->n_verbose > 1 ? options->n_verbose : 0;
-        options->wants_report = options->n_verbose == 1;
+        option_verbose(options);
         return;
     case '?':
         fatal(EX_TEMPFAIL, "usage: %s [options]", program);

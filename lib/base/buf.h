@@ -24,8 +24,8 @@ void buf_init(struct buf *buf);
 void buf_release(struct buf *buf); /* frees; the buffer is empty and usable again */
 void buf_reset(struct buf *buf);   /* empties and keeps the memory */
 /*
- * The same as buf_release, after overwriting all that it holds: for secrets. What the bytes were
- * moved away from while the buffer grew is not found again; reserve what a secret needs.
+ * The same as buf_release, after overwriting all that it holds: for secrets. What the bytes
+ * were moved away from while the buffer grew is not found again; reserve what a secret needs.
  */
 void buf_wipe(struct buf *buf);
 

@@ -27,12 +27,12 @@ struct entry {
 };
 
 struct log_ring_memory {
-    uint32_t magic;
-    int32_t owner;
     _Alignas(CACHE_LINE) _Atomic uint64_t added; /* bytes ever; the writer's */
     _Alignas(CACHE_LINE) _Atomic uint64_t taken; /* bytes ever; the reader's */
     _Atomic int64_t looked;                      /* monotonic milliseconds */
     _Atomic uint32_t is_attended;
+    uint32_t magic;
+    int32_t owner;
     _Alignas(CACHE_LINE) char data[DATA_BYTES];
 };
 

@@ -280,6 +280,37 @@ static bool read_header(struct reader *reader, struct dns_message *message, unsi
     return (flags & 0x8000) && counts[0] <= 1;
 }
 
+static size_t n_wanted_records(const unsigned counts[4])
+{
+    size_t n = (size_t)counts[1] + counts[2];
+
+    return n < MAX_RECORDS ? n : MAX_RECORDS;
+}
+
+/* Read what the header counts: of the answer all that is usable into *raws, of the authority
+ * the SOA's word on absence. */
+static bool read_sections(struct reader *reader, const unsigned counts[4],
+                          struct dns_message *message, struct raw_record *raws, size_t *n_raws)
+{
+    size_t n_total = n_wanted_records(counts);
+    bool usable;
+
+    *n_raws = 0;
+    for (size_t i = 0; i < n_total; i++) {
+        struct raw_record *raw = &raws[*n_raws];
+
+        if (!read_record(reader, raw, &usable))
+            return false;
+        if (!usable || raw->class != 1)
+            continue;
+        if (i < counts[1])
+            (*n_raws)++;
+        else if (raw->type == DNS_SOA)
+            note_negative_ttl(message, reader, raw);
+    }
+    return true;
+}
+
 bool dns_message_parse(struct slice packet, struct slice name, enum dns_type type,
                        struct arena *arena, struct dns_message *message)
 {
@@ -298,21 +329,12 @@ bool dns_message_parse(struct slice packet, struct slice name, enum dns_type typ
         return false;
     reader.offset += counts[0] ? 4 : 0;
 
-    size_t n_total = counts[1] + counts[2] < MAX_RECORDS ? counts[1] + counts[2] : MAX_RECORDS;
-    struct raw_record *raws = arena_array(arena, struct raw_record, n_total + 1);
-    size_t n_raws = 0;
-    for (size_t i = 0; i < n_total; i++) {
-        if (!read_record(&reader, &raws[n_raws], &usable))
-            return false;
-        if (!usable || raws[n_raws].class != 1)
-            continue;
-        if (i >= counts[1]) {
-            if (raws[n_raws].type == DNS_SOA)
-                note_negative_ttl(message, &reader, &raws[n_raws]);
-        } else {
-            n_raws++;
-        }
-    }
+    struct raw_record *raws =
+        arena_array(arena, struct raw_record, n_wanted_records(counts) + 1);
+    size_t n_raws;
+
+    if (!read_sections(&reader, counts, message, raws, &n_raws))
+        return false;
     message->answer.is_validated = message->is_validated;
     message->answer.name = type == DNS_CNAME ? arena_lower(arena, name)
                                              : follow_cnames(message, &reader, raws, n_raws,

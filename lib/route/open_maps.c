@@ -9,6 +9,7 @@ struct maps *open_maps(maps_opener *opener, const char *name, const char *list)
 
     if (error.kind != ERROR_NONE)
         log_error("%s", error.text);
+    // cppcheck-suppress returnDanglingLifetime ; the opener keeps nothing of the error
     return maps;
 }
 

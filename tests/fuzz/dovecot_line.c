@@ -9,6 +9,13 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
+static void check_parsed(const struct dovecot_line *parsed)
+{
+    bug_if(slice_find(parsed->challenge, '\r') < parsed->challenge.len);
+    bug_if(parsed->mechanism.len && !dovecot_text_is_plain(parsed->mechanism));
+    (void)dovecot_text_is_plain(parsed->user);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
@@ -19,13 +26,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         struct dovecot_line parsed;
         struct error error;
 
-        if (dovecot_line_parse(line, &arena, &parsed, &error) < 0) {
+        if (dovecot_line_parse(line, &arena, &parsed, &error) == 0)
+            check_parsed(&parsed);
+        else
             bug_if(error.kind != ERROR_TEMPORARY);
-            continue;
-        }
-        bug_if(slice_find(parsed.challenge, '\r') < parsed.challenge.len);
-        bug_if(parsed.mechanism.len && !dovecot_text_is_plain(parsed.mechanism));
-        (void)dovecot_text_is_plain(parsed.user);
     }
     return 0;
 }

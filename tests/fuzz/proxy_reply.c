@@ -20,20 +20,27 @@ static void swallow(enum log_level level, const char *line)
     (void)line;
 }
 
+/* The reading end of a connection whose other end said all that and is gone. */
+static int reader_of(const unsigned char *data, size_t size)
+{
+    int ends[2];
+
+    bug_if(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0);
+    bug_if(size > 0 && send(ends[1], data, size, MSG_NOSIGNAL) != (ssize_t)size);
+    bug_if(close(ends[1]) < 0);
+    return ends[0];
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     CLEANUP(stream_release) struct stream stream = {.fd = -1};
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct smtp_reply reply;
-    int ends[2];
 
     if (size > INPUT_MOST)
         return 0;
     log_test_sink = swallow;
-    bug_if(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0);
-    bug_if(size > 0 && send(ends[1], data, size, MSG_NOSIGNAL) != (ssize_t)size);
-    bug_if(close(ends[1]) < 0);
-    stream_init(&stream, ends[0]);
+    stream_init(&stream, reader_of(data, size));
     stream_set_deadline(&stream, deadline_in(SECONDS(10)));
     while (proxy_read_reply(&stream, "fuzz", &arena, &reply)) {
         bug_if(reply.code < 200 || reply.code > 599);
