@@ -168,6 +168,15 @@ static struct esmtp_error parse_envid(struct slice value, struct arena *arena,
     return nothing_wrong;
 }
 
+static struct esmtp_error parse_auth(struct slice value, struct mail_parameters *parsed)
+{
+    if (parsed->has_auth)
+        return wrong(503, "5.5.4", "Error: multiple AUTH= options");
+    parsed->has_auth = true;
+    parsed->auth = slice_equals(value, "<>") ? SLICE_EMPTY : value;
+    return nothing_wrong;
+}
+
 /* Those without a value of their own to parse. False: it is none of them. */
 static bool take_keyword(struct slice word, unsigned allowed, struct mail_parameters *parsed)
 {
@@ -199,17 +208,12 @@ static struct esmtp_error mail_parameter(struct slice word, unsigned allowed,
     if (has_value && slice_equals_nocase(name, "ENVID"))
         return allowed & ESMTP_ALLOW_DSN ? parse_envid(value, arena, &parsed->envelope_id)
                                          : no_dsn();
-    if (slice_equals_nocase(name, "XVERP") && (allowed & ESMTP_ALLOW_VERP)) {
-        parsed->has_verp = true;
-        parsed->verp = has_value ? value : SLICE_EMPTY;
-    } else if (has_value && slice_equals_nocase(name, "AUTH")) {
-        if (parsed->has_auth)
-            return wrong(503, "5.5.4", "Error: multiple AUTH= options");
-        parsed->has_auth = true;
-        parsed->auth = slice_equals(value, "<>") ? SLICE_EMPTY : value;
-    } else {
+    if (has_value && slice_equals_nocase(name, "AUTH"))
+        return parse_auth(value, parsed);
+    if (!slice_equals_nocase(name, "XVERP") || !(allowed & ESMTP_ALLOW_VERP))
         return unsupported(word);
-    }
+    parsed->has_verp = true;
+    parsed->verp = has_value ? value : SLICE_EMPTY;
     return nothing_wrong;
 }
 
