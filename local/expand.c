@@ -143,9 +143,11 @@ static int open_include(const char *path, const struct user *user, struct stat *
     int saved = errno;
     user_return();
     errno = saved;
+    /* One that we may not read is there: its mode is mended in a minute, and the mail waits. */
     if (fd < 0)
-        return error_set(error, ERROR_PERMANENT, "unable to lookup :include: file %s: %m",
-                         path);
+        return error_set(error,
+                         errno == EACCES || errno == EPERM ? ERROR_TEMPORARY : ERROR_PERMANENT,
+                         "unable to lookup :include: file %s: %m", path);
     if (fstat(fd, file) < 0)
         return error_set(error, ERROR_TEMPORARY, "fstat %s: %m", path);
     if (!S_ISREG(file->st_mode))

@@ -165,6 +165,11 @@ const char *mail_copy_status(int file_errno)
     switch (file_errno) {
     case EAGAIN:
     case ESTALE:
+    /* Postfix returns the mail here; but the mailbox is there, and its mode is mended in a
+     * minute. */
+    case EACCES:
+    case EPERM:
+    case EROFS:
         return "4.2.0";
     case ENOSPC:
     case EIO:

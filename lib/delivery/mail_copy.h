@@ -44,6 +44,6 @@ MUST_USE int mail_copy_write(const struct mail_copy *copy, int fd, int *write_er
 /* True when the message already has a Delivered-To: for that address: it goes in circles. */
 bool mail_copy_is_loop(const struct delivery *delivery, struct slice address);
 
-/* The status of trouble with a mailbox file: 4.3.0 system, 5.2.2 quota, 4.2.0 busy, 5.2.0
- * other. */
+/* The status of trouble with a mailbox file: 4.3.0 system, 5.2.2 quota, 4.2.0 busy or
+ * not ours to write, 5.2.0 other. */
 const char *mail_copy_status(int file_errno);

@@ -196,7 +196,8 @@ static void test_status(void **state)
     assert_string_equal(mail_copy_status(ENOSPC), "4.3.0");
     assert_string_equal(mail_copy_status(EDQUOT), "5.2.2");
     assert_string_equal(mail_copy_status(EFBIG), "5.2.2");
-    assert_string_equal(mail_copy_status(EACCES), "5.2.0");
+    assert_string_equal(mail_copy_status(EACCES), "4.2.0");
+    assert_string_equal(mail_copy_status(EISDIR), "5.2.0");
     assert_string_equal(mail_copy_status(EAGAIN), "4.2.0");
 }
 
