@@ -103,6 +103,8 @@ static size_t trailing_crs(const struct content *content, struct slice line)
 /* One line, without its LF. */
 static enum content_result take_line(struct content *content, struct slice line)
 {
+    /* As if it had come byte by byte: what is sure to be a record by then is one. */
+    line = emit_parts(content, line, 1);
     bool is_first = !content->is_inside_line;
     size_t n_crs = trailing_crs(content, line);
     bool after_bare_lf = content->after_bare_lf;

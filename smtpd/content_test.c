@@ -35,6 +35,7 @@ static const struct {
     {"CRs before the end of a line", DATA_STANDARD,
      SLICE("a\r\r\nb\r\r\r\n\r\r\nc\rd\r\n.\r\n"), "a$b$$c\rd$", 0},
     {"CRs around a full record", DATA_STANDARD, SLICE("1234567\r\r\n.\r\n"), "1234567\r$", 0},
+    {"CRs behind a full record", DATA_STANDARD, SLICE("12345678\r\r\n.\r\n"), "12345678~$", 0},
     {"LF . LF ends where it may", DATA_LOOSE, SLICE("a\n.\nb"), "a$", 1},
     {"CRLF . LF ends where it may", DATA_LOOSE, SLICE("a\r\n.\nb"), "a$", 1},
     {"exactly the limit", DATA_STANDARD, SLICE("12345678\r\n.\r\n"), "12345678$", 0},

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* There is always room: waiting for it is for coroutines. */
+    /* Waiting until there is room is for coroutines. */
+    feeder_stop();
     params.qmgr_message_active_limit = params.qmgr_message_recipient_limit = 1;
     feeder_take_requests(slice_of(data, size));
     return 0;
