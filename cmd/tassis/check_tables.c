@@ -87,7 +87,7 @@ static void check_mention(struct tables *tables, const struct setting *setting,
         return;
     }
     if (!table) {
-        report(tables->check->report, SEVERITY_ERROR, check_place("table", setting), "%s: %s",
+        report(tables->check->report, SEVERITY_WARNING, check_place("table", setting), "%s: %s",
                setting->name, error.text);
         return;
     }
@@ -118,7 +118,7 @@ static void check_types(struct tables *tables, const struct setting *setting)
         }
         if (type.len > 0 && type.len < word.len && type.ptr[0] != '/' &&
             !slice_starts_with(type, "!") && !table_driver_find(type))
-            report(tables->check->report, SEVERITY_ERROR, check_place("table-type", setting),
+            report(tables->check->report, SEVERITY_WARNING, check_place("table-type", setting),
                    "%s: unsupported table type: %.*s", setting->name, SLICE_ARG(word));
     }
 }

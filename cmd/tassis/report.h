@@ -11,7 +11,7 @@
 
 enum severity {
     SEVERITY_NOTE,    /* good to know, nothing is wrong */
-    SEVERITY_WARNING, /* does not do what somebody wanted */
+    SEVERITY_WARNING, /* does not do what somebody wanted; Postfix's check would pass */
     SEVERITY_ERROR,   /* mail will not move, or not start to */
 };
 

@@ -121,7 +121,7 @@ def check_submission(outside, keeper):
 
 
 def check_both_protocols(keeper, user="bob@example.test"):
-    assert sorted(keeper.over_pop3(user)) == sorted(keeper.over_imap(user))
+    wait_for(lambda: sorted(keeper.over_pop3(user)) == sorted(keeper.over_imap(user)), what="the same by POP3 and IMAP")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from test_tls_server import context, make_pair
 
 TIMEOUT = test_crashes.TIMEOUT
 NEEDS_PROGRAM = "/usr/sbin/saslpasswd2"
+NEEDS_ROOT = True  # who has private keys does not let others of its user look where it works
 run = test_crashes.run
 
 TLS = {"smtpd_tls_chain_files": "$config_directory/mx.example.test.pem", "smtpd_tls_security_level": "encrypt"}

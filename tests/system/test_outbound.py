@@ -28,7 +28,7 @@ def test_generic_addresses():
     with Instance(main=main, files={"generic": table}) as mta:
         sender, recipients, out = sent(mta, sink, ["rcpt+e@far.test", "y@dom.test"], text, "joe+e@example.test")
         assert sender == "MAIL FROM:<joe@isp.test>", sender
-        assert recipients == ["RCPT TO:<other@far.test>", "RCPT TO:<y@new.test>"], recipients
+        assert recipients == ["RCPT TO:<y@new.test>", "RCPT TO:<other@far.test>"], recipients
         assert "\nFrom: Joe <joe@isp.test>\nTo: other@far.test, ann.public@isp.test (Ann), x@new.test\n" \
                "Reply-To: ann.public@isp.test\nX-Other: joe@example.test\n" in out, out
         assert out.endswith("\n\njoe@example.test\n"), out
