@@ -151,6 +151,7 @@ static void load_dialogue(bool is_lmtp)
                            "smtp_discard_ehlo_keyword_address_maps",
                            params.smtp_discard_ehlo_keyword_address_maps);
     }
+    maps_free(options.reply_filter);
     options.reply_filter = open_maps(
         maps_open, is_lmtp ? "lmtp_reply_filter" : "smtp_reply_filter", OPTION(reply_filter));
 }

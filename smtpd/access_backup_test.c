@@ -141,6 +141,7 @@ static void test_networks(void **state)
         test_case(rows[i].recipient);
         assert_int_equal(ask("permit_mx_backup", rows[i].recipient, &reply), rows[i].result);
     }
+    match_list_free(settings.backup_networks);
     settings.backup_networks = networks;
 }
 

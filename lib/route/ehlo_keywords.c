@@ -79,6 +79,7 @@ void ehlo_discards_open(struct ehlo_discards *discards, const char *list, const 
 {
     discards->by_default = ehlo_keywords_parse(list);
     discards->maps_name = maps_name;
+    maps_free(discards->maps);
     discards->maps = open_maps(maps_open, maps_name, maps);
 }
 

@@ -49,7 +49,7 @@ struct ehlo_discards {
     struct maps *maps;
 };
 
-/* Parse the list and open the tables; before the jail. */
+/* Parse the list and open the tables; before the jail. discards is {0}, or was open before. */
 void ehlo_discards_open(struct ehlo_discards *discards, const char *list, const char *maps_name,
                         const char *maps);
 

@@ -47,7 +47,7 @@ static void test_find(void **state)
         {"by address: nothing", "192.0.2.2", TABLE_FOUND, 0},
         {"else the list", "192.0.2.3", TABLE_NOT_FOUND, EHLO_DSN},
     };
-    struct ehlo_discards discards;
+    struct ehlo_discards discards = {0};
 
     (void)state;
     ehlo_discards_open(&discards, "dsn", "x_maps",
@@ -60,11 +60,12 @@ static void test_find(void **state)
                          rows[i].result);
         assert_int_equal(keywords, rows[i].keywords);
     }
+    maps_free(discards.maps);
 }
 
 static void test_no_table(void **state)
 {
-    struct ehlo_discards discards;
+    struct ehlo_discards discards = {0};
     unsigned keywords = EHLO_ETRN;
 
     (void)state;
@@ -76,6 +77,7 @@ static void test_no_table(void **state)
     keywords = EHLO_ETRN;
     assert_int_equal(ehlo_discards_find(&discards, SLICE("192.0.2.1"), &keywords), TABLE_ERROR);
     assert_int_equal(keywords, EHLO_ETRN);
+    maps_free(discards.maps);
 }
 
 static int load(void **state)
