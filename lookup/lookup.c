@@ -23,16 +23,20 @@ static enum table_result ask(const struct question *question, struct buf *value,
                              struct error *error)
 {
     const char *spec = conf_lookup(question->parameter);
+    /* Kept until the process ends, which is soon. */
+    static struct maps *maps;
+    static struct match_list *list;
 
     if (!spec)
         fatal(EX_CONFIG, "parameter %s: no such thing", question->parameter);
-    if (strcmp(question->method, ELSEWHERE_MAPS) == 0)
-        return maps_find(maps_open(question->parameter, spec, error), question->key, value,
-                         error);
-    if (strcmp(question->method, ELSEWHERE_LIST) == 0)
-        return match_list_name(
-            match_list_open(question->parameter, spec, MATCH_PARENTS_NEVER, error),
-            question->key, error);
+    if (strcmp(question->method, ELSEWHERE_MAPS) == 0) {
+        maps = maps_open(question->parameter, spec, error);
+        return maps_find(maps, question->key, value, error);
+    }
+    if (strcmp(question->method, ELSEWHERE_LIST) == 0) {
+        list = match_list_open(question->parameter, spec, MATCH_PARENTS_NEVER, error);
+        return match_list_name(list, question->key, error);
+    }
     fatal(EX_USAGE, "method %s: no such thing", question->method);
 }
 

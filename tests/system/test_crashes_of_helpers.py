@@ -69,7 +69,7 @@ def test_sasl():
 
 def test_verify():
     """Nothing is remembered beyond a process, so that each new one asks anew."""
-    run("verify", 0, main={"smtpd_recipient_restrictions": "reject_unverified_recipient", "address_verify_map": "",
+    run("verify", 0, pauses=(0.3, 1), main={"smtpd_recipient_restrictions": "reject_unverified_recipient", "address_verify_map": "",
                            "address_verify_poll_delay": "1s", "unverified_recipient_tempfail_action": "defer"})
 
 
