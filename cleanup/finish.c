@@ -42,9 +42,10 @@ static int commit(struct transaction *transaction, struct error *error)
 
 static void announce(const struct transaction *transaction)
 {
-    CLEANUP(buf_release) struct buf service = BUF_INIT;
+    static struct buf service = BUF_INIT; /* composed once */
 
-    buf_printf(&service, "public/%s", params.queue_service_name);
+    if (service.len == 0)
+        buf_printf(&service, "public/%s", params.queue_service_name);
     qmgr_announce(service.data, slice_from(transaction->file.id));
 }
 

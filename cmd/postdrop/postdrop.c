@@ -62,9 +62,16 @@ static void catch_signals(void)
     }
 }
 
-NORETURN static void leave(struct drop *drop, int exit_code)
+static void release(struct drop *drop)
 {
     queue_file_release(&drop->file);
+    records_release(&drop->records);
+    buf_release(&drop->reason);
+}
+
+NORETURN static void leave(struct drop *drop, int exit_code)
+{
+    release(drop);
     exit(exit_code);
 }
 
@@ -298,7 +305,6 @@ static void run(struct drop *drop)
     report(drop);
     if (drop->status != POSTDROP_OK && drop->status != POSTDROP_NOT_PERMITTED)
         leave(drop, 1);
-    queue_file_release(&drop->file);
 }
 
 static const char *parse_options(int argc, char **argv)
@@ -343,5 +349,6 @@ int main(int argc, char **argv)
     catch_signals();
     drop.records = RECORDS_INIT(STDIN_FILENO, (size_t)params.line_length_limit);
     run(&drop);
+    release(&drop);
     return 0;
 }

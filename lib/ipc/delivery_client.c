@@ -3,8 +3,6 @@
  */
 #include "ipc/delivery_client.h"
 
-#include <errno.h>
-
 #include "ipc/channel.h"
 
 static int send_job(struct channel *channel, struct delivery_job *job, struct error *error)
@@ -46,14 +44,6 @@ static void keep_result(struct delivery_result *result, struct buf *storage)
     result->reason = slice_from_offset(buf_slice(storage), dsn_len);
 }
 
-/* The agent had closed the connection, with its goodbye under way to us, before it read what we
- * sent: one that ends later closes it without these errors. */
-static bool was_not_read(const struct stream *stream, int64_t bytes_before)
-{
-    return stream->state == STREAM_FAILED && stream->bytes_in == bytes_before &&
-           (stream->saved_errno == EPIPE || stream->saved_errno == ECONNRESET);
-}
-
 /* Asks once. *crossed: the agent retired before it read the request, so nothing has happened.
  */
 static enum delivery_run run_once(const char *service, struct delivery_job *job,
@@ -65,12 +55,9 @@ static enum delivery_run run_once(const char *service, struct delivery_job *job,
     *crossed = false;
     if (client_call_begin(&call, service, job->deadline, error) < 0)
         return DELIVERY_RUN_UNREACHABLE;
-    int64_t bytes_before = call.channel->stream.bytes_in;
-
     if (send_job(call.channel, job, error) < 0 ||
         expect_result(call.channel, result, error) < 0) {
-        *crossed =
-            call.channel->said_goodbye || was_not_read(&call.channel->stream, bytes_before);
+        *crossed = call.channel->said_goodbye;
         return DELIVERY_RUN_LOST;
     }
     keep_result(result, storage);
