@@ -7,8 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "tables.h"
 
 static char directory[] = "/tmp/cleanup_test.XXXXXX";
@@ -38,8 +37,8 @@ static const char main_cf[] =
     "{self@v.test=self@v.test,copy@s.test} }\n"
     "sender_bcc_maps = inline:{audited@example.test=alice}\n"
     "recipient_bcc_maps = inline:{watched@s.test=bob@example.test}\n"
-    "header_checks = pcre:$config_directory/header\n"
-    "body_checks = pcre:$config_directory/body\n";
+    "header_checks = pcre:header\n"
+    "body_checks = pcre:body\n";
 
 static const char header_checks[] = "/^Subject: reject/ REJECT 5.7.66 not here\n"
                                     "/^Subject: later/ REJECT 4.7.9 come back\n"
@@ -68,18 +67,11 @@ static int put_file(const char *name, const char *text)
 
 static int set_up(void **state)
 {
-    struct conf_request request = {.directory = directory};
-    struct error error;
-
     (void)state;
     if (!mkdtemp(directory) || chdir(directory) < 0 || mkdir("incoming", 0700) < 0 ||
-        put_file("main.cf", main_cf) < 0 || put_file("header", header_checks) < 0 ||
-        put_file("body", body_checks) < 0)
+        put_file("header", header_checks) < 0 || put_file("body", body_checks) < 0 ||
+        test_load_text(main_cf, NULL) < 0)
         return -1;
-    if (conf_load(&request, &error) < 0) {
-        print_error("%s\n", error.text);
-        return -1;
-    }
     tables_open();
     return 0;
 }

@@ -6,8 +6,8 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 #include "delivery/test_message.h"
 
 static char directory[] = "/tmp/expand_test.XXXXXX";
@@ -189,10 +189,7 @@ static void test_include_refused(void **state)
 
 static int start(void **state)
 {
-    struct error error;
-
-    (void)state;
-    if (conf_load(NULL, &error) < 0 || !mkdtemp(directory))
+    if (test_load_defaults(state) < 0 || !mkdtemp(directory))
         return -1;
     params.queue_directory = directory;
     buf_init(&logged);

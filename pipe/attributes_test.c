@@ -10,8 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "delivery/mail_copy.h"
 
 enum { WORDS_MAX = 10 };
@@ -185,14 +184,6 @@ static void test_refused(void **state)
     }
 }
 
-static int start(void **state)
-{
-    struct error error;
-
-    (void)state;
-    return conf_load(NULL, &error);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,5 +193,5 @@ int main(void)
         cmocka_unit_test(test_refused),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, test_load_defaults, NULL);
 }

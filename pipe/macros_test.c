@@ -1,7 +1,7 @@
 #include "macros.h"
 
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 #include "delivery/test_message.h"
 
 static const struct {
@@ -181,10 +181,7 @@ static void test_too_many(void **state)
 
 static int start(void **state)
 {
-    struct error error;
-
-    (void)state;
-    if (conf_load(NULL, &error) < 0)
+    if (test_load_defaults(state) < 0)
         return -1;
     params.recipient_delimiter = "+";
     return 0;

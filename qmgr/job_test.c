@@ -3,9 +3,8 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/test.h"
 #include "base/time.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "mail.h"
 
 static int64_t now_ms = 1000;
@@ -419,12 +418,9 @@ static void test_throttled_transport_recovers(void **state)
 
 static int set_up(void **state)
 {
-    struct error error;
-
-    (void)state;
     time_test_monotonic = fake_monotonic;
     time_test_wall = fake_wall;
-    return conf_load(NULL, &error);
+    return test_load_defaults(state);
 }
 
 int main(void)

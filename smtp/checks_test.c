@@ -1,7 +1,6 @@
 #include "checks.h"
 
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "generic.h"
 #include "mail/message.h"
 #include "options.h"
@@ -116,10 +115,8 @@ static void test_envelope(void **state)
 
 static int load(void **state)
 {
-    struct error error;
-
-    (void)state;
-    assert_int_equal(conf_load(NULL, &error), 0);
+    if (test_load_defaults(state) < 0)
+        return -1;
     options_load(false);
     params.myhostname = "mx.own.test";
     params.myorigin = params.mydestination = "own.test";

@@ -6,9 +6,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/test.h"
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 #include "dns/cache.h"
 #include "dns/hosts.h"
 #include "options.h"
@@ -377,10 +376,7 @@ static void test_native(void **state)
 
 static int start(void **state)
 {
-    struct error error;
-
-    (void)state;
-    if (conf_load(NULL, &error) < 0)
+    if (test_load_defaults(state) < 0)
         return -1;
     params.myhostname = "host.test";
     options_load(false);

@@ -1,8 +1,7 @@
 #include "next_hop.h"
 
-#include "base/test.h"
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 #include "options.h"
 
 struct row {
@@ -83,14 +82,6 @@ static void test_service(void **state)
     assert_false(next_hop.has_port);
 }
 
-static int load(void **state)
-{
-    struct error error;
-
-    (void)state;
-    return conf_load(NULL, &error);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,5 +90,5 @@ int main(void)
         cmocka_unit_test(test_service),
     };
 
-    return cmocka_run_group_tests(tests, load, NULL);
+    return cmocka_run_group_tests(tests, test_load_defaults, NULL);
 }

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "dns/cache.h"
 #include "dns/dns.h"
 #include "options.h"
@@ -290,10 +289,8 @@ static void test_sts(void **state)
 
 static int load(void **state)
 {
-    struct error error;
-
-    (void)state;
-    assert_int_equal(conf_load(NULL, &error), 0);
+    if (test_load_defaults(state) < 0)
+        return -1;
     options_load(false);
     tls_options_load();
     return 0;

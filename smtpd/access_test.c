@@ -1,8 +1,7 @@
 #include "access.h"
 
 #include "base/log.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "dns/cache.h"
 #include "restriction.h"
 #include "route/resolve.h"
@@ -41,20 +40,9 @@ static void keep_line(enum log_level level, const char *line)
 
 static int set_up(void **state)
 {
-    CLEANUP(main_cf_release) struct main_cf main_cf;
-    CLEANUP(buf_release) struct buf wire = BUF_INIT;
-    const struct conf_request request = {.program = "smtpd"};
-    struct error error;
-
     (void)state;
-    main_cf_init(&main_cf);
-    if (main_cf_parse(&main_cf, slice_from(main_cf_text), "main.cf", &error) < 0)
-        fail_msg("%s", error.text);
-    main_cf_set_computed(&main_cf, "mydomain", "example.test");
-    main_cf_set_computed(&main_cf, "mynetworks", "");
-    main_cf_serialize(&main_cf, &wire);
-    if (conf_adopt(buf_slice(&wire), &request, &error) < 0)
-        fail_msg("%s", error.text);
+    if (test_load_text(main_cf_text, "smtpd") < 0)
+        return -1;
     buf_init(&logged);
     log_test_sink = keep_line;
     route_open();

@@ -4,8 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "net/stream.h"
 
 static void ignore_line(enum log_level level, const char *line)
@@ -16,11 +15,8 @@ static void ignore_line(enum log_level level, const char *line)
 
 static int set_up(void **state)
 {
-    struct error error;
-
-    (void)state;
     log_test_sink = ignore_line;
-    return conf_load(NULL, &error);
+    return test_load_defaults(state);
 }
 
 static const struct {

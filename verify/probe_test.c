@@ -4,10 +4,9 @@
 
 #include "base/bug.h"
 #include "base/log.h"
-#include "base/test.h"
 #include "co/co.h"
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 
 static char directory[] = "/tmp/probe_test.XXXXXX";
 static struct buf logged = {buf_nothing, 0, 0};
@@ -53,10 +52,7 @@ static void test_limit(void **state)
 
 static int set_up(void **state)
 {
-    struct error error;
-
-    (void)state;
-    return conf_load(NULL, &error) < 0 || !mkdtemp(directory) ? -1 : chdir(directory);
+    return test_load_defaults(state) < 0 || !mkdtemp(directory) ? -1 : chdir(directory);
 }
 
 static int tear_down(void **state)

@@ -3,8 +3,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 
 static char directory[] = "/tmp/overrides_test.XXXXXX";
 static struct buf seen = {buf_nothing, 0, 0};
@@ -47,10 +46,7 @@ static void test_broken(void **state)
 
 static int set_up(void **state)
 {
-    struct error error;
-
-    (void)state;
-    return mkdtemp(directory) ? conf_load(NULL, &error) : -1;
+    return mkdtemp(directory) ? test_load_defaults(state) : -1;
 }
 
 static int tear_down(void **state)

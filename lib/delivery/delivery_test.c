@@ -8,9 +8,8 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/test.h"
 #include "co/co.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "ipc/bounce_client.h"
 #include "ipc/delivery_client.h"
 #include "mail/queue_file.h"
@@ -354,10 +353,7 @@ static void test_lost_agent(void **state)
 
 static int set_up(void **state)
 {
-    struct error error;
-
-    (void)state;
-    if (conf_load(NULL, &error) < 0 || !mkdtemp(directory) || chdir(directory) < 0)
+    if (test_load_defaults(state) < 0 || !mkdtemp(directory) || chdir(directory) < 0)
         return -1;
     params.hash_queue_names = "";
     return system("mkdir active private") == 0 ? 0 : -1;

@@ -6,9 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/test.h"
-#include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/test.h"
 
 /* Users that every system has. */
 enum { DAEMON = 1, NOBODY = 65534 };
@@ -187,14 +186,6 @@ static void test_kill_group(void **state)
     in_child(kill_group);
 }
 
-static int load(void **state)
-{
-    struct error error;
-
-    (void)state;
-    return conf_load(NULL, &error);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,5 +196,5 @@ int main(void)
         cmocka_unit_test(test_kill_group),
     };
 
-    return cmocka_run_group_tests(tests, load, NULL);
+    return cmocka_run_group_tests(tests, test_load_defaults, NULL);
 }

@@ -1,7 +1,6 @@
 #include "route/dns_reply_filter.h"
 
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 
 static const char table[] = "inline:{ {a.test. 60 IN A 192.0.2.1=IGNORE}, "
                             "{b.test. 60 IN MX 10 mx.test.=IGNORE}, "
@@ -94,10 +93,8 @@ static void test_no_such_action(void **state)
 
 static int load(void **state)
 {
-    struct error error;
-
-    (void)state;
-    assert_int_equal(conf_load(NULL, &error), 0);
+    if (test_load_defaults(state) < 0)
+        return -1;
     dns_reply_filter_open("smtp_dns_reply_filter", table);
     return 0;
 }

@@ -1,7 +1,6 @@
 #include "route/ehlo_keywords.h"
 
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 
 static void test_parse(void **state)
 {
@@ -80,14 +79,6 @@ static void test_no_table(void **state)
     maps_free(discards.maps);
 }
 
-static int load(void **state)
-{
-    struct error error;
-
-    (void)state;
-    return conf_load(NULL, &error);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,5 +88,5 @@ int main(void)
         cmocka_unit_test(test_no_table),
     };
 
-    return cmocka_run_group_tests(tests, load, NULL);
+    return cmocka_run_group_tests(tests, test_load_defaults, NULL);
 }

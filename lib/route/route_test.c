@@ -1,15 +1,8 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "base/log.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "route/address_map.h"
 #include "route/resolve.h"
 #include "route/rewrite.h"
-
-static char directory[] = "/tmp/route_test.XXXXXX";
 
 static const char main_cf[] =
     "compatibility_level = 3.6\n"
@@ -36,30 +29,11 @@ static const char main_cf[] =
 
 static int set_up(void **state)
 {
-    char path[64];
-    struct conf_request request = {.directory = directory};
-    struct error error;
-
     (void)state;
-    if (!mkdtemp(directory))
+    if (test_load_text(main_cf, NULL) < 0)
         return -1;
-    (void)snprintf(path, sizeof(path), "%s/main.cf", directory);
-    if (file_replace(path, slice_from(main_cf), 0644, &error) < 0 ||
-        conf_load(&request, &error) < 0) {
-        print_error("%s\n", error.text);
-        return -1;
-    }
     route_open();
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    char path[64];
-
-    (void)state;
-    (void)snprintf(path, sizeof(path), "%s/main.cf", directory);
-    return unlink(path) < 0 || rmdir(directory) < 0 ? -1 : 0;
 }
 
 static const struct {
@@ -316,5 +290,5 @@ int main(void)
         cmocka_unit_test(test_map),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -2,8 +2,7 @@
 #include "tls/terms.h"
 
 #include "base/mem.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 
 #define WITHOUT_1_0 SSL_OP_NO_TLSv1
 #define ONLY_1_2    (SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_3)
@@ -76,9 +75,6 @@ int main(void)
         cmocka_unit_test(test_versions_refuses),
         cmocka_unit_test(test_cipher_list),
     };
-    struct error error;
 
-    if (conf_load(NULL, &error) < 0)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, test_load_defaults, NULL);
 }

@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/test.h"
-#include "conf/conf.h"
+#include "conf/test.h"
 #include "net/socket.h"
 #include "worker/control.h"
 #include "worker/scoreboard.h"
@@ -407,15 +406,11 @@ static int configure(void **state)
 {
     static char path[] = "/tmp/worker_test.XXXXXX";
     const char text[] = "mail_owner = nobody\nmax_use = 3\nsyslog_name = test\n";
-    const struct conf_request request = {.directory = path};
-    struct error error;
 
     (void)state;
-    if (!mkdtemp(path) || chmod(path, 0755) < 0 || chdir(path) < 0 ||
-        file_replace("main.cf", slice_from(text), 0644, &error) < 0 ||
-        conf_load(&request, &error) < 0)
+    if (!mkdtemp(path) || chmod(path, 0755) < 0 || chdir(path) < 0)
         return -1;
-    return 0;
+    return test_load_text(text, NULL);
 }
 
 int main(void)
