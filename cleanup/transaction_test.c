@@ -471,6 +471,6 @@ int main(void)
         cmocka_unit_test(test_malformed),
     };
 
-    log_test_sink = collect_log;
+    log_hook = collect_log;
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

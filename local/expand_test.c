@@ -166,9 +166,9 @@ static void check_refused(const char *path, const char *reason)
     test_case(path);
     scene_init(&scene);
     buf_reset(&logged);
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     expand_include(&scene.job, slice_from(path), &scene.origin);
-    log_test_sink = NULL;
+    log_hook = NULL;
     assert_true(list_is_empty(&scene.job.targets));
     assert_true(scene.job.is_incomplete);
     assert_false(scene.message.recipient.done);

@@ -160,7 +160,7 @@ static void check_refused(const char *const *list, const char *text)
         struct attributes attributes;
         struct words words;
         report = pair[1];
-        log_test_sink = tell_line;
+        log_hook = tell_line;
         parse(&attributes, &words, list);
         _exit(0);
     }

@@ -331,14 +331,14 @@ static int start(void **state)
     test_options(false);
     test_server_open(&server);
     buf_init(&logged);
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    log_test_sink = NULL;
+    log_hook = NULL;
     test_server_close(&server);
     buf_release(&logged);
     return 0;

@@ -157,11 +157,6 @@ static void test_trouble(void **state)
     assert_int_equal(ask("permit_mx_backup, permit", "a@later.test", &reply), ACCESS_PERMIT);
 }
 
-static void swallow(enum log_level level, const char *line)
-{
-    (void)level, (void)line;
-}
-
 static int set_up(void **state)
 {
     struct error error;
@@ -169,7 +164,7 @@ static int set_up(void **state)
     (void)state;
     if (test_load_text(main_cf_text, "smtpd") < 0 || hosts_read("/nonexistent", &error) < 0)
         return -1;
-    log_test_sink = swallow;
+    log_hook = log_discard;
     route_open();
     settings_open();
     add_names();

@@ -44,7 +44,7 @@ static int set_up(void **state)
     if (test_load_text(main_cf_text, "smtpd") < 0)
         return -1;
     buf_init(&logged);
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     route_open();
     settings_open();
     return 0;

@@ -7,15 +7,9 @@
 #include "conf/test.h"
 #include "net/stream.h"
 
-static void ignore_line(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 static int set_up(void **state)
 {
-    log_test_sink = ignore_line;
+    log_hook = log_discard;
     return test_load_defaults(state);
 }
 

@@ -124,7 +124,7 @@ static void test_no_end(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     return 0;
 }
 

@@ -43,10 +43,10 @@ static void test_limit(void **state)
 {
     (void)state;
     params.address_verify_pending_request_limit = 2;
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     bug_if(!co_spawn("test", send_some, NULL));
     co_run();
-    log_test_sink = NULL;
+    log_hook = NULL;
     assert_int_equal(n_failed, 3);
 }
 

@@ -74,5 +74,12 @@ bool log_flush(void);
  */
 void log_finish(void);
 
-/* Hand each finished line to this function instead: for tests, and for who explains itself. */
-extern void (*log_test_sink)(enum log_level level, const char *line);
+/*
+ * Unless it is NULL (the start), each line goes to this function and nowhere else: to who
+ * explains itself, and to tests. The line is printable, with its severity and without tag and
+ * newline; it is valid for the call, which must not log.
+ */
+extern void (*log_hook)(enum log_level level, const char *line);
+
+/* The hook for who wants to hear nothing. */
+void log_discard(enum log_level level, const char *line);

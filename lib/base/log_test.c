@@ -33,7 +33,7 @@ static int end(void **state)
 {
     (void)state;
     buf_release(&lines);
-    log_test_sink = NULL;
+    log_hook = NULL;
     log_verbosity = 0;
     return 0;
 }
@@ -41,7 +41,7 @@ static int end(void **state)
 static void test_levels(void **state)
 {
     (void)state;
-    log_test_sink = collect;
+    log_hook = collect;
     errno = ENOENT;
     log_info("%s: client=%s", "3x", "a");
     log_warning("open: %m");
@@ -70,7 +70,7 @@ static const struct {
 static void test_control_bytes(void **state)
 {
     (void)state;
-    log_test_sink = collect;
+    log_hook = collect;
     for (size_t i = 0; i < ARRAY_SIZE(printable); i++) {
         test_case(printable[i].name);
         buf_reset(&lines);
@@ -85,7 +85,7 @@ static void test_long_line(void **state)
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
     (void)state;
-    log_test_sink = collect;
+    log_hook = collect;
     buf_add_repeated(&text, 'x', 5000);
     log_warning("%s", text.data);
     assert_int_equal(lines.len, 2 + 2047 + 1);

@@ -226,7 +226,7 @@ static void overflow_in_coroutine(void)
 {
     int result;
 
-    log_test_sink = note_log_line;
+    log_hook = note_log_line;
     if (!co_spawn("deep", overflow_stack, &result))
         _exit(99);
     co_run();
@@ -253,7 +253,7 @@ static void wait_in_callback(void *arg)
 
 static void wait_where_forbidden(void)
 {
-    log_test_sink = note_log_line;
+    log_hook = note_log_line;
     if (!co_spawn("bug", wait_in_callback, NULL))
         _exit(99);
     co_run();

@@ -265,10 +265,10 @@ static void run_rows(void *unused)
 static void run_in_coroutine(co_fn *run)
 {
     scene.services = scene.log = BUF_INIT;
-    log_test_sink = keep_line;
+    log_hook = keep_line;
     assert_non_null(co_spawn("test", run, NULL));
     co_run();
-    log_test_sink = NULL;
+    log_hook = NULL;
     buf_release(&scene.services);
     buf_release(&scene.log);
 }

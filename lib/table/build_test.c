@@ -93,9 +93,9 @@ static void test_map(void **state)
 
     (void)state;
     write_source("Key one\n more\nb two\nkey three\n\xc3\x89 utf\nnovalue\n");
-    log_test_sink = keep_warning;
+    log_hook = keep_warning;
     build(&options);
-    log_test_sink = NULL;
+    log_hook = NULL;
     assert_string_equal(warnings,
                         "line 6: expected format: key whitespace value -- ignoring this line\n"
                         "line 4: duplicate entry: \"key\"\n");
@@ -117,9 +117,9 @@ static void test_duplicates(void **state)
     build(&replace);
     assert_string_equal(ask("k"), "2");
     warnings[0] = '\0';
-    log_test_sink = keep_warning;
+    log_hook = keep_warning;
     build(&ignore);
-    log_test_sink = NULL;
+    log_hook = NULL;
     assert_string_equal(warnings, "");
     assert_string_equal(ask("k"), "1");
 }
@@ -139,9 +139,9 @@ static void test_large_source(void **state)
     buf_add_text(&text, "\n  y\nkey1 again\nlast\n\tvalue");
     write_source(text.data);
     warnings[0] = '\0';
-    log_test_sink = keep_warning;
+    log_hook = keep_warning;
     build(&options);
-    log_test_sink = NULL;
+    log_hook = NULL;
     assert_string_equal(warnings, "line 240003: duplicate entry: \"key1\"\n");
     for (int i = 0; i < 60000; i += 97) {
         snprintf(key, sizeof(key), "key%d", i * 7919 % 60000);

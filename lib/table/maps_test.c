@@ -115,7 +115,7 @@ static const struct {
 static void test_trouble_is_never_not_found(void **state)
 {
     (void)state;
-    log_test_sink = keep_warning;
+    log_hook = keep_warning;
     for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
         CLEANUP(buf_release) struct buf value = BUF_INIT;
         struct error error = ERROR_INIT;
@@ -130,7 +130,7 @@ static void test_trouble_is_never_not_found(void **state)
             fail_msg("\"%s\" instead of \"%s\"", warning, broken[i].logged);
         maps_free(maps);
     }
-    log_test_sink = NULL;
+    log_hook = NULL;
 }
 
 static void test_empty_key_is_in_no_table(void **state)

@@ -284,7 +284,7 @@ static void test_warnings_name_the_line(void **state)
     };
 
     (void)state;
-    log_test_sink = keep_warning;
+    log_hook = keep_warning;
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
         struct error error;
         bool is_there = false;
@@ -297,7 +297,7 @@ static void test_warnings_name_the_line(void **state)
         if (!is_there)
             fail_msg("%s: \"%s\" instead", lines[i].spec, warnings[0]);
     }
-    log_test_sink = NULL;
+    log_hook = NULL;
 }
 
 int main(void)

@@ -90,7 +90,7 @@ static int explain(const char *program)
     table_pass_proxy_over();
     if (worker->before_jail)
         worker->before_jail();
-    log_test_sink = trace_log_line;
+    log_hook = trace_log_line;
     trace_open(STDOUT_FILENO);
     return worker->explain(process.arguments.argc, process.arguments.argv);
 }

@@ -45,12 +45,6 @@ static const char main_cf[] =
     "{/^X-4/ BCC b@c.test} {/^X-5/ REDIRECT c@d.test} {/^X-6/ FILTER a:b} {/^X-7/ HOLD} }\n"
     "body_checks = pcre:{ {/1/ PREPEND b} {/2/ REPLACE c} {/3/ IGNORE} }\n";
 
-static void ignore_log(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 static char directory[] = "/dev/shm/fuzz_cleanup.XXXXXX";
 
 static void remove_directory(void)
@@ -64,7 +58,7 @@ static void prepare(void)
     struct conf_request request = {.directory = directory};
     struct error error = ERROR_INIT;
 
-    log_test_sink = ignore_log;
+    log_hook = log_discard;
     bug_if(!mkdtemp(directory) || chdir(directory) < 0);
     bug_if(mkdir("incoming", 0700) < 0 || mkdir("hold", 0700) < 0);
     bug_if(file_replace("main.cf", slice_from(main_cf), 0600, &error) < 0);

@@ -15,12 +15,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 enum { INPUT_MOST = 60000 };
 
-static void swallow(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     CLEANUP(stream_release) struct stream stream = {.fd = -1};
@@ -30,7 +24,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (size > INPUT_MOST)
         return 0;
-    log_test_sink = swallow;
+    log_hook = log_discard;
     bug_if(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0);
     bug_if(size > 0 && send(ends[1], data, size, MSG_NOSIGNAL) != (ssize_t)size);
     bug_if(close(ends[1]) < 0);

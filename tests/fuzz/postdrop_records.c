@@ -16,12 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LENGTH_LIMIT = 2048 };
 
-static void ignore_log(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 static void check_record(enum segment segment, char type, struct slice data)
 {
     bool has_value;
@@ -39,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice record;
     char type;
 
-    log_test_sink = ignore_log;
+    log_hook = log_discard;
     bug_if(fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0);
     while (segment != SEGMENT_END && records_next(&records, &type, &record) == RECORDS_FOUND) {
         check_record(segment, type, record);

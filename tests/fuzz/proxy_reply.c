@@ -14,12 +14,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 enum { INPUT_MOST = 60000, TEXT_MOST = 21000 };
 
-static void swallow(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 /* The reading end of a connection whose other end said all that and is gone. */
 static int reader_of(const unsigned char *data, size_t size)
 {
@@ -39,7 +33,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (size > INPUT_MOST)
         return 0;
-    log_test_sink = swallow;
+    log_hook = log_discard;
     stream_init(&stream, reader_of(data, size));
     stream_set_deadline(&stream, deadline_in(SECONDS(10)));
     while (proxy_read_reply(&stream, "fuzz", &arena, &reply)) {

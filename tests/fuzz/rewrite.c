@@ -28,19 +28,13 @@ static const char main_cf[] = "compatibility_level = 3.6\n"
                               "relay_domains = relayed.test\n"
                               "transport_maps = inline:{ {.sub.test=smtp:[127.0.0.3]} }\n";
 
-static void ignore_log(enum log_level level, const char *line)
-{
-    (void)level;
-    (void)line;
-}
-
 static void prepare(void)
 {
     char directory[] = "/dev/shm/fuzz_rewrite.XXXXXX", path[64];
     struct conf_request request = {.directory = directory};
     struct error error = ERROR_INIT;
 
-    log_test_sink = ignore_log;
+    log_hook = log_discard;
     bug_if(!mkdtemp(directory));
     (void)snprintf(path, sizeof(path), "%s/main.cf", directory);
     bug_if(file_replace(path, slice_from(main_cf), 0600, &error) < 0);

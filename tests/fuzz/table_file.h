@@ -13,11 +13,6 @@
 #include "conf/params.h"
 #include "table/table.h"
 
-static void keep_silent(enum log_level level, const char *line)
-{
-    (void)level, (void)line;
-}
-
 /* Open "<type>:<a file with these bytes>"; NULL when that fails. */
 static struct table *open_bytes(const char *type, struct slice bytes,
                                 const struct table_options *options)
@@ -26,7 +21,7 @@ static struct table *open_bytes(const char *type, struct slice bytes,
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     struct table *table = NULL;
 
-    log_test_sink = keep_silent;
+    log_hook = log_discard;
     params.smtputf8_enable = true;
     if (fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len) {
         snprintf(spec, sizeof(spec), "%s:/proc/self/fd/%d", type, fd);
