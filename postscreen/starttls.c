@@ -51,7 +51,7 @@ static struct tls_terms find_terms(void)
 void starttls_open(void)
 {
     enum tls_level level = find_level();
-    struct error error;
+    struct error error = ERROR_INIT;
 
     if (level == TLS_LEVEL_NONE)
         return;
@@ -93,8 +93,8 @@ void starttls_open(void)
         return;
     }
     context = tls_context_new(&wanted, &error);
-    if (!context)
-        log_warning("%s: disabling TLS support", error.text);
+    if (error.kind != ERROR_NONE)
+        log_warning("%s%s", error.text, context ? "" : ": disabling TLS support");
 }
 
 bool starttls_is_offered(void)

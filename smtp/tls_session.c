@@ -40,7 +40,7 @@ void tls_session_open(void)
             *OPTION(tls_session_cache_database) ? (options.is_lmtp ? "lmtp" : "smtp") : "",
         .session_timeout_ms = OPTION(tls_session_cache_timeout),
     };
-    struct error error;
+    struct error error = ERROR_INIT;
 
     context = tls_context_new(&settings, &error);
     if (!context)

@@ -133,8 +133,8 @@ void starttls_open(void)
         return;
     }
     tls.context = tls_context_new(&wanted, &error);
-    if (!tls.context)
-        log_warning("%s: disabling TLS support", error.text);
+    if (error.kind != ERROR_NONE)
+        log_warning("%s%s", error.text, tls.context ? "" : ": disabling TLS support");
 }
 
 bool session_is_encrypted(const struct session *session)

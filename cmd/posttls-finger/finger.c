@@ -283,7 +283,7 @@ int finger_run(const struct finger *finger)
                                               .exclude_ciphers = ""},
                                     .fingerprint_digest = finger->digest};
     struct target_list list;
-    struct error error;
+    struct error error = ERROR_INIT;
     int result = 1;
     struct tls_context *context = tls_context_new(&settings, &error);
 

@@ -1,5 +1,6 @@
 #include "tls/context.h"
 
+#include <fcntl.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -219,23 +220,35 @@ bool tls_pair_files_name_any(const struct tls_pair_files *files)
            is_set(files->dcert_file) || is_set(files->eccert_file);
 }
 
-static int read_dh(struct tls_context *context, struct error *error)
+/* Without them there are OpenSSL's own; the reason is in *error then, and nothing else has
+ * failed. */
+static void read_dh(struct tls_context *context, struct error *error)
 {
     const char *path = context->settings.dh_file;
     CLEANUP(buf_release) struct buf pem = BUF_INIT;
+    struct error trouble;
 
     if (!is_set(path) || strcmp(path, "auto") == 0)
-        return 0;
-    if (file_read_all(path, &pem, FILE_MAX, error) < 0)
-        return -1;
+        return;
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        error_set(error, ERROR_PERMANENT,
+                  "error opening DH parameter file \"%s\": %m -- using compiled-in defaults",
+                  path);
+        return;
+    }
     OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(
         &context->dh, "PEM", NULL, "DH", EVP_PKEY_KEY_PARAMETERS, NULL, NULL);
+    bool is_read = fd_read_all(fd, &pem, FILE_MAX, &trouble) == 0;
     const unsigned char *bytes = (const unsigned char *)pem.data;
     size_t len = pem.len;
-    bool decoded = decoder && OSSL_DECODER_from_data(decoder, &bytes, &len);
 
+    if (!is_read || !decoder || !OSSL_DECODER_from_data(decoder, &bytes, &len))
+        error_set(error, ERROR_PERMANENT,
+                  "error decoding DH parameters from file \"%s\" -- using compiled-in defaults",
+                  path);
     OSSL_DECODER_CTX_free(decoder);
-    return decoded ? 0 : tls_error(error, ERROR_PERMANENT, "%s: DH parameters", path);
+    ERR_clear_error();
 }
 
 /* A session of other terms must not be resumed under these. */
@@ -261,9 +274,10 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, struct 
     context->pairs.stamp = BUF_INIT;
     context->names = HASH_INIT;
     bind_sessions(context);
-    if (tls_library_open(error) == 0 && read_dh(context, error) == 0 &&
+    if (tls_library_open(error) == 0 &&
         (context->authorities = trust_open(settings->ca_file, settings->ca_path, error))) {
         context->authority_names = trust_names(settings->ca_file);
+        read_dh(context, error);
         made = make(context, error);
     }
     if (!made) {

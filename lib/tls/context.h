@@ -62,7 +62,8 @@ struct tls_settings {
 /*
  * Read what is to be read before the jail (authorities, parameters), and check what is written.
  * The name of the service is part of what sessions are bound to. NULL: permanent error that
- * names file or value.
+ * names file or value. error: ERROR_INIT before; set beside a context, too, whose file of DH
+ * parameters was no good, and that has the built-in ones.
  */
 MUST_USE struct tls_context *tls_context_new(const struct tls_settings *settings,
                                              struct error *error);

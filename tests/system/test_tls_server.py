@@ -250,6 +250,18 @@ def test_no_private_key_in_smtpd():
             sock.close()
 
 
+def test_no_dh_parameters():
+    """A file of DH parameters that is missing or nonsense costs a warning, not TLS."""
+    for text, complaint in ((None, r'error opening DH parameter file ".*/dh\.pem": No such file or directory'),
+                            ("nonsense\n", r'error decoding DH parameters from file ".*/dh\.pem"')):
+        with server() as mta:
+            if text:
+                mta.write("dh.pem", text)
+            mta.configure(smtpd_tls_dh1024_param_file=mta.etc / "dh.pem")
+            with starttls(mta, context(ssl.TLSVersion.TLSv1_2, "ALL")):
+                mta.wait_log(rf"smtpd\[\d+\]: warning: {complaint} -- using compiled-in defaults$")
+
+
 def test_injection():
     """What comes in the open behind STARTTLS is not answered in TLS."""
     with server() as mta:
