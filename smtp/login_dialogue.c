@@ -134,7 +134,7 @@ static int answer_challenges(struct session *session, struct opening *opening,
 static int authenticate(struct session *session, struct opening *opening,
                         const struct credentials *credentials, unsigned demands)
 {
-    CLEANUP(sasl_dialogue_release) struct sasl_dialogue dialogue = {.is_open = false};
+    CLEANUP(sasl_dialogue_release) struct sasl_dialogue dialogue = {.is_over = false};
     const struct sasl_client_begin begin = {
         .path = slice_from(OPTION(sasl_path)),
         .service = slice_from(options.is_lmtp ? "lmtp" : "smtp"),

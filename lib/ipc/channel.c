@@ -63,6 +63,12 @@ static int read_more(struct channel *channel, struct slice *available)
                              least > available->len ? least : available->len + 1, available);
 }
 
+void channel_drop_frame(struct channel *channel)
+{
+    stream_consume(&channel->stream, channel->frame_bytes);
+    channel->frame_bytes = 0;
+}
+
 int channel_receive(struct channel *channel, enum message_number *number, struct slice *body,
                     struct error *error)
 {
@@ -70,8 +76,7 @@ int channel_receive(struct channel *channel, enum message_number *number, struct
     struct slice available = SLICE_EMPTY;
     ssize_t bytes;
 
-    stream_consume(stream, channel->frame_bytes);
-    channel->frame_bytes = 0;
+    channel_drop_frame(channel);
     while ((bytes = message_frame(available, number, body)) == 0) {
         if (read_more(channel, &available) < 0) {
             *number = MESSAGE_NONE;

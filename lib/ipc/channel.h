@@ -30,6 +30,8 @@ MUST_USE MAY_WAIT int channel_flush(struct channel *channel, struct error *error
  */
 MUST_USE MAY_WAIT int channel_receive(struct channel *channel, enum message_number *number,
                                       struct slice *body, struct error *error);
+/* Forget the message last received, before the next receive does. */
+void channel_drop_frame(struct channel *channel);
 /*
  * Wait for a message of just this number and decode it. ipc_failure becomes a temporary error
  * with its reason; anything else too.

@@ -76,33 +76,21 @@ static void begin_step(struct cleanup_client *cleanup)
     stream_set_deadline(&cleanup->call.channel->stream, step_deadline(cleanup));
 }
 
-static int send_request(struct cleanup_client *cleanup, struct error *error)
+/* An idle connection may turn out to be dead with the first bytes: then over another one. */
+static int send_request(struct cleanup_client *cleanup)
 {
     struct cleanup_request request = {.flags = cleanup->flags,
                                       .send_options = cleanup->send_options};
+    struct client_call *call = &cleanup->call;
+    struct error *error = &cleanup->error;
 
-    if (client_call_begin(&cleanup->call, cleanup->service, step_deadline(cleanup), error) < 0)
-        return -1;
-    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_request, &request, error) < 0)
-        return -1;
-    return channel_flush(cleanup->call.channel, error);
-}
-
-/*
- * An idle connection may have been closed by the other side since its last use: then nothing
- * was begun there and the request goes to the next one.
- */
-static int send_request_anew(struct cleanup_client *cleanup, struct error *error)
-{
-    for (;;) {
-        if (send_request(cleanup, error) == 0)
-            return 0;
-        bool was_reused = cleanup->call.channel && cleanup->call.is_reused;
-
-        client_call_release(&cleanup->call);
-        if (!was_reused)
+    while (channel_send(call->channel, MESSAGE_cleanup_request, &request, error) < 0 ||
+           channel_flush(call->channel, error) < 0) {
+        if (!client_call_may_repeat(call) ||
+            client_call_begin_anew(call, step_deadline(cleanup), error) < 0)
             return -1;
     }
+    return 0;
 }
 
 int cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned flags,
@@ -115,7 +103,9 @@ int cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned f
         .until = until,
         .records = BUF_INIT,
     };
-    if (send_request_anew(cleanup, &cleanup->error) < 0) {
+    if (client_call_begin(&cleanup->call, service, step_deadline(cleanup), &cleanup->error) <
+            0 ||
+        send_request(cleanup) < 0) {
         *error = cleanup->error;
         return fail(cleanup);
     }
@@ -139,23 +129,19 @@ static int receive_id(struct cleanup_client *cleanup, struct error *error)
 }
 
 /*
- * The ID is the first answer: until it is there, a server that had retired, or closed an idle
- * connection, has not begun with anything, and the request goes to another.
+ * The ID is the first answer: a server from which it does not come for it had retired, or had
+ * closed an idle connection, has not begun with anything, and the request goes to another.
  */
 static int need_id(struct cleanup_client *cleanup)
 {
-    int n_goodbyes = 0;
-
     if (cleanup->has_queue_id)
         return 0;
     begin_step(cleanup);
     while (receive_id(cleanup, &cleanup->error) < 0) {
-        bool again = cleanup->call.is_reused;
-
-        if (cleanup->call.channel->said_goodbye)
-            again = n_goodbyes++ < CLIENT_GOODBYES_MAX;
-        client_call_release(&cleanup->call);
-        if (!again || send_request_anew(cleanup, &cleanup->error) < 0)
+        if (!client_call_may_repeat(&cleanup->call) ||
+            client_call_begin_anew(&cleanup->call, step_deadline(cleanup), &cleanup->error) <
+                0 ||
+            send_request(cleanup) < 0)
             return fail(cleanup);
     }
     cleanup->error = ERROR_INIT;

@@ -161,8 +161,10 @@ static int begin(struct client_call *call, const char *service, enum silence sil
     if (!connection)
         return begin_fresh(call, service, until, error);
     stream_set_deadline(&connection->channel.stream, until);
-    *call = (struct client_call){
-        .channel = &connection->channel, .service = service, .is_reused = true};
+    *call = (struct client_call){.channel = &connection->channel,
+                                 .service = service,
+                                 .is_reused = true,
+                                 .bytes_before = connection->channel.stream.bytes_in};
     return 0;
 }
 
@@ -170,6 +172,26 @@ int client_call_begin(struct client_call *call, const char *service, deadline_t 
                       struct error *error)
 {
     return begin(call, service, SILENCE_ASKED, until, error);
+}
+
+bool client_call_may_repeat(const struct client_call *call)
+{
+    const struct stream *stream = &call->channel->stream;
+    bool was_closed = call->is_reused && stream->bytes_in == call->bytes_before &&
+                      (stream->state == STREAM_END || stream->state == STREAM_FAILED);
+
+    return (call->channel->said_goodbye || was_closed) && call->n_repeats < CLIENT_REPEATS_MAX;
+}
+
+int client_call_begin_anew(struct client_call *call, deadline_t until, struct error *error)
+{
+    int n_repeats = call->n_repeats + 1;
+
+    client_call_release(call);
+    if (begin_fresh(call, call->service, until, error) < 0)
+        return -1;
+    call->n_repeats = n_repeats;
+    return 0;
 }
 
 static bool is_reusable(const struct channel *channel)
@@ -184,8 +206,7 @@ void client_call_done(struct client_call *call)
     struct pool *pool = pool_of(call->service);
 
     bug_if(!channel);
-    stream_consume(&channel->stream, channel->frame_bytes);
-    channel->frame_bytes = 0;
+    channel_drop_frame(channel);
     if (!is_reusable(channel) || pool->n_idle >= IDLE_MAX) {
         client_call_release(call);
         return;
@@ -226,53 +247,21 @@ static int converse(struct client_call *call, const struct client_exchange *exch
     return -1;
 }
 
-/*
- * True when the server cannot have begun with the request: it said goodbye, or it had closed
- * the connection while that was idle.
- */
-static bool was_not_heard(const struct client_call *call, int64_t bytes_before)
-{
-    const struct stream *stream = &call->channel->stream;
-
-    if (call->channel->said_goodbye)
-        return true;
-    return call->is_reused && stream->bytes_in == bytes_before &&
-           (stream->state == STREAM_END || stream->state == STREAM_FAILED);
-}
-
-enum outcome { ANSWERED, NOT_HEARD, FAILED };
-
-/* One attempt, over the connection of the call; the call is over afterwards. */
-static enum outcome attempt(struct client_call *call, const struct client_exchange *exchange,
-                            struct error *error)
-{
-    int64_t bytes_before = call->channel->stream.bytes_in;
-
-    if (converse(call, exchange, error) == 0) {
-        client_call_done(call);
-        return ANSWERED;
-    }
-    bool again = was_not_heard(call, bytes_before);
-
-    client_call_release(call);
-    return again ? NOT_HEARD : FAILED;
-}
-
 int client_request(const char *service, const struct client_exchange *exchange,
                    deadline_t until, struct error *error)
 {
-    struct client_call call;
+    CLEANUP(client_call_release) struct client_call call;
 
     if (begin(&call, service, SILENCE_BELIEVED, until, error) < 0)
         return -1;
-    enum outcome outcome = attempt(&call, exchange, error);
-
-    for (int n = 0; outcome == NOT_HEARD && n < CLIENT_GOODBYES_MAX; n++) {
-        if (begin_fresh(&call, service, until, error) < 0)
+    while (converse(&call, exchange, error) < 0) {
+        if (!client_call_may_repeat(&call))
+            return error_context(error, "%s", service);
+        if (client_call_begin_anew(&call, until, error) < 0)
             return -1;
-        outcome = attempt(&call, exchange, error);
     }
-    return outcome == ANSWERED ? 0 : error_context(error, "%s", service);
+    client_call_done(&call);
+    return 0;
 }
 
 static int trigger_fifo(const char *path, struct slice bytes, struct error *error)

@@ -19,13 +19,15 @@
 #include "base/time.h"
 #include "ipc/channel.h"
 
-/* A request is repeated after this many goodbyes; then something else is wrong. */
-#define CLIENT_GOODBYES_MAX 3
+/* A request is made again so often at the most; then something else is wrong. */
+#define CLIENT_REPEATS_MAX 3
 
 struct client_call {
     struct channel *channel;
-    const char *service; /* "private/bounce": socket path relative to the queue directory */
-    bool is_reused;      /* the connection was idle in the pool before */
+    const char *service;  /* "private/bounce": socket path relative to the queue directory */
+    bool is_reused;       /* the connection was idle in the pool before */
+    int64_t bytes_before; /* what had been read from it by then */
+    int n_repeats;
 };
 
 /*
@@ -34,6 +36,15 @@ struct client_call {
  */
 MUST_USE MAY_WAIT int client_call_begin(struct client_call *call, const char *service,
                                         deadline_t until, struct error *error);
+/*
+ * After the first exchange of a call failed: true when the server cannot have begun with it,
+ * for it said goodbye, or had closed the connection while that was idle; and not too often yet.
+ * For requests that may be made again where a server died of them.
+ */
+MUST_USE bool client_call_may_repeat(const struct client_call *call);
+/* The same call over a fresh connection. On failure the call has none. */
+MUST_USE MAY_WAIT int client_call_begin_anew(struct client_call *call, deadline_t until,
+                                             struct error *error);
 /* The call ended well: the connection goes back to the pool. */
 void client_call_done(struct client_call *call);
 /* Close the connection unless the call is done; for CLEANUP. */

@@ -26,6 +26,7 @@ enum step {
     LEAVE = 'l',   /* goodbye behind the answer */
     FAIL = 'f',    /* ipc_failure */
     BREAK = 'b',   /* half a frame, and close */
+    WAIT = 'w',    /* say nothing */
 };
 
 static struct {
@@ -63,6 +64,8 @@ static bool take_step(struct channel *channel, char step)
     case BREAK:
         return stream_write(&channel->stream, "\10\0\0\0", 4) == 0 &&
                channel_flush(channel, NULL) == 0 && false;
+    case WAIT:
+        return true;
     default:
         return false;
     }
@@ -119,6 +122,49 @@ static const char *ask(void)
 }
 
 static const struct {
+    const char *name, *steps;
+    bool may_repeat;
+} failures[] = {
+    {"an idle connection with a goodbye", "ag", true},
+    {"an idle connection that is closed", "ac", true},
+    {"an idle connection that stays silent", "aw", false}, /* it may be at work */
+    {"an idle connection with half an answer", "ab", false},
+    {"a failure", "af", false},
+};
+
+/* One exchange over a connection that was idle, for whoever does not use client_request. */
+static bool fails_for_good(void)
+{
+    CLEANUP(client_call_release) struct client_call call;
+    const struct rewrite_request request = {.context = SLICE("local"), .address = SLICE("x")};
+    struct rewrite_reply reply;
+
+    assert_int_equal(client_call_begin(&call, SERVICE, deadline_in(SECONDS(5)), NULL), 0);
+    assert_true(call.is_reused);
+    assert_int_equal(channel_send(call.channel, MESSAGE_rewrite_request, &request, NULL), 0);
+    assert_int_equal(channel_flush(call.channel, NULL), 0);
+    if (*server.steps == WAIT)
+        stream_set_deadline(&call.channel->stream, time_now_ms() - 1);
+    assert_int_equal(channel_expect(call.channel, MESSAGE_rewrite_reply, &reply, NULL), -1);
+    if (!client_call_may_repeat(&call))
+        return true;
+    assert_int_equal(client_call_begin_anew(&call, deadline_in(SECONDS(5)), NULL), 0);
+    assert_false(call.is_reused);
+    return false;
+}
+
+static void run_failures(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        test_case(failures[i].name);
+        server.steps = failures[i].steps;
+        assert_string_equal(ask(), "");
+        assert_int_equal(fails_for_good(), !failures[i].may_repeat);
+        client_reset();
+    }
+}
+
+static const struct {
     const char *name;
     const char *steps;      /* what the server does, request after request */
     const char *results[4]; /* of the client's requests */
@@ -148,6 +194,7 @@ static void run_sessions(void *arg)
         assert_int_equal(server.n_connections, sessions[i].n_connections);
         client_reset();
     }
+    run_failures();
     co_stop();
 }
 

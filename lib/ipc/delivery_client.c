@@ -72,7 +72,7 @@ enum delivery_run delivery_run(const char *service, struct delivery_job *job,
     bool crossed;
     enum delivery_run outcome = run_once(service, job, result, storage, &crossed, error);
 
-    for (int n = 0; crossed && n < CLIENT_GOODBYES_MAX; n++)
+    for (int n = 0; crossed && n < CLIENT_REPEATS_MAX; n++)
         outcome = run_once(service, job, result, storage, &crossed, error);
     return outcome;
 }

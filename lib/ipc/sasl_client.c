@@ -5,9 +5,6 @@
 #define SERVICE       "private/sasl"
 #define TOKEN_SERVICE "private/sasltoken"
 
-/* An idle connection may have been closed at the other end; so many in a row were not. */
-#define ATTEMPTS_MAX 4
-
 int sasl_mechanisms(const struct sasl_mechanisms_request *request, deadline_t until,
                     struct buf *names, struct error *error)
 {
@@ -41,20 +38,17 @@ int sasl_dialogue_begin(struct sasl_dialogue *dialogue, enum message_number numb
                         const void *begin, deadline_t until, struct sasl_result *result,
                         struct error *error)
 {
-    bool is_stale = true;
-
-    for (int n = 0; is_stale && n < ATTEMPTS_MAX; n++) {
-        if (client_call_begin(&dialogue->call, SERVICE, until, error) < 0)
+    if (client_call_begin(&dialogue->call, SERVICE, until, error) < 0)
+        return -1;
+    while (exchange(dialogue, number, begin, result, error) < 0) {
+        if (!client_call_may_repeat(&dialogue->call)) {
+            sasl_dialogue_release(dialogue);
+            return error_context(error, SERVICE);
+        }
+        if (client_call_begin_anew(&dialogue->call, until, error) < 0)
             return -1;
-        dialogue->is_open = true;
-        if (exchange(dialogue, number, begin, result, error) == 0)
-            return 0;
-        /* Nothing came of it: what was asked has left no trace there. */
-        is_stale = dialogue->call.channel->stream.state != STREAM_TIMEOUT &&
-                   (dialogue->call.is_reused || dialogue->call.channel->said_goodbye);
-        sasl_dialogue_release(dialogue);
     }
-    return error_context(error, SERVICE);
+    return 0;
 }
 
 int sasl_dialogue_step(struct sasl_dialogue *dialogue, struct slice response, deadline_t until,
@@ -70,13 +64,15 @@ int sasl_dialogue_step(struct sasl_dialogue *dialogue, struct slice response, de
 
 void sasl_dialogue_release(struct sasl_dialogue *dialogue)
 {
-    if (dialogue->is_open)
-        stream_shrink(&dialogue->call.channel->stream); /* passwords went this way */
-    if (dialogue->is_open && dialogue->is_over)
+    struct channel *channel = dialogue->call.channel;
+
+    if (channel && dialogue->is_over) {
+        channel_drop_frame(channel);
+        stream_shrink(&channel->stream); /* passwords went this way */
         client_call_done(&dialogue->call);
-    else if (dialogue->is_open)
-        client_call_release(&dialogue->call);
-    dialogue->is_open = dialogue->is_over = false;
+    }
+    client_call_release(&dialogue->call);
+    dialogue->is_over = false;
 }
 
 int sasl_token_get(const struct sasl_token_request *request, deadline_t until,

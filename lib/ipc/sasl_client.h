@@ -22,7 +22,6 @@ enum sasl_status {
 
 struct sasl_dialogue {
     struct client_call call;
-    bool is_open;
     bool is_over; /* the worker has said its last word */
 };
 
