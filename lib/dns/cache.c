@@ -18,12 +18,14 @@ struct entry {
 
 static struct hash entries = HASH_INIT;
 static struct list ages;
+static size_t n_bytes; /* of all entries' arenas */
 
 static void entry_free(struct entry *entry)
 {
     bug_if(!entry);
     hash_remove(&entries, entry->key);
     list_remove(&entry->link);
+    n_bytes -= entry->arena.used_bytes;
     arena_release(&entry->arena);
     mem_free(entry);
 }
@@ -68,9 +70,6 @@ void dns_cache_add(struct slice name, enum dns_type type, enum dns_result result
     struct entry *old = hash_get(&entries, buf_slice(&key));
     if (old)
         entry_free(old);
-    while (entries.n_entries >= DNS_CACHE_MAX_ENTRIES)
-        entry_free(LIST_FIRST(&ages, struct entry, link));
-
     struct entry *entry = mem_new(struct entry);
     arena_init(&entry->arena);
     entry->key = arena_slice(&entry->arena, buf_slice(&key));
@@ -82,6 +81,9 @@ void dns_cache_add(struct slice name, enum dns_type type, enum dns_result result
         entry->answer.name = entry->key;
     list_append(&ages, &entry->link);
     hash_set(&entries, entry->key, entry);
+    n_bytes += entry->arena.used_bytes;
+    while (entries.n_entries > DNS_CACHE_MAX_ENTRIES || n_bytes > DNS_CACHE_MAX_BYTES)
+        entry_free(LIST_FIRST(&ages, struct entry, link));
 }
 
 void dns_cache_clear(void)

@@ -1,11 +1,14 @@
 /*
- * What the resolver said, for as long as it said so: bounded in number and in time.
+ * What the resolver said, for as long as it said so: bounded in number, in memory and in
+ * time.
  */
 #pragma once
 
 #include "dns/dns.h"
 
 #define DNS_CACHE_MAX_ENTRIES 10000
+/* Most answers take some 300 bytes, but one may have a thousand records. */
+#define DNS_CACHE_MAX_BYTES   ((size_t)16 << 20)
 #define DNS_CACHE_MAX_SECONDS 3600
 /* "No such name" is believed for this long at most, whatever the zone's SOA says. */
 #define DNS_CACHE_MAX_NEGATIVE_SECONDS 60

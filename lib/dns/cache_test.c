@@ -133,6 +133,36 @@ static void test_limit_of_number(void **state)
     assert_true(is_known("n10000.test", DNS_MX));
 }
 
+static void add_large(const char *name, struct dns_record *records, size_t n)
+{
+    struct dns_answer answer = {.records = records, .n_records = n, .name = slice_from(name)};
+
+    dns_cache_add(slice_from(name), DNS_TXT, DNS_OK, &answer, 60);
+}
+
+/* Whoever has a domain may fill it with answers of a thousand records each. */
+static void test_limit_of_memory(void **state)
+{
+    enum { N_RECORDS = 1000, N_ANSWERS = 1000 };
+    static struct dns_record records[N_RECORDS];
+
+    (void)state;
+    for (size_t i = 0; i < N_RECORDS; i++)
+        records[i] = (struct dns_record){.type = DNS_TXT,
+                                         .name = SLICE("large.test"),
+                                         .target = SLICE_EMPTY,
+                                         .data = SLICE("a text of thirty-two bytes or so")};
+    add_mx("small.test", "mx.test", 60);
+    for (int i = 0; i < N_ANSWERS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "n%d.test", i);
+        add_large(name, records, N_RECORDS);
+        assert_true(is_known(name, DNS_TXT));
+    }
+    assert_false(is_known("small.test", DNS_MX));
+    assert_false(is_known("n900.test", DNS_TXT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +173,7 @@ int main(void)
         cmocka_unit_test_setup(test_limits_of_time, start_afresh),
         cmocka_unit_test_setup(test_negative, start_afresh),
         cmocka_unit_test_setup(test_limit_of_number, start_afresh),
+        cmocka_unit_test_setup(test_limit_of_memory, start_afresh),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
