@@ -157,21 +157,10 @@ static void answered(void *arg, enum dns_result result, const struct dns_answer 
 /* -- asking ---------------------------------------------------------------------------------
  */
 
-/* "1.2.0.192" of 192.0.2.1; nibbles of an IPv6 address. */
-static struct slice reversed(const struct endpoint *client, struct arena *scratch)
-{
-    const char *suffix = endpoint_family(client) == AF_INET6 ? ".ip6.arpa" : ".in-addr.arpa";
-    struct slice name = dns_reverse_name(client, scratch);
-
-    if (slice_ends_with_nocase(name, suffix))
-        name.len -= strlen(suffix);
-    return name;
-}
-
 static void ask(struct dnsbl_score *score, const struct endpoint *client)
 {
     CLEANUP(arena_release) struct arena scratch = ARENA_INIT;
-    struct slice key = reversed(client, &scratch);
+    struct slice key = dns_reversed(client, &scratch);
 
     /* All are counted before the first may answer. */
     score->n_pending = (int)sites.n_domains;

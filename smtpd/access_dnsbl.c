@@ -183,21 +183,6 @@ static enum access_result require_unlisted(struct check *check,
     return refuse(check, &listing);
 }
 
-/* "1.2.0.192" of 192.0.2.1; nibbles of an IPv6 address. Empty for no address. */
-static struct slice reversed_client(struct check *check)
-{
-    const struct endpoint *endpoint = &check->session->peer.endpoint;
-    struct slice name;
-    const char *suffix = endpoint_family(endpoint) == AF_INET6 ? ".ip6.arpa" : ".in-addr.arpa";
-
-    if (endpoint->len == 0)
-        return SLICE_EMPTY;
-    name = dns_reverse_name(endpoint, &check->session->scratch);
-    if (slice_ends_with_nocase(name, suffix))
-        name.len -= strlen(suffix);
-    return name;
-}
-
 /* Names that cannot be listed: none, "unknown", address literals. */
 static bool is_listable(struct slice name)
 {
@@ -217,7 +202,7 @@ static enum access_result require_unlisted_name(struct check *check,
 enum access_result restrict_rbl_client(struct check *check,
                                        const struct restriction *restriction)
 {
-    struct slice key = reversed_client(check);
+    struct slice key = dns_reversed(&check->session->peer.endpoint, &check->session->scratch);
 
     if (key.len == 0)
         return ACCESS_DUNNO;
@@ -298,7 +283,7 @@ static enum access_result permit_listed(struct check *check,
 enum access_result permit_dnswl_client(struct check *check,
                                        const struct restriction *restriction)
 {
-    struct slice key = reversed_client(check);
+    struct slice key = dns_reversed(&check->session->peer.endpoint, &check->session->scratch);
 
     if (key.len == 0)
         return ACCESS_DUNNO;

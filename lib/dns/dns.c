@@ -243,26 +243,37 @@ void dns_lookup_later(struct slice name, enum dns_type type, dns_done_fn *done, 
         later_finish(later, result, &answer);
 }
 
-struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *arena)
+struct slice dns_reversed(const struct endpoint *endpoint, struct arena *arena)
 {
     static const char hex[] = "0123456789abcdef";
 
     if (endpoint_family(endpoint) == AF_INET) {
         const unsigned char *a = (const unsigned char *)&endpoint->address.in.sin_addr;
-        return slice_from(
-            arena_printf(arena, "%u.%u.%u.%u.in-addr.arpa", a[3], a[2], a[1], a[0]));
+        return slice_from(arena_printf(arena, "%u.%u.%u.%u", a[3], a[2], a[1], a[0]));
     }
     if (endpoint_family(endpoint) != AF_INET6)
         return SLICE_EMPTY;
-    char text[16 * 4 + 1];
+
+    enum { TEXT_BYTES = 16 * 4 - 1 };
+
+    char *text = arena_alloc(arena, TEXT_BYTES + 1);
     const unsigned char *a = endpoint->address.in6.sin6_addr.s6_addr;
     for (size_t i = 0; i < 16; i++) {
         text[i * 4] = hex[a[15 - i] & 15];
         text[i * 4 + 2] = hex[a[15 - i] >> 4];
         text[i * 4 + 1] = text[i * 4 + 3] = '.';
     }
-    text[64] = '\0';
-    return slice_from(arena_printf(arena, "%sip6.arpa", text));
+    text[TEXT_BYTES] = '\0'; /* in place of the last dot */
+    return slice_of(text, TEXT_BYTES);
+}
+
+/* "1.2.0.192.in-addr.arpa" */
+static struct slice reverse_name(const struct endpoint *endpoint, struct arena *arena)
+{
+    const char *zone = endpoint_family(endpoint) == AF_INET6 ? "ip6.arpa" : "in-addr.arpa";
+
+    return slice_from(
+        arena_printf(arena, "%.*s.%s", SLICE_ARG(dns_reversed(endpoint, arena)), zone));
 }
 
 /* Both answers in one; the better result of the two decides. */
@@ -331,5 +342,5 @@ enum dns_result dns_host_names(const struct endpoint *endpoint, deadline_t until
     *answer = (struct dns_answer){0};
     if (hosts_names(endpoint, arena, answer) > 0)
         return DNS_OK;
-    return look_up(dns_reverse_name(endpoint, arena), DNS_PTR, until, arena, answer, error);
+    return look_up(reverse_name(endpoint, arena), DNS_PTR, until, arena, answer, error);
 }

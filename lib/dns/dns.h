@@ -103,8 +103,11 @@ void dns_filter_set(dns_filter_fn *filter);
 typedef void dns_done_fn(void *arg, enum dns_result result, const struct dns_answer *answer);
 void dns_lookup_later(struct slice name, enum dns_type type, dns_done_fn *done, void *arg);
 
-/* The reverse name of an address: "1.2.0.192.in-addr.arpa". */
-struct slice dns_reverse_name(const struct endpoint *endpoint, struct arena *arena);
+/*
+ * An IP address turned round, as lists in the DNS have it in front of their name: "1.2.0.192",
+ * the nibbles of an IPv6 address. Empty for anything else.
+ */
+struct slice dns_reversed(const struct endpoint *endpoint, struct arena *arena);
 
 /*
  * As the system resolves names for programs: /etc/hosts first, then DNS (A and AAAA of the
