@@ -20,6 +20,22 @@ enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
 /* What a report tells of the answer to EHLO. */
 #define HELLO_KEPT_MAX 2048
 
+struct session *session_new(void)
+{
+    struct session *session = mem_new(struct session);
+
+    buf_init(&session->host);
+    buf_init(&session->label);
+    buf_init(&session->relay);
+    buf_init(&session->nexthop);
+    buf_init(&session->reply);
+    buf_init(&session->mechanisms);
+    buf_init(&session->hello);
+    buf_init(&session->tls.key);
+    session->stream.fd = -1;
+    return session;
+}
+
 void session_free(struct session *session)
 {
     if (!session)
@@ -398,19 +414,10 @@ static int greet(struct session *session, struct opening *opening)
 /* -- connecting
  * --------------------------------------------------------------------------------------- */
 
-static struct session *session_new(const struct host *host)
+static void name_host(struct session *session, const struct host *host)
 {
-    struct session *session = mem_new(struct session);
     char address[ENDPOINT_TEXT_BYTES];
 
-    buf_init(&session->host);
-    buf_init(&session->label);
-    buf_init(&session->relay);
-    buf_init(&session->nexthop);
-    buf_init(&session->reply);
-    buf_init(&session->mechanisms);
-    buf_init(&session->hello);
-    session->stream.fd = -1;
     buf_set(&session->host, host->name);
     if (host->unix_path.len > 0) {
         buf_printf(&session->label, "%.*s[%.*s]", SLICE_ARG(host->name),
@@ -422,7 +429,6 @@ static struct session *session_new(const struct host *host)
         buf_printf(&session->relay, "%s:%u", session->label.data,
                    (unsigned)endpoint_port(&host->address));
     }
-    return session;
 }
 
 static int connect_host(const struct host *host, struct error *error)
@@ -440,10 +446,11 @@ static int connect_host(const struct host *host, struct error *error)
 
 struct session *session_open(struct opening *opening)
 {
-    struct session *session = session_new(opening->host);
+    struct session *session = session_new();
     struct error error;
     int fd = connect_host(opening->host, &error);
 
+    name_host(session, opening->host);
     if (fd < 0) {
         opening->failure = OPENING_NOT_CONNECTED;
         dsn_fill(

@@ -54,6 +54,8 @@ struct session {
     struct buf hello; /* the answer to the last EHLO, for TLS reports; lines as sent */
 };
 
+/* One that has no connection yet. */
+MUST_USE struct session *session_new(void);
 void session_free(struct session *session);
 
 /* The reply came; the peer refused; nothing more can be said on this connection. */

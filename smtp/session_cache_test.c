@@ -3,24 +3,15 @@
 #include <sys/socket.h>
 
 #include "base/bug.h"
-#include "base/mem.h"
 #include "test_server.h"
 
 /* A session between transactions, and the server's end of its connection. */
 static struct session *make_session(struct stream *server)
 {
-    struct session *session = mem_new(struct session);
+    struct session *session = session_new();
     int ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    buf_init(&session->host);
-    buf_init(&session->label);
-    buf_init(&session->relay);
-    buf_init(&session->nexthop);
-    buf_init(&session->reply);
-    buf_init(&session->mechanisms);
-    buf_init(&session->hello);
-    buf_init(&session->tls.key);
     session->opened_ms = time_now_ms();
     session->n_transactions = 1;
     stream_init(&session->stream, ends[0]);
