@@ -27,16 +27,6 @@ static struct {
     unsigned demands, tls_demands, verified_demands;
 } login;
 
-static unsigned parse_demands(const char *name, const char *list)
-{
-    unsigned demands = 0;
-    struct error error;
-
-    if (sasl_security_parse(list, &demands, &error) < 0)
-        fatal(EX_CONFIG, "%s: %s", name, error.text);
-    return demands;
-}
-
 static void open_tables(void)
 {
     if (!*OPTION(sasl_password_maps) && !*OPTION(sasl_token_maps))
@@ -59,11 +49,12 @@ void login_open(void)
         fatal(EX_CONFIG, "smtp_sasl_type: unsupported type \"%s\": expected cyrus",
               OPTION(sasl_type));
     open_tables();
-    login.demands = parse_demands("smtp_sasl_security_options", OPTION(sasl_security_options));
+    login.demands =
+        open_sasl_demands("smtp_sasl_security_options", OPTION(sasl_security_options));
     login.tls_demands =
-        parse_demands("smtp_sasl_tls_security_options", OPTION(sasl_tls_security_options));
-    login.verified_demands = parse_demands("smtp_sasl_tls_verified_security_options",
-                                           OPTION(sasl_tls_verified_security_options));
+        open_sasl_demands("smtp_sasl_tls_security_options", OPTION(sasl_tls_security_options));
+    login.verified_demands = open_sasl_demands("smtp_sasl_tls_verified_security_options",
+                                               OPTION(sasl_tls_verified_security_options));
 }
 
 bool login_depends_on_sender(void)

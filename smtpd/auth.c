@@ -13,6 +13,7 @@
 #include "esmtp.h"
 #include "limits.h"
 #include "route/ehlo_keywords.h"
+#include "route/open_maps.h"
 #include "session.h"
 #include "settings.h"
 #include "starttls.h"
@@ -26,24 +27,14 @@
 static const struct auth_backend *backend;  /* NULL: AUTH is not enabled */
 static unsigned plain_demands, tls_demands; /* SECURITY_ bits */
 
-static unsigned parse_demands(const char *name, const char *list)
-{
-    unsigned demands = 0;
-    struct error error;
-
-    if (sasl_security_parse(list, &demands, &error) < 0)
-        fatal(EX_CONFIG, "%s: %s", name, error.text);
-    return demands;
-}
-
 void auth_open(void)
 {
     if (!params.smtpd_sasl_auth_enable || worker_is_standalone())
         return;
     plain_demands =
-        parse_demands("smtpd_sasl_security_options", params.smtpd_sasl_security_options);
-    tls_demands = parse_demands("smtpd_sasl_tls_security_options",
-                                params.smtpd_sasl_tls_security_options);
+        open_sasl_demands("smtpd_sasl_security_options", params.smtpd_sasl_security_options);
+    tls_demands = open_sasl_demands("smtpd_sasl_tls_security_options",
+                                    params.smtpd_sasl_tls_security_options);
     if (strcmp(params.smtpd_sasl_type, "dovecot") == 0)
         backend = &auth_dovecot;
     else if (strcmp(params.smtpd_sasl_type, "cyrus") == 0)

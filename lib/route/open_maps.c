@@ -1,5 +1,9 @@
 #include "route/open_maps.h"
 
+#include <sysexits.h>
+
+#include "auth/sasl_security.h"
+#include "base/bug.h"
 #include "base/log.h"
 
 struct maps *open_maps(maps_opener *opener, const char *name, const char *list)
@@ -21,4 +25,14 @@ struct match_list *open_list(const char *name, const char *patterns, enum match_
     if (error.kind != ERROR_NONE)
         log_error("%s: %s", name, error.text);
     return list;
+}
+
+unsigned open_sasl_demands(const char *name, const char *list)
+{
+    unsigned demands = 0;
+    struct error error;
+
+    if (sasl_security_parse(list, &demands, &error) < 0)
+        fatal(EX_CONFIG, "%s: %s", name, error.text);
+    return demands;
 }

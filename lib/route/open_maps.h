@@ -18,3 +18,6 @@ struct maps *open_maps(maps_opener *opener, const char *name, const char *list);
 /* The same for a list of patterns. */
 struct match_list *open_list(const char *name, const char *patterns,
                              enum match_parents parents);
+
+/* SECURITY_ bits of such as smtp_sasl_security_options; what is wrong there ends the start. */
+unsigned open_sasl_demands(const char *name, const char *list);
