@@ -210,3 +210,32 @@ class Nonsense(threading.Thread):
                     client.sendall(self.answer)
             except OSError:
                 pass
+
+
+class Line(threading.Thread):
+    """A server at a free loopback port that knows the answer to one question, to the byte."""
+
+    def __init__(self, question, answer):
+        super().__init__(daemon=True)
+        self.question, self.answer = question.encode(), answer.encode()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client:
+                if client.recv(65536) == self.question:
+                    client.sendall(self.answer)
+                    client.recv(1)  # until it goes
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()

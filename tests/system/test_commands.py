@@ -14,13 +14,13 @@ def record(kind, text):
     return kind.encode() + length + data
 
 
-def put_message(mta, queue, number, age_minutes, sender, recipients, done=()):
+def put_message(mta, queue, number, age_minutes, sender, recipients, done=(), subject="x", text="hello"):
     """A queue file; done recipients have had their mail."""
     arrival = int(time.time() - age_minutes * 60) - 1
     envelope = record("T", f"{arrival} 1000") + record("A", f"create_time={arrival}") + record("S", sender)
     for recipient in recipients:
         envelope += record("O", recipient) + record("D" if recipient in done else "R", recipient)
-    content = record("N", "Subject: x") + record("N", "") + record("N", "hello")
+    content = record("N", f"Subject: {subject}") + record("N", "") + record("N", text)
     size = "".join(f"{n:15d} " for n in (len(content), 97 + len(envelope) + 2, len(recipients), 0, len(content), 0))
     folder = mta.queue / queue
     folder.mkdir(exist_ok=True)
