@@ -1,13 +1,10 @@
 /*
  * postlock: run a command while a mailbox is locked the way local(8) locks it.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -15,6 +12,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "conf/conf.h"
 #include "delivery/mbox.h"
 
@@ -24,21 +22,15 @@ static NORETURN void usage(void)
           "usage: postlock [-c config_dir] [-l lock_style] [-v] folder command...");
 }
 
-static int run(char **command)
+static int run(const char *const command[])
 {
-    pid_t pid;
+    struct error error;
     int status;
 
-    int result = posix_spawnp(&pid, command[0], NULL, NULL, command, environ);
-    if (result != 0) {
-        errno = result;
-        log_error("execvp %s: %m", command[0]);
-        return 1;
-    }
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return EX_TEMPFAIL;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    if (program_run(command[0], command, &status, &error) == 0)
+        return status;
+    log_error("execvp %s: %m", command[0]);
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -77,7 +69,7 @@ int main(int argc, char **argv)
     if (mbox_lock_take(&mbox, &held, &error) < 0) {
         fatal(EX_TEMPFAIL, "open file %s: %s", mbox.path, error.text);
     }
-    int status = run(argv + optind + 1);
+    int status = run((const char *const *)argv + optind + 1);
     mbox_lock_release(&held);
     return status;
 }

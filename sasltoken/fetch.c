@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "co/co.h"
 #include "conf/params.h"
 #include "delivery/command.h"
@@ -123,12 +124,10 @@ static NORETURN void child_fails(const char *what)
 static NORETURN void run_child(const struct token_source *source, const struct running *running,
                                const char **variables)
 {
-    char *const *words, *const *settings;
+    char *const *words = program_words(source->command);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct error error;
 
-    memcpy(&words, &source->command, sizeof(words)); /* execve(2) writes to none of them */
-    memcpy(&settings, &variables, sizeof(settings));
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
         dup2(running->output[1], STDOUT_FILENO) < 0 ||
         dup2(running->complaints[1], STDERR_FILENO) < 0)
@@ -140,7 +139,7 @@ static NORETURN void run_child(const struct token_source *source, const struct r
     if (setsid() < 0 || chdir("/") < 0)
         child_fails("setsid");
     worker_child_prepare();
-    execve(words[0], words, settings);
+    execve(words[0], words, program_words(variables));
     child_fails(words[0]);
 }
 

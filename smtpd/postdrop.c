@@ -1,13 +1,11 @@
 /* Running the postdrop command. */
 #include "postdrop.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "conf/params.h"
 #include "mail/postdrop_reply.h"
 #include "mail/record.h"
@@ -17,27 +15,12 @@
 
 static int spawn(struct postdrop *postdrop, int input, int output, struct error *error)
 {
+    static const char *const words[] = {"postdrop", "-r", NULL};
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char name[] = "postdrop", option[] = "-r";
-    char *const arguments[] = {name, option, NULL};
-    posix_spawn_file_actions_t actions;
-    int trouble;
 
     buf_printf(&path, "%s/postdrop", params.command_directory);
-    trouble = posix_spawn_file_actions_init(&actions);
-    if (trouble == 0)
-        trouble = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-    if (trouble == 0)
-        trouble = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    if (trouble == 0)
-        trouble = posix_spawn(&postdrop->pid, path.data, &actions, NULL, arguments, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    errno = trouble;
-    if (trouble) {
-        postdrop->pid = 0;
-        return error_set(error, ERROR_TEMPORARY, "start %s: %m", path.data);
-    }
-    return 0;
+    return program_start(path.data, words, (struct program_io){input, output}, &postdrop->pid,
+                         error);
 }
 
 /* The first list of the reply comes at once: up to its end, which is an empty name. */
@@ -103,10 +86,8 @@ void postdrop_put(struct postdrop *postdrop, char type, struct slice data)
 
 static int wait_for_end(struct postdrop *postdrop)
 {
-    int status = 0;
+    int status = program_wait(postdrop->pid);
 
-    while (waitpid(postdrop->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
     postdrop->pid = 0;
     return status;
 }

@@ -13,6 +13,7 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "co/co.h"
 #include "conf/conf.h"
 #include "conf/params.h"
@@ -72,7 +73,7 @@ static void before_jail(void)
         time_limit = params.command_time_limit;
     }
     list = command_environment(&arena, params.export_environment, 0, &count);
-    memcpy(&environment, &list, sizeof(environment)); /* execve(2) writes to none of them */
+    environment = program_words(list);
 }
 
 /* There is nobody but the client to tell. */

@@ -189,14 +189,10 @@ static int write_main(struct instances *instances, const struct instance *instan
 
 static int make_spool(const struct instance *instance)
 {
-    char *words[] = {command_path("postfix"), mem_dup_text("-c"),
-                     mem_dup_text(instance->config_directory), mem_dup_text("quick-check"),
-                     NULL};
-    int status = run_program(NULL, words);
+    const char *const words[] = {command_path("postfix"), "-c", instance->config_directory,
+                                 "quick-check", NULL};
 
-    for (size_t i = 0; words[i]; i++)
-        mem_free(words[i]);
-    return status;
+    return run_program(NULL, words);
 }
 
 static int make_instance(struct instances *instances, const struct instance *instance)

@@ -71,7 +71,7 @@ int save_directories(const struct buf *directories);
  * Run a program to its end, for an instance when that is not NULL: with the environment that
  * says so. Its exit status; 1 when it was killed or cannot be run, which is logged.
  */
-int run_program(const struct instance *instance, char *const arguments[]);
+int run_program(const struct instance *instance, const char *const words[]);
 /* $command_directory/program; valid as long as the process. */
 char *command_path(const char *program);
 /* "postconf -c directory -e" with the assignments; n of them. The exit status. */

@@ -1,17 +1,16 @@
 /*
  * Running programs for an instance, and the iterator modes -l, -p and -x.
  */
-#include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/program.h"
+#include "conf/edit.h"
 #include "conf/params.h"
 #include "conf/words.h"
 #include "postmulti.h"
@@ -35,25 +34,18 @@ static void export_instance(const struct instance *instance)
     export("multi_instance_enable", instance->is_enabled ? "yes" : "no");
 }
 
-int run_program(const struct instance *instance, char *const arguments[])
+int run_program(const struct instance *instance, const char *const words[])
 {
-    pid_t pid;
-    int result, status;
+    struct error error;
+    int status;
 
     if (instance)
         export_instance(instance);
     (void)fflush(stdout); /* its output comes behind ours */
-    result = posix_spawnp(&pid, arguments[0], NULL, NULL, arguments, environ);
-    if (result != 0) {
-        errno = result;
-        log_error("start %s: %m", arguments[0]);
-        return 1;
-    }
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            fatal(1, "wait for %s: %m", arguments[0]);
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    if (program_run(words[0], words, &status, &error) == 0)
+        return status;
+    log_error("%s", error.text);
+    return 1;
 }
 
 char *command_path(const char *program)
@@ -66,20 +58,12 @@ char *command_path(const char *program)
 
 int edit_main_cf(const char *directory, const char *const *assignments, size_t n)
 {
-    char **arguments = mem_array(char *, n + 5);
-    int status;
+    struct error error;
 
-    arguments[0] = command_path("postconf");
-    arguments[1] = mem_dup_text("-c");
-    arguments[2] = mem_dup_text(directory);
-    arguments[3] = mem_dup_text("-e");
-    for (size_t i = 0; i < n; i++)
-        arguments[4 + i] = mem_dup_text(assignments[i]);
-    status = run_program(NULL, arguments);
-    for (size_t i = 0; i < n + 4; i++)
-        mem_free(arguments[i]);
-    mem_free(arguments);
-    return status;
+    if (main_cf_edit(directory, assignments, n, &error) == 0)
+        return 0;
+    log_error("%s", error.text);
+    return 1;
 }
 
 static bool is_selected(const struct instance *instance, const struct options *options)
@@ -108,39 +92,38 @@ static bool is_among(const char *words, const char *command)
 }
 
 /* The control command's words for this instance; NULL: nothing is done for it. */
-static char **control_words(const struct instance *instance, const struct options *options)
+static const char **control_words(const struct instance *instance,
+                                  const struct options *options)
 {
     const char *verb = options->arguments[0];
     bool is_start = is_among(params.postmulti_start_commands, verb);
-    char **words;
+    const char **words;
     size_t n = 0;
 
     if (!instance->is_enabled && (is_among(params.postmulti_stop_commands, verb) ||
                                   is_among(params.postmulti_control_commands, verb)))
         return NULL;
-    words = mem_array(char *, options->n_arguments + 3);
+    words = mem_array(const char *, options->n_arguments + 3);
     words[n++] = command_path("postfix");
     if (options->verbosity > 0)
-        words[n++] = mem_dup_text("-v");
+        words[n++] = "-v";
     if (!instance->is_enabled && is_start) {
-        words[n] = mem_dup_text("check");
+        words[n] = "check";
         return words;
     }
     for (size_t i = 0; i < options->n_arguments; i++)
-        words[n++] = mem_dup_text(options->arguments[i]);
+        words[n++] = options->arguments[i];
     return words;
 }
 
 static int control(const struct instance *instance, const struct options *options)
 {
-    char **words = control_words(instance, options);
+    const char **words = control_words(instance, options);
     int status;
 
     if (!words)
         return 0;
     status = run_program(instance, words);
-    for (size_t i = 0; words[i]; i++)
-        mem_free(words[i]);
     mem_free(words);
     return status;
 }
@@ -164,7 +147,7 @@ int iterate(const struct instances *instances, const struct options *options)
         else if (options->mode == MODE_CONTROL)
             result = control(instance, options);
         else
-            result = run_program(instance, options->arguments);
+            result = run_program(instance, (const char *const *)options->arguments);
         if (result != 0)
             status = 1;
     }

@@ -3,7 +3,6 @@
  * that anybody may ask; authorized_mailq_users and authorized_flush_users say who may.
  */
 #include <pwd.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "conf/conf.h"
 #include "ipc/client.h"
 #include "ipc/flush_client.h"
@@ -40,21 +40,17 @@ enum request {
 static int start_own_showq(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char name[] = "showq", stand_alone[] = "-S";
-    char *const arguments[] = {name, stand_alone, NULL};
-    posix_spawn_file_actions_t actions;
+    static const char *const words[] = {"showq", "-S", NULL};
+    struct error error;
     int pair[2];
     pid_t pid;
 
     buf_printf(&path, "%s/showq", params.daemon_directory);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         fatal(EX_UNAVAILABLE, "socketpair: %m");
-    if (posix_spawn_file_actions_init(&actions) != 0 ||
-        posix_spawn_file_actions_adddup2(&actions, pair[1], STDIN_FILENO) != 0 ||
-        posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO) != 0 ||
-        posix_spawn(&pid, path.data, &actions, NULL, arguments, environ) != 0)
-        fatal(EX_UNAVAILABLE, "start %s: %m", path.data);
-    posix_spawn_file_actions_destroy(&actions);
+    if (program_start(path.data, words, (struct program_io){pair[1], pair[1]}, &pid, &error) <
+        0)
+        fatal(EX_UNAVAILABLE, "%s", error.text);
     close(pair[1]);
     return pair[0];
 }

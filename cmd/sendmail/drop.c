@@ -1,16 +1,14 @@
 /* Talking to postdrop. */
 #include "drop.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "conf/params.h"
 #include "mail/postdrop_reply.h"
 #include "mail/record.h"
@@ -18,24 +16,16 @@
 #define WRITE_BYTES     65536
 #define REPLY_MAX_BYTES 65536
 
-static void spawn(struct drop *drop, int input, int output)
+static void start_postdrop(struct drop *drop, int input, int output)
 {
+    static const char *const words[] = {"postdrop", "-r", NULL};
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char name[] = "postdrop", option[] = "-r";
-    char *const arguments[] = {name, option, NULL};
-    posix_spawn_file_actions_t actions;
-    int trouble;
+    struct error error;
 
     buf_printf(&path, "%s/postdrop", params.command_directory);
-    if (posix_spawn_file_actions_init(&actions) != 0 ||
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) != 0 ||
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) != 0)
-        fatal(EX_TEMPFAIL, "start %s: %m", path.data);
-    trouble = posix_spawn(&drop->pid, path.data, &actions, NULL, arguments, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    errno = trouble;
-    if (trouble)
-        fatal(EX_TEMPFAIL, "start %s: %m", path.data);
+    if (program_start(path.data, words, (struct program_io){input, output}, &drop->pid,
+                      &error) < 0)
+        fatal(EX_TEMPFAIL, "%s", error.text);
 }
 
 void drop_start(struct drop *drop)
@@ -45,7 +35,7 @@ void drop_start(struct drop *drop)
     if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
         fatal(EX_TEMPFAIL, "pipe: %m");
     *drop = (struct drop){.input = to[1], .output = from[0], .records = BUF_INIT};
-    spawn(drop, to[0], from[1]);
+    start_postdrop(drop, to[0], from[1]);
     (void)close(to[0]);
     (void)close(from[1]);
 }
@@ -94,15 +84,12 @@ static const char *read_verdict(struct drop *drop)
 const char *drop_finish(struct drop *drop)
 {
     const char *reason;
-    int status;
 
     write_records(drop);
     fd_close(&drop->input);
     reason = read_verdict(drop);
     fd_close(&drop->output);
-    while (waitpid(drop->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (!reason && status != 0)
+    if (program_wait(drop->pid) != 0 && !reason)
         return "queue file write error";
     buf_release(&drop->records);
     return reason;

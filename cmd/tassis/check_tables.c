@@ -2,7 +2,6 @@
  * tassis check: can the tables be opened, are they as new as their sources, do their servers
  * answer?
  */
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -22,19 +22,19 @@ struct question {
 
 struct command {
     struct arena arena;
-    char **words;
+    const char **words;
     size_t n_words;
 };
 
 static void add_word(struct command *command, const char *word)
 {
-    command->words[command->n_words++] = arena_text(&command->arena, slice_from(word));
+    command->words[command->n_words++] = word;
 }
 
 static void command_begin(struct command *command, const char *program, size_t n_overrides)
 {
     *command = (struct command){.arena = ARENA_INIT};
-    command->words = arena_array(&command->arena, char *, 2 * n_overrides + 16);
+    command->words = arena_array(&command->arena, const char *, 2 * n_overrides + 16);
     add_word(command, program);
     add_word(command, "-T");
 }

@@ -149,10 +149,7 @@ static int report_queue(const struct side *from, const struct side *to, bool is_
 static int settle_names(const struct side *side)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
-    char *words[] = {arena_text(&arena, SLICE("postsuper")), arena_text(&arena, SLICE("-c")),
-                     arena_text(&arena, slice_from(side->config_directory)),
-                     arena_text(&arena, SLICE("-s")), NULL};
+    const char *const words[] = {"postsuper", "-c", side->config_directory, "-s", NULL};
 
     buf_printf(&path, "%s/postsuper", params.command_directory);
     return run_to_end(path.data, words) == 0 ? 0 : -1;

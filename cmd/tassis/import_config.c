@@ -11,9 +11,8 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "conf/edit.h"
 #include "conf/main_cf.h"
-#include "conf/params.h"
-#include "running.h"
 
 #define FILE_BYTES_MOST (256 << 20)
 
@@ -105,13 +104,12 @@ static int copy_tree(const char *from, const char *to, struct error *error)
     return result;
 }
 
-/* postconf -e, which keeps comments and survives a crash. */
 static int keep_own_settings(const char *old, const char *staging, struct error *error)
 {
     CLEANUP(main_cf_release) struct main_cf main_cf;
     CLEANUP(buf_release) struct buf path = BUF_INIT;
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
-    char *words[ARRAY_SIZE(own_settings) + 5];
+    const char *settings[ARRAY_SIZE(own_settings)];
     size_t n = 0;
 
     main_cf_init(&main_cf);
@@ -120,22 +118,13 @@ static int keep_own_settings(const char *old, const char *staging, struct error 
         return 0;
     if (main_cf_read(&main_cf, path.data, error) < 0)
         return -1;
-    buf_reset(&path);
-    buf_printf(&path, "%s/postconf", params.command_directory);
-    words[n++] = arena_text(&arena, SLICE("postconf"));
-    words[n++] = arena_text(&arena, SLICE("-c"));
-    words[n++] = arena_text(&arena, slice_from(staging));
-    words[n++] = arena_text(&arena, SLICE("-e"));
     for (size_t i = 0; i < ARRAY_SIZE(own_settings); i++) {
         const struct main_cf_entry *entry = main_cf_find(&main_cf, slice_from(own_settings[i]));
 
         if (entry)
-            words[n++] = arena_printf(&arena, "%s=%s", entry->name, entry->value);
+            settings[n++] = arena_printf(&arena, "%s=%s", entry->name, entry->value);
     }
-    words[n] = NULL;
-    if (n > 4 && run_to_end(path.data, words) != 0)
-        return error_set(error, ERROR_PERMANENT, "%s failed", path.data);
-    return 0;
+    return n > 0 ? main_cf_edit(staging, settings, n, error) : 0;
 }
 
 /* The first name that is free. */

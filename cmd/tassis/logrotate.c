@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "conf/params.h"
 #include "running.h"
 
@@ -75,12 +74,9 @@ int logrotate(int (*reload)(void))
         return 1;
     if (!*params.maillog_file_compressor)
         return 0;
-    char *arguments[] = {mem_dup_text("sh"),
-                         mem_dup_text("-c"),
-                         mem_dup_text("exec $0 \"$1\""), /* may be a command of several words */
-                         mem_dup_text(params.maillog_file_compressor),
-                         name.data,
-                         NULL};
+    /* It may be a command of several words. */
+    const char *const words[] = {
+        "sh", "-c", "exec $0 \"$1\"", params.maillog_file_compressor, name.data, NULL};
 
-    return run_to_end("/bin/sh", arguments);
+    return run_to_end("/bin/sh", words);
 }

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,33 +10,19 @@
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/time.h"
 #include "conf/params.h"
 
-static int run_program(const char *path, char *const arguments[], pid_t *pid)
+int run_to_end(const char *path, const char *const words[])
 {
-    int result = posix_spawn(pid, path, NULL, NULL, arguments, environ);
-
-    if (result != 0) {
-        errno = result;
-        log_error("start %s: %m", path);
-        return -1;
-    }
-    return 0;
-}
-
-/* Run it to its end; its exit status, 1 when it was killed. */
-int run_to_end(const char *path, char *const arguments[])
-{
-    pid_t pid;
+    struct error error;
     int status;
 
-    if (run_program(path, arguments, &pid) < 0)
-        return EX_OSERR;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return EX_OSERR;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    if (program_run(path, words, &status, &error) == 0)
+        return status;
+    log_error("%s", error.text);
+    return EX_OSERR;
 }
 
 bool queue_is_in_use(const char *queue_directory)

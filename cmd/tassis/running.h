@@ -20,5 +20,5 @@ pid_t instance_pid(void);
 /* Wait until the master's lock is free; false when that took longer. */
 bool instance_wait_for_end(int64_t seconds);
 
-/* Run to the end; the exit status. That it could not be started has been logged. */
-int run_to_end(const char *path, char *const arguments[]);
+/* Run to the end (base/program.h); the exit status. That it could not be started is logged. */
+int run_to_end(const char *path, const char *const words[]);

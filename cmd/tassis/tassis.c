@@ -3,24 +3,18 @@
  * configuration again, says how it is.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/bug.h"
-#include "base/fd.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/time.h"
+#include "base/program.h"
 #include "check.h"
 #include "conf/conf.h"
 #include "conf/master_cf.h"
@@ -53,20 +47,18 @@ static const char *program_name; /* "tassis", "postfix" */
 /* -- the running instance -- */
 
 /* master with one option: "-w" starts it and waits, "-s" and "-i" stay in front. */
-static void master_command(struct buf *path, char *arguments[8], const char *option)
+static void master_command(struct buf *path, const char *words[7], const char *option)
 {
     size_t n = 0;
 
     buf_printf(path, "%s/master", params.daemon_directory);
-    arguments[n++] = mem_dup_text("master");
-    arguments[n++] = mem_dup_text(option);
-    arguments[n++] = mem_dup_text("-c");
-    arguments[n++] = mem_dup_text(params.config_directory);
-    if (verbosity > 0)
-        arguments[n++] = mem_dup_text("-v");
-    if (verbosity > 1)
-        arguments[n++] = mem_dup_text("-v");
-    arguments[n] = NULL;
+    words[n++] = "master";
+    words[n++] = option;
+    words[n++] = "-c";
+    words[n++] = params.config_directory;
+    for (int i = 0; i < verbosity && i < 2; i++)
+        words[n++] = "-v";
+    words[n] = NULL;
 }
 
 /* For verbs that need a running instance; its master, or 0 after saying that there is none. */
@@ -113,7 +105,7 @@ static int prepare(void)
 static int start(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char *arguments[8];
+    const char *words[7];
 
     if (instance_is_running()) {
         log_error("the %s mail system is already running", params.mail_name);
@@ -122,8 +114,8 @@ static int start(void)
     if (prepare() < 0)
         return 1;
     log_info("starting the %s mail system", params.mail_name);
-    master_command(&path, arguments, "-w");
-    int status = run_to_end(path.data, arguments);
+    master_command(&path, words, "-w");
+    int status = run_to_end(path.data, words);
 
     if (status != 0)
         log_error("%s mail system startup failed", params.mail_name);
@@ -134,7 +126,7 @@ static int start(void)
 static int start_in_front(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char *arguments[8];
+    const char *words[7];
 
     logging_open(program_name, LOGGING_COMMAND);
     if (instance_is_running()) {
@@ -144,9 +136,9 @@ static int start_in_front(void)
     if (prepare() < 0)
         return 1;
     log_info("starting the %s mail system", params.mail_name);
-    master_command(&path, arguments, getpid() == 1 ? "-i" : "-s");
+    master_command(&path, words, getpid() == 1 ? "-i" : "-s");
     log_finish();
-    execv(path.data, arguments);
+    execv(path.data, program_words(words));
     log_error("start %s: %m", path.data);
     return EX_OSERR;
 }
@@ -235,11 +227,10 @@ static int status(void)
 static int flush(void)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char name[] = "postqueue", option[] = "-f";
-    char *const arguments[] = {name, option, NULL};
+    const char *const words[] = {"postqueue", "-f", NULL};
 
     buf_printf(&path, "%s/postqueue", params.command_directory);
-    return run_to_end(path.data, arguments);
+    return run_to_end(path.data, words);
 }
 
 static int set_permissions(void)

@@ -1,20 +1,17 @@
 #include "tls.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "conf/conf.h"
+#include "conf/edit.h"
 #include "conf/params.h"
 #include "tls_pair.h"
 
@@ -32,7 +29,11 @@ struct pair {
     const char *key_path, *certificate_path;
 };
 
-enum { SETTINGS_MAX = 8 };
+/* For main.cf: "name=value". */
+struct settings {
+    const char *items[8];
+    size_t n;
+};
 
 static const char *const algorithm_names[] = {[PAIR_RSA] = "rsa", [PAIR_ECDSA] = "ecdsa"};
 
@@ -44,34 +45,6 @@ static int fail(const struct error *error)
 
 /* -- main.cf
  * -------------------------------------------------------------------------------- */
-
-/* postconf writes it, as for anybody. settings: "name=value", NULL-terminated. */
-static int change_main_cf(char *const settings[], struct error *error)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    char *words[SETTINGS_MAX + 5] = {mem_dup_text("postconf"), mem_dup_text("-c"),
-                                     mem_dup_text(params.config_directory), mem_dup_text("-e")};
-    size_t n = 4;
-    int status = 0;
-    pid_t pid;
-
-    for (size_t i = 0; i < SETTINGS_MAX && settings[i]; i++)
-        words[n++] = settings[i];
-    buf_printf(&path, "%s/postconf", params.command_directory);
-    int result = posix_spawn(&pid, path.data, NULL, NULL, words, environ);
-
-    for (size_t i = 0; i < 4; i++)
-        mem_free(words[i]);
-    errno = result;
-    if (result != 0)
-        return error_set(error, ERROR_TEMPORARY, "start %s: %m", path.data);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return error_set(error, ERROR_TEMPORARY, "wait for %s: %m", path.data);
-    if (status != 0)
-        return error_set(error, ERROR_TEMPORARY, "%s could not change main.cf", path.data);
-    return 0;
-}
 
 /* Does main.cf turn something on that is off otherwise? The default may be to have TLS. */
 static bool is_any_set(const char *const names[], size_t n)
@@ -102,11 +75,35 @@ static bool is_server_untouched(void)
     return !is_any_set(names, ARRAY_SIZE(names));
 }
 
-static char *random_setting(struct request *request)
+static void add_setting(struct settings *settings, const char *setting)
 {
-    if (!request->random_source)
-        return NULL;
-    return arena_printf(&request->arena, "tls_random_source=%s", request->random_source);
+    settings->items[settings->n++] = setting;
+}
+
+static void add_random_source(struct settings *settings, struct request *request)
+{
+    if (request->random_source)
+        add_setting(settings, arena_printf(&request->arena, "tls_random_source=%s",
+                                           request->random_source));
+}
+
+static int change_main_cf(const struct settings *settings)
+{
+    struct error error;
+
+    if (main_cf_edit(params.config_directory, settings->items, settings->n, &error) < 0)
+        return fail(&error);
+    return 0;
+}
+
+/* What would have been set in a main.cf without TLS; the exit status. */
+static int leave_unchanged(const struct settings *settings, const char *which)
+{
+    log_info("main.cf has TLS settings for the SMTP %s: nothing was changed. Usual are:",
+             which);
+    for (size_t i = 0; i < settings->n; i++)
+        log_info("  %s", settings->items[i]);
+    return 0;
 }
 
 /* -- files
@@ -153,16 +150,12 @@ static void name_pair(struct pair *pair, struct arena *arena)
 static int write_pair(const struct pair *pair, EVP_PKEY *key, char *const hosts[],
                       struct error *error)
 {
-    CLEANUP(buf_release) struct buf key_text = BUF_INIT;
+    CLEANUP(buf_wipe) struct buf key_text = BUF_INIT;
     CLEANUP(buf_release) struct buf certificate = BUF_INIT;
 
     if (pair_key_write(key, &key_text, error) < 0 ||
-        pair_certificate(key, hosts, &certificate, error) < 0)
-        return -1;
-    int result = write_new(pair->key_path, &key_text, 0600, error);
-
-    explicit_bzero(key_text.data, key_text.len);
-    if (result < 0)
+        pair_certificate(key, hosts, &certificate, error) < 0 ||
+        write_new(pair->key_path, &key_text, 0600, error) < 0)
         return -1;
     if (write_new(pair->certificate_path, &certificate, 0644, error) == 0)
         return 0;
@@ -214,18 +207,13 @@ static void tell_what_else(const struct pair *pair)
     log_info("  # tassis tls output-server-tlsa [-h hostname] %s", pair->key_path);
 }
 
-static int deploy(const struct pair *pair, char *const more[], struct arena *arena,
-                  struct error *error)
+static void add_pair(struct settings *settings, const struct pair *pair, struct arena *arena)
 {
     const char *kind = pair->algorithm == PAIR_ECDSA ? "ec" : "";
-    char *settings[SETTINGS_MAX + 1] = {
-        arena_printf(arena, "smtpd_tls_%scert_file=%s", kind, pair->certificate_path),
-        arena_printf(arena, "smtpd_tls_%skey_file=%s", kind, pair->key_path),
-    };
 
-    for (size_t i = 0; more[i] && i + 2 < SETTINGS_MAX; i++)
-        settings[i + 2] = more[i];
-    return change_main_cf(settings, error);
+    add_setting(settings,
+                arena_printf(arena, "smtpd_tls_%scert_file=%s", kind, pair->certificate_path));
+    add_setting(settings, arena_printf(arena, "smtpd_tls_%skey_file=%s", kind, pair->key_path));
 }
 
 static int all_default_client(struct request *request)
@@ -242,46 +230,43 @@ static int all_default_server(struct request *request)
 
 static int enable_client(struct request *request)
 {
-    char *cache =
-        arena_printf(&request->arena, "smtp_tls_session_cache_database=lmdb:%s/smtp_scache",
-                     params.data_directory);
-    char level[] = "smtp_tls_security_level=may", loglevel[] = "smtp_tls_loglevel=1";
-    char *const settings[] = {level, loglevel, cache, random_setting(request), NULL};
-    struct error error;
+    struct settings settings = {.n = 0};
 
-    if (!is_client_untouched()) {
-        log_info(
-            "main.cf has TLS settings for the SMTP client: nothing was changed. Usual are:");
-        for (size_t i = 0; settings[i]; i++)
-            log_info("  %s", settings[i]);
-        return 0;
-    }
-    if (change_main_cf(settings, &error) < 0)
-        return fail(&error);
+    add_setting(&settings, "smtp_tls_security_level=may");
+    add_setting(&settings, "smtp_tls_loglevel=1");
+    add_setting(&settings, arena_printf(&request->arena,
+                                        "smtp_tls_session_cache_database=lmdb:%s/smtp_scache",
+                                        params.data_directory));
+    add_random_source(&settings, request);
+    if (!is_client_untouched())
+        return leave_unchanged(&settings, "client");
+    if (change_main_cf(&settings) != 0)
+        return 1;
     log_info("The SMTP client uses TLS where servers offer it, after: tassis reload");
     return 0;
 }
 
 static int enable_server(struct request *request)
 {
-    char level[] = "smtpd_tls_security_level=may", loglevel[] = "smtpd_tls_loglevel=1",
-         header[] = "smtpd_tls_received_header=yes";
-    char *const settings[] = {level, loglevel, header, random_setting(request), NULL};
+    struct settings settings = {.n = 0};
     struct pair pair;
     struct error error;
 
+    add_setting(&settings, "smtpd_tls_security_level=may");
+    add_setting(&settings, "smtpd_tls_loglevel=1");
+    add_setting(&settings, "smtpd_tls_received_header=yes");
+    add_random_source(&settings, request);
     if (!is_server_untouched()) {
-        log_info(
-            "main.cf has TLS settings for the SMTP server: nothing was changed. Usual are:");
-        for (size_t i = 0; settings[i]; i++)
-            log_info("  %s", settings[i]);
+        (void)leave_unchanged(&settings, "server");
         log_info("\"tassis tls new-server-cert\" makes a new certificate, "
                  "\"tassis tls new-server-key\" a new key, too");
         return 0;
     }
-    if (make_pair(request, "", &pair, &error) < 0 ||
-        deploy(&pair, settings, &request->arena, &error) < 0)
+    if (make_pair(request, "", &pair, &error) < 0)
         return fail(&error);
+    add_pair(&settings, &pair, &request->arena);
+    if (change_main_cf(&settings) != 0)
+        return 1;
     log_info(
         "The SMTP server offers TLS, with a new key and certificate, after: tassis reload");
     tell_what_else(&pair);
@@ -314,8 +299,8 @@ static int new_server_cert(struct request *request)
 
 static int deploy_server_cert(struct request *request)
 {
-    char *const no_more[] = {NULL};
     struct pair pair = {.algorithm = PAIR_UNKNOWN};
+    struct settings settings = {.n = 0};
     struct error error;
 
     if (!request->words[0] || !request->words[1] || request->words[2]) {
@@ -333,8 +318,9 @@ static int deploy_server_cert(struct request *request)
         log_error("%s: a key that is neither RSA nor ECDSA", pair.key_path);
         return 1;
     }
-    if (deploy(&pair, no_more, &request->arena, &error) < 0)
-        return fail(&error);
+    add_pair(&settings, &pair, &request->arena);
+    if (change_main_cf(&settings) != 0)
+        return 1;
     log_info("The SMTP server uses the certificate after: tassis reload");
     return 0;
 }
@@ -451,7 +437,8 @@ static int take_option(struct request *request, int option)
                   algorithm_names[PAIR_RSA], algorithm_names[PAIR_ECDSA]);
         return -1;
     default:
-        return usage() ? -1 : 0;
+        (void)usage();
+        return -1;
     }
 }
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "co/co.h"
 
 /* What is kept of a command's output for the log and the bounce. */
@@ -117,18 +118,9 @@ static void exec_shell_line(const struct command *command, char *const *environm
     }
 }
 
-/* execve(2) wants words that it could write to, and writes to none. */
-static char *const *as_arguments(const char *const *words)
-{
-    char *const *arguments;
-
-    memcpy(&arguments, &words, sizeof(arguments));
-    return arguments;
-}
-
 static NORETURN void run_child(const struct command *command, int input, int output)
 {
-    char *const *environment = as_arguments(command->environment);
+    char *const *environment = program_words(command->environment);
     struct error error;
 
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
@@ -151,7 +143,7 @@ static NORETURN void run_child(const struct command *command, int input, int out
     if (command->prepare_child)
         command->prepare_child();
     if (command->argv)
-        execvpe(command->argv[0], as_arguments(command->argv), environment);
+        execvpe(command->argv[0], program_words(command->argv), environment);
     else
         exec_shell_line(command, environment);
     child_fails(command->argv ? command->argv[0] : command->shell_line);
