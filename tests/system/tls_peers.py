@@ -18,26 +18,36 @@ def openssl(*words, input=None):
 
 
 class Authority:
-    """Certificates that one authority has signed."""
+    """Certificates that one authority has signed. above: the one that has signed its own, if it is no root."""
 
-    def __init__(self):
+    def __init__(self, above=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tassis-pki-", dir="/tmp"))
         self.folder.chmod(0o755)
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.ca = self.folder / "ca.pem"
+        if above:
+            above.sign(self.folder / "ca", "Intermediate CA", "basicConstraints=critical,CA:TRUE\n")
+            (self.folder / "ca.crt").rename(self.ca)
+            self.chain = [self.ca, *above.chain]
+            return
+        self.chain = [self.ca]
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30,
                 "-subj", "/CN=Test CA", "-keyout", self.folder / "ca.key", "-out", self.ca)
 
-    def issue(self, name, *, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
-        """Key and certificate for the name in one file."""
-        base = self.folder / name
-        base.with_name(name + ".ext").write_text(f"subjectAltName=DNS:{name}\n")
+    def sign(self, base, name, extensions, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        """BASE.key and BASE.crt."""
+        base.with_name(base.name + ".ext").write_text(extensions)
         openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{base}.key", "-out", f"{base}.csr")
         openssl("x509", "-req", "-in", f"{base}.csr", "-days", 30, "-CA", self.ca, "-CAkey", self.folder / "ca.key",
                 "-CAcreateserial", "-extfile", f"{base}.ext", "-out", f"{base}.crt")
+
+    def issue(self, name, *, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        """Key and certificates for the name in one file."""
+        base = self.folder / name
+        self.sign(base, name, f"subjectAltName=DNS:{name}\n", key)
         bundle = self.folder / f"{name}.pem"
-        bundle.write_text("".join(pathlib.Path(p).read_text() for p in (f"{base}.key", f"{base}.crt", self.ca)))
+        bundle.write_text("".join(pathlib.Path(p).read_text() for p in (f"{base}.key", f"{base}.crt", *self.chain)))
         return bundle
 
     @staticmethod
