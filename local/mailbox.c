@@ -38,7 +38,8 @@ static struct mail_copy make_copy(struct job *job, struct slice address, unsigne
         .recipient = job->recipient,
         .delivered_to = params.frozen_delivered_to ? job->recipient->address : address,
         .flags = flags,
-        .end_of_line = "\n"};
+        .end_of_line = "\n",
+        .returns_mail = true};
 }
 
 /* -- commands ---------------------------------------------------------------------------------

@@ -160,9 +160,9 @@ bool mail_copy_is_loop(const struct delivery *delivery, struct slice address)
     return found;
 }
 
-const char *mail_copy_status(int file_errno)
+const char *mail_copy_status(const struct mail_copy *copy, int mailbox_errno)
 {
-    switch (file_errno) {
+    switch (mailbox_errno) {
     case EAGAIN:
     case ESTALE:
     /* Postfix returns the mail here; but the mailbox is there, and its mode is mended in a
@@ -171,6 +171,7 @@ const char *mail_copy_status(int file_errno)
     case EPERM:
     case EROFS:
         return "4.2.0";
+    case 0:
     case ENOSPC:
     case EIO:
     case ENFILE:
@@ -181,6 +182,6 @@ const char *mail_copy_status(int file_errno)
     case EFBIG:
         return "5.2.2";
     default: /* a place that takes no mail, until somebody mends it */
-        return "5.2.0";
+        return copy->returns_mail ? "5.2.0" : "4.2.0";
     }
 }

@@ -31,6 +31,7 @@ struct mail_copy {
     unsigned flags;            /* MAIL_COPY_ bits */
     const char *end_of_line;   /* "\n" */
     deadline_t deadline;       /* for a non-blocking descriptor (a pipe); 0: a file */
+    bool returns_mail;         /* a mailbox that takes none, for whatever reason: a bounce */
 };
 
 /*
@@ -44,6 +45,8 @@ MUST_USE int mail_copy_write(const struct mail_copy *copy, int fd, int *write_er
 /* True when the message already has a Delivered-To: for that address: it goes in circles. */
 bool mail_copy_is_loop(const struct delivery *delivery, struct slice address);
 
-/* The status of trouble with a mailbox file: 4.3.0 system, 5.2.2 quota, 4.2.0 busy or
- * not ours to write, 5.2.0 other. */
-const char *mail_copy_status(int file_errno);
+/*
+ * The status of trouble with the mailbox: 4.3.0 system, 5.2.2 quota, 4.2.0 busy or not ours to
+ * write; other: 5.2.0 with returns_mail, 4.2.0 without. 0, for it was not the mailbox: 4.3.0.
+ */
+const char *mail_copy_status(const struct mail_copy *copy, int mailbox_errno);

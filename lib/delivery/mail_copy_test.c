@@ -192,13 +192,18 @@ static void test_loops(void **state)
 
 static void test_status(void **state)
 {
+    const struct mail_copy keeping = {.end_of_line = "\n"},
+                           returning = {.end_of_line = "\n", .returns_mail = true};
+
     (void)state;
-    assert_string_equal(mail_copy_status(ENOSPC), "4.3.0");
-    assert_string_equal(mail_copy_status(EDQUOT), "5.2.2");
-    assert_string_equal(mail_copy_status(EFBIG), "5.2.2");
-    assert_string_equal(mail_copy_status(EACCES), "4.2.0");
-    assert_string_equal(mail_copy_status(EISDIR), "5.2.0");
-    assert_string_equal(mail_copy_status(EAGAIN), "4.2.0");
+    assert_string_equal(mail_copy_status(&returning, ENOSPC), "4.3.0");
+    assert_string_equal(mail_copy_status(&returning, EDQUOT), "5.2.2");
+    assert_string_equal(mail_copy_status(&returning, EFBIG), "5.2.2");
+    assert_string_equal(mail_copy_status(&returning, EACCES), "4.2.0");
+    assert_string_equal(mail_copy_status(&returning, EISDIR), "5.2.0");
+    assert_string_equal(mail_copy_status(&keeping, EISDIR), "4.2.0");
+    assert_string_equal(mail_copy_status(&returning, 0), "4.3.0");
+    assert_string_equal(mail_copy_status(&returning, EAGAIN), "4.2.0");
 }
 
 int main(void)

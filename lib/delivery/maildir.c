@@ -63,8 +63,8 @@ static int fail(struct delivery *delivery, struct dsn *dsn, const char *status,
     return -1;
 }
 
-static int fail_errno(struct delivery *delivery, struct dsn *dsn, const char *what,
-                      const char *path)
+static int fail_errno(const struct mail_copy *copy, struct delivery *delivery, struct dsn *dsn,
+                      const char *what, const char *path)
 {
     struct error error;
     int saved = errno;
@@ -75,7 +75,7 @@ static int fail_errno(struct delivery *delivery, struct dsn *dsn, const char *wh
                     (long)getegid(), error.text);
         log_warning("perhaps you need to create the maildirs in advance");
     }
-    return fail(delivery, dsn, mail_copy_status(saved), error.text);
+    return fail(delivery, dsn, mail_copy_status(copy, saved), error.text);
 }
 
 static int write_file(struct file *file, const struct maildir *maildir,
@@ -86,14 +86,14 @@ static int write_file(struct file *file, const struct maildir *maildir,
 
     if (maildir->limit_bytes > 0 && delivery->request.data_size > maildir->limit_bytes) {
         errno = EFBIG;
-        return fail_errno(delivery, dsn, "write", file->tmp.data);
+        return fail_errno(copy, delivery, dsn, "write", file->tmp.data);
     }
     if (mail_copy_write(copy, file->fd, &write_errno, &error) < 0)
-        return fail(delivery, dsn, mail_copy_status(write_errno), error.text);
+        return fail(delivery, dsn, mail_copy_status(copy, write_errno), error.text);
     if (fsync(file->fd) < 0)
-        return fail_errno(delivery, dsn, "sync", file->tmp.data);
+        return fail_errno(copy, delivery, dsn, "sync", file->tmp.data);
     if (rename(file->tmp.data, file->new.data) < 0)
-        return fail_errno(delivery, dsn, "rename", file->tmp.data);
+        return fail_errno(copy, delivery, dsn, "rename", file->tmp.data);
     return 0;
 }
 
@@ -108,7 +108,7 @@ static int deliver_as_user(const struct maildir *maildir, const struct mail_copy
     while (folder.len > 1 && folder.data[folder.len - 1] == '/')
         buf_truncate(&folder, folder.len - 1);
     if (create(&file, maildir, folder.data) < 0)
-        result = fail_errno(delivery, dsn, "create maildir file", file.tmp.data);
+        result = fail_errno(copy, delivery, dsn, "create maildir file", file.tmp.data);
     else
         result = write_file(&file, maildir, copy, delivery, dsn);
     if (result < 0 && file.fd >= 0 && unlink(file.tmp.data) < 0 && errno != ENOENT)

@@ -135,11 +135,11 @@ static int write_message(const struct mbox *mbox, const struct mail_copy *copy, 
         return fail(status, "5.2.2");
     }
     if (mail_copy_write(copy, fd, &write_errno, error) < 0)
-        return fail(status, mail_copy_status(write_errno));
+        return fail(status, mail_copy_status(copy, write_errno));
     if (S_ISREG(before->st_mode) && fsync(fd) < 0) {
         int saved = errno;
         error_set(error, ERROR_TEMPORARY, "sync: %m");
-        return fail(status, mail_copy_status(saved));
+        return fail(status, mail_copy_status(copy, saved));
     }
     return 0;
 }
@@ -217,7 +217,7 @@ static int append_as_user(const struct mbox *mbox, const struct mail_copy *copy,
     int result;
 
     if (mbox_lock_take(mbox, &held, error) < 0)
-        return fail(status, mail_copy_status(errno));
+        return fail(status, mail_copy_status(copy, errno));
     if (fstat(held.fd, &before) < 0) {
         error_set(error, ERROR_TEMPORARY, "fstat: %m");
         result = fail(status, "4.3.0");

@@ -42,7 +42,8 @@ static int append(const struct mbox *mbox, const char *content, char status[DSN_
     struct mail_copy copy = {.delivery = &message.delivery,
                              .recipient = &message.recipient,
                              .flags = MAIL_COPY_BLANK_LINE | MAIL_COPY_QUOTE_FROM,
-                             .end_of_line = "\n"};
+                             .end_of_line = "\n",
+                             .returns_mail = true};
 
     test_message_init(&message, slice_from(content));
     return mbox_append(mbox, &copy, status, error);
@@ -248,6 +249,28 @@ static void test_is_cut_back(void **state)
     assert_mailbox("A: b\n\n");
 }
 
+/* Our own trouble is no reason to return mail. */
+static void test_damaged_queue_file(void **state)
+{
+    CLEANUP(test_message_release) struct test_message message;
+    struct mail_copy copy = {.delivery = &message.delivery,
+                             .recipient = &message.recipient,
+                             .end_of_line = "\n",
+                             .returns_mail = true};
+    struct mbox mbox = make_mbox(MBOX_LOCK_DOTLOCK);
+    char status[DSN_STATUS_BYTES];
+    struct error error;
+
+    (void)state;
+    test_message_init(&message, SLICE("A: b\n\nbody\n"));
+    assert_int_equal(
+        ftruncate(message.delivery.fd, message.delivery.message.envelope.content_offset + 8),
+        0);
+    assert_int_equal(mbox_append(&mbox, &copy, status, &error), -1);
+    assert_string_equal(status, "4.3.0");
+    assert_mailbox("");
+}
+
 static void test_refuses_other_files(void **state)
 {
     struct mbox mbox = make_mbox(0);
@@ -313,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup(test_flock_stays, start_afresh),
         cmocka_unit_test_setup(test_over_the_limit, start_afresh),
         cmocka_unit_test_setup(test_is_cut_back, start_afresh),
+        cmocka_unit_test_setup(test_damaged_queue_file, start_afresh),
         cmocka_unit_test_setup(test_refuses_other_files, start_afresh),
         cmocka_unit_test_setup(test_device, start_afresh),
     };
