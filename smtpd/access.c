@@ -19,12 +19,13 @@ static const struct restriction_list *client_list, *helo_list, *sender_list, *re
 /* Without one of these anybody could send anything through us. */
 static void require_relay_control(void)
 {
-    static const char *const safe[] = {"reject_unauth_destination", "defer_unauth_destination",
-                                       "reject", "defer", "defer_if_permit"};
+    static const char *const safe[] = {
+        "reject_unauth_destination", "defer_unauth_destination", "reject", "defer",
+        "defer_if_permit",           "check_relay_domains"};
 
     for (size_t i = 0; i < ARRAY_SIZE(safe); i++) {
-        if (restriction_list_has(relay_list, safe[i]) ||
-            restriction_list_has(recipient_list, safe[i]))
+        if (restriction_list_has(relay_list, safe[i], RESTRICTION_ENFORCED) ||
+            restriction_list_has(recipient_list, safe[i], RESTRICTION_ENFORCED))
             return;
     }
     fatal(EX_CONFIG,
@@ -59,7 +60,7 @@ void access_open(void)
 
 bool access_data_checks_pipelining(void)
 {
-    return restriction_list_has(data_list, "reject_unauth_pipelining");
+    return restriction_list_has(data_list, "reject_unauth_pipelining", RESTRICTION_ANY);
 }
 
 struct smtp_reply access_denied_reply(struct session *session)

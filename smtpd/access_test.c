@@ -24,7 +24,10 @@ static const char main_cf_text[] =
     "rbl_reply_maps = inline:{{good.test=550 5.7.7 gone away}, "
     "{mapped.test=550 5.1.1 no such user}, {welcome.test=250 2.0.0 welcome}, "
     "nonsense.test=nonsense}\n"
-    "smtpd_restriction_classes = fussy, endless\n"
+    "smtpd_restriction_classes = fussy, endless, deep, deeper, lenient\n"
+    "deep = permit_mynetworks, deeper\n"
+    "deeper = deep, reject_unauth_destination\n"
+    "lenient = warn_if_reject deep\n"
     "fussy = check_sender_access inline:{friend@client.test=OK}, reject\n"
     "endless = endless\n";
 
@@ -242,6 +245,38 @@ static void test_actions(void **state)
     }
 }
 
+static void test_names_in_lists(void **state)
+{
+    const struct {
+        const char *list;
+        bool is_there, is_enforced;
+    } lists[] = {
+        {"", false, false},
+        {"permit_mynetworks, reject", false, false},
+        {"reject_unauth_destination", true, true},
+        {"warn_if_reject reject_unauth_destination", true, false},
+        {"warn_if_reject reject, reject_unauth_destination", true, true},
+        {"permit_mynetworks deep", true, true},
+        {"warn_if_reject deep", true, false},
+        {"lenient", true, false},
+        {"lenient deeper", true, true},
+        {"endless", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        const struct restriction_list *list = restriction_list_parse("test", lists[i].list);
+
+        test_case(lists[i].list);
+        assert_int_equal(
+            restriction_list_has(list, "reject_unauth_destination", RESTRICTION_ANY),
+            lists[i].is_there);
+        assert_int_equal(
+            restriction_list_has(list, "reject_unauth_destination", RESTRICTION_ENFORCED),
+            lists[i].is_enforced);
+    }
+}
+
 static void test_message_actions(void **state)
 {
     struct session session;
@@ -343,8 +378,11 @@ static void test_unknown_peer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restrictions),    cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_message_actions), cmocka_unit_test(test_reply_that_is_no_refusal),
+        cmocka_unit_test(test_restrictions),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_names_in_lists),
+        cmocka_unit_test(test_message_actions),
+        cmocka_unit_test(test_reply_that_is_no_refusal),
         cmocka_unit_test(test_unknown_peer),
     };
 

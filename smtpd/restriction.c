@@ -159,6 +159,7 @@ struct parser {
     const char *table_name; /* the access table whose result it is; NULL: main.cf */
     struct restriction *items;
     size_t count, capacity;
+    bool after_warn_if_reject;
 };
 
 static struct restriction *add(struct parser *parser, restriction_fn *run, const char *name)
@@ -172,7 +173,9 @@ static struct restriction *add(struct parser *parser, restriction_fn *run, const
         parser->items = items;
         parser->capacity = capacity;
     }
-    parser->items[parser->count] = (struct restriction){.run = run, .name = name};
+    parser->items[parser->count] = (struct restriction){
+        .run = run, .name = name, .only_warns = parser->after_warn_if_reject};
+    parser->after_warn_if_reject = false;
     return &parser->items[parser->count++];
 }
 
@@ -334,7 +337,7 @@ static void parse_word(struct parser *parser, struct slice word)
     const struct restriction_list *list;
 
     if (slice_equals_nocase(word, "warn_if_reject")) {
-        add(parser, restrict_warn_if_reject, name);
+        parser->after_warn_if_reject = true;
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -417,16 +420,39 @@ const struct restriction_list *restriction_list_parse_result(struct slice text,
     return list;
 }
 
-bool restriction_list_has(const struct restriction_list *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct restriction *item = &list->items[i];
+/* The lists that a search has got to, each once: classes may name each other. */
+struct search {
+    const struct restriction_list **lists;
+    size_t count;
+};
 
-        if (strcmp(item->name, name) == 0)
-            return true;
-        for (size_t k = 0; item->list && k < item->list->count; k++) {
-            if (strcmp(item->list->items[k].name, name) == 0)
+static void search_in(struct search *search, const struct restriction_list *list)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        if (search->lists[i] == list)
+            return;
+    }
+    search->lists[search->count++] = list;
+}
+
+bool restriction_list_has(const struct restriction_list *list, const char *name,
+                          enum restriction_force force)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA_INIT;
+    struct search search = {
+        .lists = arena_array(&scratch, const struct restriction_list *, classes.n_entries + 1)};
+
+    search_in(&search, list);
+    for (size_t n = 0; n < search.count; n++) {
+        for (size_t i = 0; i < search.lists[n]->count; i++) {
+            const struct restriction *item = &search.lists[n]->items[i];
+
+            if (force == RESTRICTION_ENFORCED && item->only_warns)
+                continue;
+            if (strcmp(item->name, name) == 0)
                 return true;
+            if (item->list)
+                search_in(&search, item->list);
         }
     }
     return false;

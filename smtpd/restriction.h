@@ -65,6 +65,7 @@ struct restriction {
     const struct restriction_list *list; /* of a restriction class */
     struct policy_server *policy;        /* of check_policy_service */
     int number;
+    bool only_warns; /* behind warn_if_reject */
 };
 
 struct restriction_list {
@@ -90,8 +91,15 @@ const struct restriction_list *
 restriction_list_parse_result(struct slice text, const char *table_name, struct arena *arena);
 /* For base/trace.h: "permit", "no opinion" or what the refusal says. */
 const char *access_result_name(const struct check *check, enum access_result result);
-/* Does the list contain (directly or in classes) a restriction of that name? */
-bool restriction_list_has(const struct restriction_list *list, const char *name);
+
+/*
+ * Does the list contain a restriction of that name, directly or in restriction classes?
+ * RESTRICTION_ENFORCED: what stands behind warn_if_reject does not count.
+ */
+enum restriction_force { RESTRICTION_ANY, RESTRICTION_ENFORCED };
+
+bool restriction_list_has(const struct restriction_list *list, const char *name,
+                          enum restriction_force force);
 
 /* Ask one, with a trace of what it answers. */
 MAY_WAIT enum access_result restriction_run(struct check *check,
@@ -99,9 +107,6 @@ MAY_WAIT enum access_result restriction_run(struct check *check,
 /* Ask one restriction after the other (restriction_run.c). */
 MAY_WAIT enum access_result restriction_list_run(struct check *check,
                                                  const struct restriction_list *list);
-
-/* Marks warn_if_reject in a list; running a list knows it, and does not call it. */
-restriction_fn restrict_warn_if_reject;
 
 /* -- deciding (access_reject.c)
  * ----------------------------------------------------------------- */

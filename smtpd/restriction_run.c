@@ -6,14 +6,6 @@
 
 #define DEPTH_MAX 20 /* classes in tables in classes ... */
 
-enum access_result restrict_warn_if_reject(struct check *check,
-                                           const struct restriction *restriction)
-{
-    (void)check;
-    (void)restriction;
-    return ACCESS_DUNNO;
-}
-
 /* Those that permit by themselves; tables, policy servers and classes have had their say. */
 static void log_permit(const struct check *check, const struct restriction *item)
 {
@@ -63,7 +55,6 @@ enum access_result restriction_list_run(struct check *check,
                                         const struct restriction_list *list)
 {
     const struct transaction *transaction = check->session->transaction;
-    bool warn_next = false;
 
     if (transaction && transaction->actions.discard)
         return ACCESS_PERMIT; /* whatever else may be said of it */
@@ -77,16 +68,11 @@ enum access_result restriction_list_run(struct check *check,
         bool warn_only = check->warn_only;
         enum access_result result;
 
-        if (item->run == restrict_warn_if_reject) {
-            warn_next = true;
-            continue;
-        }
-        check->warn_only = warn_only || warn_next;
+        check->warn_only = warn_only || item->only_warns;
         result = restriction_run(check, item);
         if (result == ACCESS_PERMIT)
             log_permit(check, item);
         check->warn_only = warn_only;
-        warn_next = false;
         if (result != ACCESS_DUNNO) {
             check->depth--;
             return result;
