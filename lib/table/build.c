@@ -55,6 +55,12 @@ static int add_entry(struct builder *builder, struct slice key, struct slice val
     return sorter_add(builder->entries, &entry, error);
 }
 
+/* A file beside which there may be others; what a service keeps has no place of its own. */
+static const char *sorting_place(const struct builder *builder)
+{
+    return builder->writer->is_live ? "/var/tmp/index" : builder->path;
+}
+
 /* What every line needs memory for. */
 struct line_texts {
     struct buf key, value, folded;
@@ -109,10 +115,10 @@ static int read_entries(struct builder *builder, struct error *error)
     struct line_texts texts = {.key = BUF_INIT, .value = BUF_INIT, .folded = BUF_INIT};
     struct slice line, key, value;
 
-    builder->entries = sorter_new(
-        builder->writer->is_live ? "/var/tmp/" : builder->path, SORT_BYTES,
-        builder->options->duplicates == BUILD_DUPLICATES_REPLACE ? SORTER_NEWEST_FIRST
-                                                                 : SORTER_OLDEST_FIRST);
+    builder->entries = sorter_new(sorting_place(builder), SORT_BYTES,
+                                  builder->options->duplicates == BUILD_DUPLICATES_REPLACE
+                                      ? SORTER_NEWEST_FIRST
+                                      : SORTER_OLDEST_FIRST);
     while (table_source_next(&builder->source, &line)) {
         progress_step(&builder->progress);
         if (parse_line(builder, line, &texts, &key, &value) &&
@@ -144,8 +150,8 @@ static int add_duplicate(struct builder *builder, const struct sorter_entry *ent
     if (builder->options->duplicates != BUILD_DUPLICATES_WARN)
         return 0;
     if (!builder->duplicates)
-        builder->duplicates = sorter_new(builder->writer->is_live ? "/var/tmp/" : builder->path,
-                                         SORT_DUPLICATE_BYTES, SORTER_OLDEST_FIRST);
+        builder->duplicates =
+            sorter_new(sorting_place(builder), SORT_DUPLICATE_BYTES, SORTER_OLDEST_FIRST);
     return sorter_add(builder->duplicates, &duplicate, error);
 }
 
