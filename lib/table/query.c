@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/params.h"
@@ -26,31 +27,23 @@ static void print_slice(struct slice text)
         fatal(EXIT_TROUBLE, "write standard output: %m");
 }
 
-static void print_json_text(struct slice text)
+static void print_json_pair(struct slice key, struct slice value)
 {
-    putchar('"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < ' ' || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
+    buf_add_char(&line, '{');
+    json_add_text(&line, key);
+    buf_add_text(&line, ": ");
+    json_add_text(&line, value);
+    buf_add_text(&line, "}\n");
+    print_slice(buf_slice(&line));
 }
 
 static void print_pair(struct slice key, struct slice value,
                        const struct query_options *options)
 {
     if (options->as_json) {
-        putchar('{');
-        print_json_text(key);
-        printf(": ");
-        print_json_text(value);
-        puts("}");
+        print_json_pair(key, value);
         return;
     }
     print_slice(key);
