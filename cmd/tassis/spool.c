@@ -4,6 +4,7 @@
 #include <fts.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,23 +24,24 @@ static const struct {
     const char *name; /* below queue_directory; NULL: data_directory */
     enum owner owner;
     mode_t mode;
+    bool has_queue_files; /* which belong to the mail owner, too */
 } directories[] = {
-    {"", OWNER_ROOT, 0755},
-    {"active", OWNER_MAIL, 0700},
-    {"bounce", OWNER_MAIL, 0700},
-    {"corrupt", OWNER_MAIL, 0700},
-    {"defer", OWNER_MAIL, 0700},
-    {"deferred", OWNER_MAIL, 0700},
-    {"flush", OWNER_MAIL, 0700},
-    {"hold", OWNER_MAIL, 0700},
-    {"incoming", OWNER_MAIL, 0700},
-    {"maildrop", OWNER_MAIL_AND_GROUP, 0730},
-    {"pid", OWNER_ROOT, 0755},
-    {"private", OWNER_MAIL, 0700},
-    {"public", OWNER_MAIL_AND_GROUP, 0710},
-    {"saved", OWNER_MAIL, 0700},
-    {"trace", OWNER_MAIL, 0700},
-    {NULL, OWNER_MAIL, 0700},
+    {"", OWNER_ROOT, 0755, false},
+    {"active", OWNER_MAIL, 0700, true},
+    {"bounce", OWNER_MAIL, 0700, true},
+    {"corrupt", OWNER_MAIL, 0700, true},
+    {"defer", OWNER_MAIL, 0700, true},
+    {"deferred", OWNER_MAIL, 0700, true},
+    {"flush", OWNER_MAIL, 0700, true},
+    {"hold", OWNER_MAIL, 0700, true},
+    {"incoming", OWNER_MAIL, 0700, true},
+    {"maildrop", OWNER_MAIL_AND_GROUP, 0730, false},
+    {"pid", OWNER_ROOT, 0755, false},
+    {"private", OWNER_MAIL, 0700, false},
+    {"public", OWNER_MAIL_AND_GROUP, 0710, false},
+    {"saved", OWNER_MAIL, 0700, true},
+    {"trace", OWNER_MAIL, 0700, true},
+    {NULL, OWNER_MAIL, 0700, false},
 };
 
 struct ids {
@@ -196,19 +198,20 @@ static void check_queue_files(struct report *to, const struct ids *ids, char *co
 
 static void check_queues(struct report *to, const struct ids *ids)
 {
-    static const char *const queues[] = {"active", "bounce", "corrupt",  "defer", "deferred",
-                                         "flush",  "hold",   "incoming", "saved", "trace"};
-    char *folders[ARRAY_SIZE(queues) + 1] = {NULL};
+    char *folders[ARRAY_SIZE(directories) + 1] = {NULL};
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
-        CLEANUP(buf_release) struct buf path = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+        struct buf path = BUF_INIT;
 
-        directory_path(&path, queues[i]);
-        folders[i] = buf_take(&path);
+        if (!directories[i].has_queue_files)
+            continue;
+        directory_path(&path, directories[i].name);
+        folders[n++] = buf_take(&path);
     }
     check_queue_files(to, ids, folders);
-    for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
-        mem_free(folders[i]);
+    while (n > 0)
+        mem_free(folders[--n]);
 }
 
 /* Whoever can write what root's programs read can be root. */
