@@ -28,12 +28,9 @@ static int load_services(struct configuration *configuration, struct error *erro
 {
     struct master_cf *master_cf = &configuration->master_cf;
     CLEANUP(buf_release) struct buf main_cf = BUF_INIT;
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
     bool chroots = !main_cf_level_is(conf_main_cf(), "1");
 
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(master_cf, path.data, chroots ? MASTER_CHROOT_YES : MASTER_CHROOT_NO,
-                       error) < 0 ||
+    if (master_cf_load(master_cf, chroots ? MASTER_CHROOT_YES : MASTER_CHROOT_NO, error) < 0 ||
         master_cf_add_needed(master_cf, params.daemon_directory, error) < 0)
         return -1;
     main_cf_serialize(conf_main_cf(), &main_cf);
@@ -58,7 +55,6 @@ int configuration_load(struct configuration **configuration, struct error *error
     struct configuration *loaded = mem_new(struct configuration);
 
     loaded->main_cf_fd = -1;
-    master_cf_init(&loaded->master_cf);
     if (load_services(loaded, error) < 0) {
         params = before;
         configuration_free(loaded);

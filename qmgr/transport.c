@@ -3,12 +3,11 @@
  */
 #include "transport.h"
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
-#include "conf/master_cf.h"
+#include "conf/master_services.h"
 #include "conf/params.h"
 #include "destination.h"
 
@@ -255,13 +254,10 @@ static int64_t process_limit(const struct master_service *service)
 
 void transport_read_process_limits(void)
 {
-    struct master_cf master_cf;
-    struct buf path = BUF_INIT;
-    struct error error = ERROR_INIT;
+    CLEANUP(master_cf_release) struct master_cf master_cf;
+    struct error error;
 
-    master_cf_init(&master_cf);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, &error) < 0)
+    if (master_cf_load(&master_cf, MASTER_CHROOT_NO, &error) < 0)
         log_warning("%s: not limiting deliveries at a time by it", error.text);
     for (size_t i = 0; i < master_cf.n_services; i++) {
         const struct master_service *service = &master_cf.services[i];
@@ -273,6 +269,4 @@ void transport_read_process_limits(void)
         limit->limit = process_limit(service);
         mem_free(hash_set(&process_limits, slice_from(service->name), limit));
     }
-    buf_release(&path);
-    master_cf_release(&master_cf);
 }

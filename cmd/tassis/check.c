@@ -1,8 +1,6 @@
 #include "check.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -47,25 +45,16 @@ static void add_setting(struct check *check, struct setting setting, const char 
 
 static void collect_main(struct check *check)
 {
-    const struct hash *all = &check->main_cf->entries;
-    const struct main_cf_entry **entries =
-        mem_array(const struct main_cf_entry *, all->n_entries + 1);
-    struct hash_cursor cursor = {0};
-    struct slice name;
-    void *value;
-    size_t n = 0;
+    size_t n;
+    const struct main_cf_entry **entries = main_cf_sorted(check->main_cf, by_line, &n);
 
-    while (hash_next(all, &cursor, &name, &value)) {
-        if (((const struct main_cf_entry *)value)->line > 0)
-            entries[n++] = value;
-    }
-    qsort(entries, n, sizeof(void *), by_line);
     for (size_t i = 0; i < n; i++) {
-        add_setting(check,
-                    (struct setting){.name = entries[i]->name,
-                                     .file = entries[i]->file,
-                                     .line = entries[i]->line},
-                    entries[i]->value);
+        if (entries[i]->line > 0)
+            add_setting(check,
+                        (struct setting){.name = entries[i]->name,
+                                         .file = entries[i]->file,
+                                         .line = entries[i]->line},
+                        entries[i]->value);
     }
     mem_free(entries);
 }
@@ -106,10 +95,7 @@ static void report_lines(struct report *to, const char *kind, const struct buf *
 
 static int read_master_cf(struct check *check, struct error *error)
 {
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(&check->master_cf, path.data, MASTER_CHROOT_NO, error) < 0)
+    if (master_cf_load(&check->master_cf, MASTER_CHROOT_NO, error) < 0)
         return -1;
     check->n_own_services = check->master_cf.n_services;
     return master_cf_add_needed(&check->master_cf, params.daemon_directory, error);
@@ -133,7 +119,6 @@ int check_open(struct check *check, struct report *report)
     struct error error;
 
     *check = (struct check){.report = report, .main_cf = conf_main_cf(), .arena = ARENA_INIT};
-    master_cf_init(&check->master_cf);
     report_lines(report, "main.cf", &check->main_cf->warnings);
     report_lines(report, "main.cf", conf_notices());
     if (read_master_cf(check, &error) < 0) {

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/bug.h"
 #include "base/log.h"
-#include "conf/master_cf.h"
+#include "conf/master_services.h"
 #include "conf/params.h"
 #include "running.h"
 
@@ -129,12 +129,9 @@ static int ask_server(const struct question *question, const struct master_servi
 static int explain_attempt(const struct question *question, char *const addresses[2])
 {
     CLEANUP(master_cf_release) struct master_cf master_cf;
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
     struct error error;
 
-    master_cf_init(&master_cf);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, &error) < 0) {
+    if (master_cf_load(&master_cf, MASTER_CHROOT_NO, &error) < 0) {
         log_error("%s", error.text);
         return EX_CONFIG;
     }
@@ -142,8 +139,8 @@ static int explain_attempt(const struct question *question, char *const addresse
 
     if (service)
         return ask_server(question, service, addresses);
-    log_error("%s has no SMTP server%s%s", path.data, question->service ? " called " : "",
-              question->service ? question->service : "");
+    log_error("%s/master.cf has no SMTP server%s%s", params.config_directory,
+              question->service ? " called " : "", question->service ? question->service : "");
     return EX_CONFIG;
 }
 

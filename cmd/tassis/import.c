@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "conf/conf.h"
+#include "conf/master_services.h"
 #include "conf/params.h"
 #include "import_config.h"
 #include "import_queue.h"
@@ -128,15 +129,15 @@ static int report_queue(const struct side *from, const struct side *to, bool is_
                         struct error *error)
 {
     const struct queue_place place = place_of(from);
-    struct queue_move move;
+    int64_t n_messages;
 
-    if (queue_count(&place, &move, error) < 0)
+    if (queue_count(&place, &n_messages, error) < 0)
         return -1;
     if (is_same)
-        say("%" PRId64 " messages in %s stay where they are", move.n_messages,
+        say("%" PRId64 " messages in %s stay where they are", n_messages,
             from->queue_directory);
     else
-        say("%" PRId64 " messages move from %s to %s", move.n_messages, from->queue_directory,
+        say("%" PRId64 " messages move from %s to %s", n_messages, from->queue_directory,
             to->queue_directory);
     return 0;
 }
@@ -159,14 +160,14 @@ static int move_queue(struct job *job, const struct side *from, const struct sid
                       struct error *error)
 {
     const struct queue_place source = place_of(from), target = place_of(to);
-    struct queue_move move;
+    int64_t n_messages;
 
     if (job->same_queue)
         return 0;
-    if (queue_move_all(&source, &target, &move, error) < 0)
+    if (queue_move_all(&source, &target, &n_messages, error) < 0)
         return error_context(error, "after %" PRId64 " messages (run again to go on)",
-                             move.n_messages);
-    say("%" PRId64 " messages are in %s now", move.n_messages, to->queue_directory);
+                             n_messages);
+    say("%" PRId64 " messages are in %s now", n_messages, to->queue_directory);
     if (settle_names(to) < 0)
         return error_set(error, ERROR_PERMANENT, "postsuper -s failed");
     return 0;
@@ -189,17 +190,12 @@ static int take_configuration(struct job *job, struct error *error)
 /* As start does, so that the first start has nothing left to do. */
 static int build_indexes(struct error *error)
 {
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    struct master_cf master_cf;
+    CLEANUP(master_cf_release) struct master_cf master_cf;
 
-    master_cf_init(&master_cf);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    int result = master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, error);
-
-    if (result == 0)
-        tables_build_missing(conf_main_cf(), &master_cf);
-    master_cf_release(&master_cf);
-    return result;
+    if (master_cf_load(&master_cf, MASTER_CHROOT_NO, error) < 0)
+        return -1;
+    tables_build_missing(conf_main_cf(), &master_cf);
+    return 0;
 }
 
 static int take_over(struct job *job, struct error *error)

@@ -24,7 +24,7 @@ enum { N_LOG_QUEUES = 4 };
 
 struct mover {
     const struct queue_place *from, *to; /* to is NULL: only count */
-    struct queue_move *move;
+    int64_t *n_messages;
     struct progress progress;
     uid_t owner;
     gid_t group;
@@ -83,7 +83,7 @@ static int sync_directory_of(const char *path, struct error *error)
 }
 
 /* To another file system: written under a name that no queue has, then given its own. */
-static int move_by_copy(struct mover *mover, const char *from, const char *to,
+static int move_by_copy(const struct mover *mover, const char *from, const char *to,
                         const struct stat *status, struct error *error)
 {
     CLEANUP(buf_release) struct buf temporary = BUF_INIT;
@@ -100,7 +100,6 @@ static int move_by_copy(struct mover *mover, const char *from, const char *to,
         return -1;
     if (unlink(from) < 0)
         return error_set(error, ERROR_TEMPORARY, "remove %s: %m", from);
-    mover->move->has_copied = true;
     return 0;
 }
 
@@ -126,7 +125,7 @@ static int make_directories(const struct mover *mover, const char *path, struct 
     return 0;
 }
 
-static int move_file(struct mover *mover, const char *from, const char *to,
+static int move_file(const struct mover *mover, const char *from, const char *to,
                      const struct stat *status, struct error *error)
 {
     if (make_directories(mover, to, error) < 0)
@@ -154,8 +153,7 @@ static int take_entry(struct mover *mover, const FTSENT *entry, bool is_message,
     if (entry->fts_info != FTS_F || slice_ends_with(slice_from(entry->fts_path), ".importing"))
         return 0;
     progress_step(&mover->progress);
-    mover->move->n_files++;
-    mover->move->n_messages += is_message;
+    *mover->n_messages += is_message;
     if (!mover->to)
         return 0;
     buf_printf(&to, "%s%s", mover->to->directory,
@@ -198,21 +196,21 @@ static int take_all(struct mover *mover, struct error *error)
     return result;
 }
 
-int queue_count(const struct queue_place *place, struct queue_move *move, struct error *error)
+int queue_count(const struct queue_place *place, int64_t *n_messages, struct error *error)
 {
-    struct mover mover = {.from = place, .move = move};
+    struct mover mover = {.from = place, .n_messages = n_messages};
 
-    *move = (struct queue_move){0};
+    *n_messages = 0;
     return take_all(&mover, error);
 }
 
 int queue_move_all(const struct queue_place *from, const struct queue_place *to,
-                   struct queue_move *move, struct error *error)
+                   int64_t *n_messages, struct error *error)
 {
     const struct passwd *owner = getpwnam(to->mail_owner);
-    struct mover mover = {.from = from, .to = to, .move = move};
+    struct mover mover = {.from = from, .to = to, .n_messages = n_messages};
 
-    *move = (struct queue_move){0};
+    *n_messages = 0;
     if (geteuid() == 0 && !owner)
         return error_set(error, ERROR_PERMANENT, "mail_owner = %s: no such user",
                          to->mail_owner);

@@ -17,7 +17,7 @@
 #include "base/program.h"
 #include "check.h"
 #include "conf/conf.h"
-#include "conf/master_cf.h"
+#include "conf/master_services.h"
 #include "conf/params.h"
 #include "explain.h"
 #include "import.h"
@@ -76,17 +76,13 @@ static pid_t need_running(void)
 /* master.cf as well as main.cf, which has been read already. */
 static int check_master_cf(void)
 {
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-    struct master_cf services;
+    CLEANUP(master_cf_release) struct master_cf services;
     struct error error;
 
-    master_cf_init(&services);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    int result = master_cf_read(&services, path.data, MASTER_CHROOT_NO, &error);
-    if (result < 0)
-        log_error("%s", error.text);
-    master_cf_release(&services);
-    return result;
+    if (master_cf_load(&services, MASTER_CHROOT_NO, &error) == 0)
+        return 0;
+    log_error("%s", error.text);
+    return -1;
 }
 
 static int prepare(void)
@@ -284,6 +280,7 @@ static const struct verb verbs[] = {
     {"set-permissions", set_permissions, NULL},
     {"upgrade-permissions", set_permissions, NULL},
     {"upgrade-configuration", upgrade_configuration, NULL},
+    {"tls", NULL, tls_command},
 };
 
 static NORETURN void usage(void)
@@ -335,8 +332,6 @@ int main(int argc, char **argv)
         wrapper_run(argv + optind);
         return EX_OSERR;
     }
-    if (strcmp(argv[optind], "tls") == 0)
-        return tls_command(argc - optind, argv + optind);
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run ? verbs[i].run()

@@ -3,7 +3,6 @@
  */
 #include "conf/examine.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -161,17 +160,9 @@ void names_examine_main(const struct known_names *known, name_finding_fn *report
     CLEANUP(examination_release)
     struct examination examination = {
         .known = known, .report = report_finding, .context = context, .reported = HASH_INIT};
-    const struct hash *all = &known->main_cf->entries;
-    const struct main_cf_entry **entries =
-        mem_array(const struct main_cf_entry *, all->n_entries + 1);
-    struct hash_cursor cursor = {0};
-    struct slice name;
-    void *value;
-    size_t n = 0;
+    size_t n;
+    const struct main_cf_entry **entries = main_cf_sorted(known->main_cf, by_name, &n);
 
-    while (hash_next(all, &cursor, &name, &value))
-        entries[n++] = value;
-    qsort(entries, n, sizeof(void *), by_name);
     for (size_t i = 0; i < n; i++)
         examine_entry(&examination, entries[i]);
     mem_free(entries);

@@ -3,9 +3,11 @@
  */
 #include "conf/main_cf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "conf/expand.h"
 #include "conf/level.h"
 #include "conf/logical_line.h"
@@ -129,6 +131,21 @@ int main_cf_read(struct main_cf *main_cf, const char *path, struct error *error)
 const struct main_cf_entry *main_cf_find(const struct main_cf *main_cf, struct slice name)
 {
     return hash_get(&main_cf->entries, name);
+}
+
+const struct main_cf_entry **main_cf_sorted(const struct main_cf *main_cf, main_cf_order *order,
+                                            size_t *n)
+{
+    const struct main_cf_entry **entries =
+        mem_array(const struct main_cf_entry *, main_cf->entries.n_entries + 1);
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *entry;
+
+    for (*n = 0; hash_next(&main_cf->entries, &cursor, &name, &entry); ++*n)
+        entries[*n] = entry;
+    qsort(entries, *n, sizeof(void *), order);
+    return entries;
 }
 
 void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char *text)

@@ -61,6 +61,14 @@ MUST_USE int main_cf_override(struct main_cf *main_cf, struct slice assignment,
 /* Set by file or override; NULL when not. */
 const struct main_cf_entry *main_cf_find(const struct main_cf *main_cf, struct slice name);
 
+/*
+ * All entries in the order of qsort(3)'s comparison of pointers to entries; *n of them, to be
+ * freed with mem_free.
+ */
+typedef int main_cf_order(const void *, const void *);
+MUST_USE const struct main_cf_entry **main_cf_sorted(const struct main_cf *main_cf,
+                                                     main_cf_order *order, size_t *n);
+
 /* The text of a default that is found at run time, such as that of myhostname. */
 void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char *text);
 

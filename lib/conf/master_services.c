@@ -36,6 +36,15 @@ static const struct {
     {"postlog", MASTER_TYPE_UNIX_DGRAM, "postlogd", "postlog unix-dgram n - n - 1 postlogd"},
 };
 
+int master_cf_load(struct master_cf *master_cf, enum master_chroot chroot, struct error *error)
+{
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    master_cf_init(master_cf);
+    buf_printf(&path, "%s/master.cf", params.config_directory);
+    return master_cf_read(master_cf, path.data, chroot, error);
+}
+
 static bool has_program(const char *directory, const char *program)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;

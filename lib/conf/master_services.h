@@ -7,6 +7,13 @@
 #include "conf/master_cf.h"
 
 /*
+ * Initialise it, and read (master_cf_read) the file of this configuration: of
+ * params.config_directory.
+ */
+MUST_USE int master_cf_load(struct master_cf *master_cf, enum master_chroot chroot,
+                            struct error *error);
+
+/*
  * Add the services that Tassis needs and that an old or short master.cf lacks, of those whose
  * program is in daemon_directory. Their file is "built-in services". Permanent error.
  */

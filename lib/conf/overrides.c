@@ -1,7 +1,7 @@
 #include "conf/overrides.h"
 
 #include "conf/conf.h"
-#include "conf/master_cf.h"
+#include "conf/master_services.h"
 
 static void take_service(const struct master_service *service, overrides_fn *take)
 {
@@ -16,13 +16,10 @@ static void take_service(const struct master_service *service, overrides_fn *tak
 
 void overrides_each(overrides_fn *take)
 {
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
     CLEANUP(master_cf_release) struct master_cf master_cf;
     struct error error;
 
-    master_cf_init(&master_cf);
-    buf_printf(&path, "%s/master.cf", params.config_directory);
-    if (master_cf_read(&master_cf, path.data, MASTER_CHROOT_NO, &error) < 0)
+    if (master_cf_load(&master_cf, MASTER_CHROOT_NO, &error) < 0)
         return;
     for (size_t i = 0; i < master_cf.n_services; i++)
         take_service(&master_cf.services[i], take);
