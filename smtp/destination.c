@@ -91,7 +91,7 @@ static enum dns_result append_asked(struct search *search, struct host *host,
                                     struct error *error)
 {
     static const enum dns_type types[] = {DNS_A, DNS_AAAA};
-    enum dns_result result = DNS_PERMANENT;
+    enum dns_result result = DNS_NO_DATA;
     struct dns_answer answer;
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {

@@ -118,7 +118,7 @@ const struct tls_report *tls_report_find(struct slice nexthop, deadline_t until,
     struct slice name = slice_from(arena_printf(arena, "_smtp._tls.%s", domain.data));
     enum dns_result result = dns_lookup(name, DNS_TXT, until, arena, &answer, &error);
 
-    if (result == DNS_TEMPORARY || result == DNS_PERMANENT)
+    if (result == DNS_TEMPORARY)
         log_warning("TLSRPT support: policy lookup failed for %s: %s", domain.data, error.text);
     if (result != DNS_OK)
         return NULL;

@@ -77,7 +77,6 @@ static enum listed find(struct check *check, struct listing *listing, struct sli
         return LISTED_UNKNOWN;
     case DNS_NO_NAME:
     case DNS_NO_DATA:
-    case DNS_PERMANENT:
     case DNS_POLICY:
         break;
     }

@@ -100,7 +100,6 @@ static enum access_result check_exchangers(const struct search *search)
     case DNS_NO_DATA:
         return check_host(search, search->domain);
     case DNS_TEMPORARY:
-    case DNS_PERMANENT:
     case DNS_POLICY:
         break;
     }

@@ -42,7 +42,6 @@ enum hosts_result hosts_find_mail(struct slice domain, struct arena *arena)
             log_warning("%.*s: MX or address lookup error: %s", SLICE_ARG(domain), error.text);
             return HOSTS_FOUND; /* the administrator's filter is not the client's fault */
         case DNS_NO_DATA:
-        case DNS_PERMANENT:
             break;
         }
     }

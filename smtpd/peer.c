@@ -30,7 +30,6 @@ static enum name_status status_of(enum dns_result result)
         return NAME_STATUS_TEMPORARY;
     case DNS_NO_NAME:
     case DNS_NO_DATA:
-    case DNS_PERMANENT:
     case DNS_POLICY:
         break;
     }

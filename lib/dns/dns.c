@@ -86,7 +86,6 @@ static enum dns_result explain(enum dns_result result, struct slice name, enum d
         [DNS_NO_NAME] = "Host not found",
         [DNS_NO_DATA] = "Host found but no data record of requested type",
         [DNS_TEMPORARY] = "Host not found, try again",
-        [DNS_PERMANENT] = "Malformed or unexpected name server reply",
     };
 
     if (result != DNS_OK)
@@ -117,12 +116,13 @@ static bool name_fits(struct slice name)
 
 /* What a response means, and how long to believe it. */
 static enum dns_result judge(struct slice packet, struct slice name, enum dns_type type,
-                             struct arena *arena, struct dns_answer *answer)
+                             struct arena *arena, struct dns_answer *answer, bool *is_malformed)
 {
     struct dns_message message;
 
-    if (!dns_message_parse(packet, name, type, arena, &message))
-        return DNS_PERMANENT;
+    *is_malformed = !dns_message_parse(packet, name, type, arena, &message);
+    if (*is_malformed)
+        return DNS_TEMPORARY; /* the next one may be all right */
     if (message.rcode != 0 && message.rcode != RCODE_NXDOMAIN)
         return DNS_TEMPORARY;
     *answer = message.answer;
@@ -144,6 +144,7 @@ struct question {
     enum dns_result result;
     struct dns_answer answer;
     struct dns_query *query; /* NULL when the result is there */
+    bool is_malformed;
 };
 
 static void question_start(struct question *question, struct slice name, enum dns_type type,
@@ -168,8 +169,8 @@ static void question_finish(struct question *question, deadline_t until, struct 
     if (!question->query)
         return;
     if (dns_query_finish(question->query, until, &packet, &why) == 0)
-        question->result =
-            judge(buf_slice(&packet), question->name, question->type, arena, &question->answer);
+        question->result = judge(buf_slice(&packet), question->name, question->type, arena,
+                                 &question->answer, &question->is_malformed);
     question->query = NULL;
 }
 
@@ -189,7 +190,13 @@ static enum dns_result look_up(struct slice name, enum dns_type type, deadline_t
     question_start(&question, name, type, arena);
     question_finish(&question, until, arena);
     *answer = question.answer;
-    return explain(question.result, name, type, error);
+    if (!question.is_malformed)
+        return explain(question.result, name, type, error);
+    error_set(error, ERROR_TEMPORARY,
+              "Name service error for name=%.*s type=%s: "
+              "Malformed or unexpected name server reply",
+              SLICE_ARG(name), dns_type_name(type));
+    return question.result;
 }
 
 enum dns_result dns_lookup(struct slice name, enum dns_type type, deadline_t until,
@@ -222,9 +229,10 @@ static void later_answered(void *arg, struct slice packet)
     struct later *later = arg;
     struct dns_answer answer = {.name = later->name};
     enum dns_result result = DNS_TEMPORARY;
+    bool is_malformed;
 
     if (packet.len)
-        result = judge(packet, later->name, later->type, &later->arena, &answer);
+        result = judge(packet, later->name, later->type, &later->arena, &answer, &is_malformed);
     later_finish(later, result, &answer);
 }
 
@@ -280,8 +288,7 @@ static struct slice reverse_name(const struct endpoint *endpoint, struct arena *
 static enum dns_result merge(struct question *questions, size_t n, struct arena *arena,
                              struct dns_answer *answer)
 {
-    static const enum dns_result order[] = {DNS_OK, DNS_TEMPORARY, DNS_NO_DATA, DNS_NO_NAME,
-                                            DNS_PERMANENT};
+    static const enum dns_result order[] = {DNS_OK, DNS_TEMPORARY, DNS_NO_DATA, DNS_NO_NAME};
 
     size_t total = 0;
 

@@ -33,15 +33,14 @@ enum dns_result {
     DNS_OK,        /* at least one record */
     DNS_NO_NAME,   /* NXDOMAIN */
     DNS_NO_DATA,   /* the name exists, not this type */
-    DNS_TEMPORARY, /* SERVFAIL, timeout, refused, no server */
-    DNS_PERMANENT, /* malformed name or answer that will not get better */
+    DNS_TEMPORARY, /* SERVFAIL, timeout, refused, no server, or a reply that makes no sense */
     DNS_POLICY,    /* there are records, and the filter has dropped them all; for now */
 };
 
 /* Nothing was learned: there may be such records, or not. */
 static inline bool dns_result_is_failure(enum dns_result result)
 {
-    return result == DNS_TEMPORARY || result == DNS_PERMANENT || result == DNS_POLICY;
+    return result == DNS_TEMPORARY || result == DNS_POLICY;
 }
 
 struct dns_record {

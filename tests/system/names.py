@@ -27,8 +27,8 @@ def encode_data(kind, text):
 
 
 class Names(threading.Thread):
-    """records: "name type" -> list of data as a zone file writes it. While is_silent, questions are
-    taken and never answered."""
+    """records: "name type" -> list of data as a zone file writes it; what ends in "..." is shorter
+    than the answer says. While is_silent, questions are taken and never answered."""
 
     def __init__(self, records, is_silent=False, address="127.0.0.1"):
         super().__init__(daemon=True)
@@ -59,7 +59,8 @@ class Names(threading.Thread):
         body = packet[12:at + 5]
         for text in found:
             data = encode_data(kind, text)
-            body += b"\xc0\x0c" + struct.pack(">HHIH", number, 1, 60, len(data)) + data
+            size = len(data) + text.endswith("...")
+            body += b"\xc0\x0c" + struct.pack(">HHIH", number, 1, 60, size) + data
         return head + body
 
 

@@ -123,10 +123,11 @@ def test_trial_at_data():
 
 
 def test_names():
-    """Records that a filter takes away, and names that are not ASCII."""
+    """Records that a filter takes away, names that are not ASCII, and an answer that makes no sense."""
     names = Names({"two.test MX": ["10 bad.two.test", "20 good.test"], "bad.two.test A": ["127.0.0.9"],
                    "good.test A": ["127.0.0.2"], "none.test MX": ["10 good.test"],
-                   "odd.test MX": ["10 good.test"], "xn--bcher-kva.test MX": ["10 good.test"]})
+                   "odd.test MX": ["10 good.test"], "cut.test MX": ["10 good.test..."],
+                   "cut.test A": ["127.0.0.2"], "xn--bcher-kva.test MX": ["10 good.test"]})
     use_resolver()
     sink = Sink("127.0.0.2", 25)
     table = "/^bad\\.two\\.test\\. \\d+ IN A 127\\.0\\.0\\.9$/ IGNORE\n/^none\\.test\\. \\d+ IN MX 10 good\\.test\\.$/ IGNORE\n" \
@@ -144,6 +145,9 @@ def test_names():
         mta.wait_log(r'warning: smtp_dns_reply_filter: unknown DNS filter action: "WARN me"')
         mta.wait_log(r"to=<x@odd\.test>, .*dsn=4\.4\.3, status=deferred \(Error looking up name=odd\.test type=MX: "
                      r"Invalid DNS reply filter syntax\)")
+        mta.send("x@cut.test", "Subject: x\n\nx\n")
+        mta.wait_log(r"to=<x@cut\.test>, .*dsn=4\.4\.3, status=deferred \(Name service error for name=cut\.test type=MX: "
+                     r"Malformed or unexpected name server reply\)")
     sink.close()
 
 
