@@ -96,12 +96,18 @@ static bool is_double_bounce(struct slice sender)
     return slice_equals_nocase(sender, address.data);
 }
 
+/* The report may travel less protected than the message had to, since the way back need not be
+ * the way there (RFC 8689 section 5). */
+static bool is_redacted(const struct subject *subject)
+{
+    return params.requiretls_redact_dsn && (subject->send_options & SEND_REQUIRETLS);
+}
+
 static enum bounce_original how_much(const struct subject *subject, int ret)
 {
     if (ret == RET_HEADERS)
         return BOUNCE_WITH_HEADERS;
-    /* The report may travel less protected than the message had to (RFC 8689 section 5). */
-    if (params.requiretls_redact_dsn && (subject->send_options & SEND_REQUIRETLS))
+    if (is_redacted(subject))
         return BOUNCE_WITH_HEADERS;
     if (subject->fd >= 0 && params.bounce_size_limit > 0 &&
         subject->message.envelope.content_size > params.bounce_size_limit)
@@ -126,12 +132,16 @@ static void compose(struct notice *notice, const struct subject *subject,
                 .envelope_id = subject->envelope_id,
                 .encoding = subject->encoding,
                 .is_smtputf8 = subject->send_options & SEND_SMTPUTF8_REQUESTED,
+                .tls_is_optional = params.tls_required_enable &&
+                                   (subject->send_options & SEND_TLS_REQUIRED_NO) &&
+                                   !(subject->send_options & SEND_REQUIRETLS),
                 .arrival_time = arrival,
                 .retry_until = arrival + params.maximal_queue_lifetime / 1000,
             },
         .entries = subject->entries,
         .sender = SLICE_EMPTY,
-        .send_options = subject->send_options,
+        .send_options =
+            subject->send_options & ~(is_redacted(subject) ? (int)SEND_REQUIRETLS : 0),
         .message = envelope ? &subject->message : NULL,
     };
     if (envelope && params.enable_threaded_bounces)

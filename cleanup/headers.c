@@ -120,6 +120,14 @@ static void note_encoding(struct transaction *transaction, struct slice value)
         transaction->encoding = SLICE("8bit");
 }
 
+/* REQUIRETLS that came by way of something that does not know it. */
+static bool asks_for_requiretls(const struct header_info *info, struct slice text)
+{
+    return info->kind == HEADER_REQUIRE_TLS_ESMTP && params.requiretls_enable &&
+           params.requiretls_esmtp_header &&
+           slice_equals_nocase(slice_trim(header_value(text)), "yes");
+}
+
 static void note_header(struct transaction *transaction, const struct header_info *info,
                         struct slice text)
 {
@@ -135,6 +143,8 @@ static void note_header(struct transaction *transaction, const struct header_inf
     else if (info->kind == HEADER_TLS_REQUIRED && params.tls_required_enable &&
              slice_equals_nocase(slice_trim(header_value(text)), "no"))
         transaction->send_options |= SEND_TLS_REQUIRED_NO;
+    else if (asks_for_requiretls(info, text))
+        transaction->send_options |= SEND_REQUIRETLS;
 }
 
 /* UTF-8 in a header needs SMTPUTF8 on the way out, or conversion. */
@@ -159,6 +169,9 @@ void header_take(struct transaction *transaction, struct buf *header)
     text = buf_slice(header); /* the check may have replaced it */
     info = header_find(slice_sub(text, 0, header_name_length(text)));
     note_utf8(transaction, text);
+    if (info && asks_for_requiretls(info, text) &&
+        (transaction->content.headers_seen & UINT64_C(1) << info->kind))
+        return; /* each server on the way would add one */
     if (info)
         note_header(transaction, info, text);
     if (word_is_in_list(slice_sub(text, 0, header_name_length(text)),

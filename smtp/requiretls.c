@@ -136,3 +136,18 @@ const char *requiretls_refusal(enum requiretls wanted, const struct session *ses
                             session->label.data);
     return NULL;
 }
+
+const char *requiretls_status(enum requiretls wanted, const struct session *session)
+{
+    if (wanted == REQUIRETLS_NOT_ASKED)
+        return "";
+    if (!session)
+        return "/requiretls?";
+    if (!session->tls.is_active)
+        return wanted >= REQUIRETLS_STARTTLS ? "/!requiretls" : "/requiretls:nostarttls";
+    if (!is_verified(&session->tls))
+        return wanted == REQUIRETLS_ENFORCE ? "/!requiretls" : "/requiretls:nocertmatch";
+    if (!(session->features & FEATURE_REQUIRETLS))
+        return wanted == REQUIRETLS_ENFORCE ? "/!requiretls" : "/requiretls:none";
+    return "/requiretls";
+}

@@ -27,3 +27,10 @@ MAY_WAIT enum requiretls requiretls_find(const struct delivery *delivery, struct
 /* Why the message must not go over this session; NULL: it may. *status: "5.7.30" or so. */
 const char *requiretls_refusal(enum requiretls wanted, const struct session *session,
                                struct arena *arena, const char **status);
+
+/*
+ * What the log says came of it, behind the status of TLS: "/requiretls", with ":nostarttls",
+ * ":nocertmatch" or ":none" where less was enough, "!" in front where it was not, "?" behind
+ * where it did not come to that (session NULL). "": not asked.
+ */
+const char *requiretls_status(enum requiretls wanted, const struct session *session);

@@ -101,6 +101,7 @@ static void try_kept_session(struct journey *journey)
     while (journey->attempt.n_pending > 0 &&
            (session = session_cache_take(journey->kept_key)) != NULL) {
         journey->attempt.is_final = false; /* the hosts are still to be tried */
+        tls_status_set(&journey->attempt, &journey->policy, session);
         if (use_session(journey, session) != TRANSACTION_STALE)
             break;
     }
@@ -145,7 +146,7 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
                               .arena = &attempt->delivery->arena};
     struct session *session = session_open(&opening);
 
-    tls_status_set(attempt->delivery, policy, session);
+    tls_status_set(attempt, policy, session);
     if (session) {
         journey->n_sessions++;
         attempt->went_plain = false;
@@ -179,7 +180,7 @@ static void try_host(struct journey *journey, const struct host *host)
         tls_policy_find(&policy, journey->hop, host, journey->tls_wish, arena);
     tls_policy_complete(&policy, journey->hop, host, deadline_in(RESOLVE_LIMIT), arena);
     if (policy.level == TLS_LEVEL_INVALID) {
-        tls_status_set(attempt->delivery, &policy, NULL);
+        tls_status_set(attempt, &policy, NULL);
         tls_report_policy(journey->report, &policy, host, arena);
         host_skipped(journey, &policy.why);
         return;

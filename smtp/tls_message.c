@@ -27,21 +27,24 @@ bool tls_may_go_plain(const struct delivery *delivery, const struct tls_policy *
                (double)params.minimal_backoff_time;
 }
 
-void tls_status_set(struct delivery *delivery, const struct tls_policy *policy,
+void tls_status_set(struct attempt *attempt, const struct tls_policy *policy,
                     const struct session *session)
 {
+    struct delivery *delivery = attempt->delivery;
+    const char *requiretls = requiretls_status(attempt->requiretls, session);
     const char *wanted = tls_level_name(policy->wanted);
     bool is_undecided = !session && policy->level != TLS_LEVEL_INVALID;
     bool is_unmet = !session && tls_level_is_mandatory(policy->wanted);
-    const char *final =
-        session && !session->tls.is_active ? "none" : tls_level_name(policy->level);
+    const char *final = !session                 ? tls_level_name(policy->level)
+                        : session->tls.is_active ? tls_level_name(session->tls.level)
+                                                 : "none";
 
     delivery->tls_status = NULL;
-    if (!tls_options.log_status || policy->wanted <= TLS_LEVEL_NONE)
+    if (!tls_options.log_status || (policy->wanted <= TLS_LEVEL_NONE && !*requiretls))
         return;
     if (policy->level == TLS_LEVEL_INVALID || strcmp(wanted, final) == 0)
         final = NULL;
-    delivery->tls_status = arena_printf(&delivery->arena, "%s%s%s%s%s", is_unmet ? "!" : "",
+    delivery->tls_status = arena_printf(&delivery->arena, "%s%s%s%s%s%s", is_unmet ? "!" : "",
                                         wanted, final ? ":" : "", final ? final : "",
-                                        is_undecided && !is_unmet ? "?" : "");
+                                        is_undecided && !is_unmet ? "?" : "", requiretls);
 }

@@ -8,6 +8,7 @@
 #include "delivery/delivery.h"
 #include "session.h"
 #include "tls_policy.h"
+#include "transaction.h"
 
 /* The header "TLS-Required: no", or REQUIRETLS in the envelope. */
 enum tls_wish tls_wish_of(const struct delivery *delivery);
@@ -21,7 +22,7 @@ bool tls_may_go_plain(const struct delivery *delivery, const struct tls_policy *
 /*
  * delivery->tls_status: the level that was wanted; ":" and the one that became of it where
  * that is another; "!" in front where the demand was not met, "?" behind where it did not come
- * to that. session is NULL when there is none.
+ * to that. session is NULL when there is none. Then what came of REQUIRETLS (requiretls.h).
  */
-void tls_status_set(struct delivery *delivery, const struct tls_policy *policy,
+void tls_status_set(struct attempt *attempt, const struct tls_policy *policy,
                     const struct session *session);

@@ -30,6 +30,12 @@ static bool has_smtputf8(struct session *session)
     return params.smtputf8_enable;
 }
 
+/* Only where the message came protected itself (RFC 8689 section 2). */
+static bool has_requiretls(struct session *session)
+{
+    return params.requiretls_enable && session_is_encrypted(session);
+}
+
 static bool never(struct session *session)
 {
     (void)session;
@@ -88,6 +94,7 @@ static const struct {
     {EHLO_DSN, always, NULL},
     {EHLO_SMTPUTF8, has_smtputf8, NULL},
     {EHLO_CHUNKING, always, NULL},
+    {EHLO_REQUIRETLS, has_requiretls, NULL},
     /* Of the others we have none. */
 };
 
@@ -142,5 +149,7 @@ unsigned ehlo_allowed_parameters(struct session *session)
         allowed |= ESMTP_ALLOW_SMTPUTF8;
     if (!(discarded & EHLO_XVERP) && session_may_verp(session))
         allowed |= ESMTP_ALLOW_VERP;
+    if (!(discarded & EHLO_REQUIRETLS) && has_requiretls(session))
+        allowed |= ESMTP_ALLOW_REQUIRETLS;
     return allowed;
 }

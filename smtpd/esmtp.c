@@ -186,6 +186,8 @@ static bool take_keyword(struct slice word, unsigned allowed, struct mail_parame
         parsed->body = MAIL_BODY_7BIT;
     else if (slice_equals_nocase(word, "SMTPUTF8") && (allowed & ESMTP_ALLOW_SMTPUTF8))
         parsed->is_smtputf8 = true;
+    else if (slice_equals_nocase(word, "REQUIRETLS") && (allowed & ESMTP_ALLOW_REQUIRETLS))
+        parsed->is_requiretls = true;
     else
         return false;
     return true;

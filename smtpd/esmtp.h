@@ -42,6 +42,7 @@ struct mail_parameters {
     int64_t size_bytes; /* 0: not given */
     enum mail_body body;
     bool is_smtputf8;
+    bool is_requiretls;       /* RFC 8689 */
     int ret;                  /* RET_FULL, RET_HEADERS (mail/message.h), 0 */
     struct slice envelope_id; /* decoded; empty: none */
     struct slice verp;        /* two delimiters; with has_verp and empty: the default ones */
@@ -62,6 +63,7 @@ enum esmtp_allowed {
     ESMTP_ALLOW_DSN = 4,
     ESMTP_ALLOW_SMTPUTF8 = 8,
     ESMTP_ALLOW_VERP = 16,
+    ESMTP_ALLOW_REQUIRETLS = 32,
 };
 
 /* What is wrong with a parameter, as a reply in the making. */

@@ -5,7 +5,7 @@
 
 #define EVERYTHING                                                                      \
     (ESMTP_ALLOW_SIZE | ESMTP_ALLOW_8BITMIME | ESMTP_ALLOW_DSN | ESMTP_ALLOW_SMTPUTF8 | \
-     ESMTP_ALLOW_VERP)
+     ESMTP_ALLOW_VERP | ESMTP_ALLOW_REQUIRETLS)
 
 static void test_words(void **state)
 {
@@ -73,7 +73,8 @@ static void test_mail_parameters(void **state)
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct mail_parameters parsed;
     struct esmtp_error error = mail_parameters_parse(
-        SLICE("size=100 body=8BITMIME SMTPUTF8 ret=hdrs ENVID=a+2Bb AUTH=<> XVERP=+="),
+        SLICE(
+            "size=100 body=8BITMIME SMTPUTF8 requiretls ret=hdrs ENVID=a+2Bb AUTH=<> XVERP=+="),
         EVERYTHING, &arena, &parsed);
 
     (void)state;
@@ -81,6 +82,7 @@ static void test_mail_parameters(void **state)
     assert_int_equal(parsed.size_bytes, 100);
     assert_int_equal(parsed.body, MAIL_BODY_8BIT);
     assert_true(parsed.is_smtputf8);
+    assert_true(parsed.is_requiretls);
     assert_int_equal(parsed.ret, RET_HEADERS);
     assert_slice_equal(parsed.envelope_id, "a+b");
     assert_true(parsed.has_verp);

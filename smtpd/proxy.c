@@ -13,6 +13,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "dns/connect.h"
+#include "esmtp.h"
 #include "mail/record.h"
 #include "mail/xforward.h"
 #include "session.h"
@@ -259,10 +260,29 @@ static void add_command(struct buf *out, struct slice command)
     }
 }
 
+/* Without REQUIRETLS: the way to the filter is not encrypted, and a header tells it. */
+static void add_mail(struct buf *out, struct slice command)
+{
+    struct slice word;
+
+    while (esmtp_next_word(&command, &word)) {
+        if (slice_equals_nocase(word, "REQUIRETLS"))
+            continue;
+        if (out->len)
+            buf_add_char(out, ' ');
+        add_command(out, word);
+    }
+}
+
 void proxy_mail(struct session *session)
 {
-    session->transaction->proxy = proxy_new();
-    add_command(&session->transaction->proxy->mail, session->command);
+    struct transaction *transaction = session->transaction;
+
+    transaction->proxy = proxy_new();
+    if (transaction->parameters.is_requiretls)
+        add_mail(&transaction->proxy->mail, session->command);
+    else
+        add_command(&transaction->proxy->mail, session->command);
 }
 
 /* A filter that failed is given another chance with the next recipient. */

@@ -107,7 +107,9 @@ static unsigned cleanup_flags(const struct session *session)
 int transaction_open(struct session *session, struct error *error)
 {
     struct transaction *transaction = session->transaction;
-    int send_options = transaction->parameters.is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0;
+    const struct mail_parameters *parameters = &transaction->parameters;
+    int send_options = (parameters->is_smtputf8 ? SEND_SMTPUTF8_REQUESTED : 0) |
+                       (parameters->is_requiretls ? SEND_REQUIRETLS : 0);
 
     if (session->is_rehearsal)
         return 0;
@@ -325,6 +327,13 @@ static void put_prepended(struct transaction *transaction)
         transaction_put(transaction, RECORD_LINE, slice_split(&rest, '\n'));
 }
 
+/* A filter behind us that knows no REQUIRETLS brings the header back with the message. */
+static void put_requiretls(struct transaction *transaction)
+{
+    if (transaction->parameters.is_requiretls && params.requiretls_esmtp_header)
+        transaction_put(transaction, RECORD_LINE, SLICE("Require-TLS-ESMTP: yes"));
+}
+
 void transaction_begin_content(struct session *session)
 {
     struct transaction *transaction = session->transaction;
@@ -334,6 +343,7 @@ void transaction_begin_content(struct session *session)
     /* On the way from one filter to the next Postfix adds no trace either. */
     if (!transaction->proxy || !session->has_forwarded)
         received_put(session);
+    put_requiretls(transaction);
 }
 
 /* What access tables ordered; flags may have come up after cleanup was opened. */

@@ -108,6 +108,8 @@ static void add_header(struct buf *buf, const struct bounce_report *report)
         buf_printf(buf, "References: %.*s\nIn-Reply-To: %.*s\n", SLICE_ARG(report->message_id),
                    SLICE_ARG(report->message_id));
     buf_printf(buf, "Auto-Submitted: %s\n", to_sender ? "auto-replied" : "auto-generated");
+    if (report->tls_is_optional)
+        buf_add_text(buf, "TLS-Required: no\n");
     buf_add_text(buf, "MIME-Version: 1.0\n"
                       "Content-Type: multipart/report; report-type=delivery-status;\n"
                       "\tboundary=\"");

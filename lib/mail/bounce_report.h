@@ -47,6 +47,7 @@ struct bounce_report {
     struct slice encoding;    /* of the message: "7bit", "8bit" or empty */
     bool smtputf8_enabled;    /* smtputf8_enable: the report is UTF-8 whatever the message is */
     bool is_smtputf8;         /* the message was sent with SMTPUTF8 */
+    bool tls_is_optional;     /* it had "TLS-Required: no", and so has the report (RFC 8689) */
     int64_t arrival_time;     /* seconds */
     int64_t retry_until;      /* seconds, with BOUNCE_DELAY: when we shall give up */
     int64_t now;              /* seconds: makes the boundary unique */

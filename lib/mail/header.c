@@ -36,6 +36,7 @@ static const struct header_info headers[] = {
     ROW("Received", HEADER_RECEIVED, NONE),
     ROW("References", HEADER_REFERENCES, NONE),
     ROW("Reply-To", HEADER_REPLY_TO, SENDER),
+    ROW("Require-TLS-ESMTP", HEADER_REQUIRE_TLS_ESMTP, NONE),
     ROW("Resent-Bcc", HEADER_RESENT_BCC, RECIPIENT | EXTRACTED | RESENT),
     ROW("Resent-Cc", HEADER_RESENT_CC, RECIPIENT | EXTRACTED | RESENT),
     ROW("Resent-Date", HEADER_RESENT_DATE, RESENT),
