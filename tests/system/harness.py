@@ -450,6 +450,7 @@ def main():
             names = []
             print(f"skip {path.stem}: needs {program}", flush=True)
         chosen += [(path, n, needs_root, seconds) for n in names if re.search(options.k, f"{path.stem}.{n}")]
+    chosen.sort(key=lambda test: -test[3])  # those that may take long first: nobody waits for the last one
     bad, durations = 0, []
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = [(c, pool.submit(timed, *c, PREFIX)) for c in chosen]
