@@ -7,7 +7,24 @@
 #include "mail/xtext.h"
 #include "recipients.h"
 
-/* "<address>" or "address" in internal form; false when it is no single address. */
+/* Where a word without <> ends: at white space or a comma outside of quotes. */
+static size_t word_end(struct slice text)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"')
+            quoted = !quoted;
+        else if (text.ptr[i] == '\\')
+            i++;
+        else if (!quoted && (ascii_is_space(text.ptr[i]) || text.ptr[i] == ','))
+            return i;
+    }
+    return text.len;
+}
+
+/* "<address>" or "address" in internal form, the first where there are more; what is empty or
+ * cannot be read is the null address. False when it is no single address. */
 static bool internal_form(struct edit *edit, struct slice text, struct slice *address)
 {
     struct slice rest;
@@ -15,9 +32,12 @@ static bool internal_form(struct edit *edit, struct slice text, struct slice *ad
 
     text = slice_trim(text);
     if (text.len == 0 || text.ptr[0] != '<') {
-        *address = address_unquoted(&edit->arena, text);
-        return text.len > 0;
+        size_t end = word_end(text);
+
+        *address = address_unquoted(&edit->arena, slice_sub(text, 0, end));
+        return end == text.len;
     }
+    *address = rest = SLICE_EMPTY;
     return address_parse_path(text, ADDRESS_LENIENT, &edit->arena, address, &rest, &error) ==
                0 &&
            slice_trim(rest).len == 0;
@@ -108,11 +128,9 @@ void edit_add_recipient(void *context, struct slice address, struct slice parame
     struct edit_recipient *recipient;
     struct slice internal, word;
 
-    if (!internal_form(edit, address, &internal)) {
+    if (!internal_form(edit, address, &internal))
         log_warning("%s: Milter or header/body_checks request to add multi-recipient: \"%.*s\"",
                     edit->transaction->file.id, SLICE_ARG(address));
-        return;
-    }
     if (internal.len == 0) {
         log_warning("%s: ignoring attempt from Milter to add null recipient",
                     edit->transaction->file.id);
@@ -179,7 +197,7 @@ static int cancel_in(struct transaction *transaction, off_t offset, struct slice
         } else if (record.type == RECORD_RECIPIENT) {
             struct slice known = next.original.ptr ? next.original : record.data;
 
-            if (slice_same_nocase(known, address))
+            if (slice_same(known, address))
                 result = cancel_recipient(transaction, &record, &next, &arena, error);
             next = (struct recipient){0};
             arena_reset(&arena);
@@ -195,11 +213,9 @@ void edit_delete_recipient(void *context, struct slice address)
     struct slice internal;
     struct error error;
 
-    if (!internal_form(edit, address, &internal)) {
+    if (!internal_form(edit, address, &internal))
         log_warning("%s: Milter request to drop multi-recipient: \"%.*s\"",
                     transaction->file.id, SLICE_ARG(address));
-        return;
-    }
     drop_added(edit, internal);
     if (queue_file_flush(&transaction->file, &error) < 0 ||
         cancel_in(transaction, transaction->sender_end, internal, &error) < 0 ||
@@ -229,11 +245,9 @@ void edit_change_sender(void *context, struct slice address, struct slice parame
     struct edit *edit = context;
     struct slice internal, word;
 
-    if (!internal_form(edit, address, &internal)) {
+    if (!internal_form(edit, address, &internal))
         log_warning("%s: Milter request to add multi-sender: \"%.*s\"",
                     edit->transaction->file.id, SLICE_ARG(address));
-        return;
-    }
     edit->sender_changed = true;
     edit->sender = internal;
     edit->transaction->sender =

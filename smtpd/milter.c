@@ -174,9 +174,20 @@ static bool refuse_connection(struct session *session, struct slice refusal,
     return true;
 }
 
+/* What filters are told where nobody knows a name. */
+static struct slice name_for_filters(struct session *session)
+{
+    char literal[ENDPOINT_TEXT_BYTES + 8];
+
+    if (!slice_equals(session->peer.text.name, "unknown"))
+        return session->peer.text.name;
+    return slice_from(arena_printf(&session->scratch, "[%s]",
+                                   endpoint_literal(&session->peer.endpoint, literal)));
+}
+
 bool milter_connect(struct session *session, struct smtp_reply *reply)
 {
-    const struct milter_client client = {session->peer.text.name, &session->peer.endpoint};
+    const struct milter_client client = {name_for_filters(session), &session->peer.endpoint};
     struct mail_filters *filters;
     struct milter_decision decision;
 

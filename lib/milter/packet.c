@@ -225,10 +225,10 @@ static bool is_refusal(struct slice line)
     char class = line.len ? line.ptr[0] : '\0';
     struct slice rest = slice_from_offset(line, 4);
 
-    if ((class != '4' && class != '5') || line.len < 3 || !ascii_is_digit(line.ptr[1]) ||
+    if ((class != '4' && class != '5') || line.len < 4 || !ascii_is_digit(line.ptr[1]) ||
         !ascii_is_digit(line.ptr[2]))
         return false;
-    if (line.len > 3 && line.ptr[3] != ' ' && line.ptr[3] != '-')
+    if (line.ptr[3] != ' ' && line.ptr[3] != '-')
         return false;
     /* "5.7.1 text": its class must be the code's. */
     return rest.len < 2 || !ascii_is_digit(rest.ptr[0]) || rest.ptr[1] != '.' ||
@@ -249,8 +249,8 @@ bool milter_reply_text(struct slice text, struct buf *reply)
         if (reply->len)
             buf_add_text(reply, "\r\n");
         for (size_t i = 0; i < line.len; i++) {
-            if (line.ptr[i] == '%' && i + 1 < line.len)
-                i++;
+            if (line.ptr[i] == '%' && ++i == line.len)
+                break;
             buf_add_char(reply, line.ptr[i] == '\r' ? ' ' : line.ptr[i]);
         }
     }
