@@ -110,6 +110,7 @@ int main(int argc, char **argv)
         .name = "proxymap",
         .sessions_per_process = 1, /* a look-up may block */
         .opens_files = true,
+        .requests_per_use = 100, /* what a client asks over one connection, say */
         .before_jail = open_tables,
         .request = answer,
     };

@@ -101,6 +101,16 @@ static void adopt_configuration(void)
     close(WORKER_FD_CONFIG);
 }
 
+static uint64_t limit_jobs(const struct worker_limits *limits)
+{
+    const struct worker *worker = process.worker;
+    uint64_t per_use = worker->requests_per_use > 0 ? (uint64_t)worker->requests_per_use : 1;
+
+    if (worker->stays || params.max_use <= 0)
+        return UINT64_MAX;
+    return (uint64_t)params.max_use * limits->slots * per_use;
+}
+
 static void join_scoreboard(void)
 {
     struct worker_limits *limits = &process.limits;
@@ -116,9 +126,7 @@ static void join_scoreboard(void)
     process.row = &process.scoreboard->rows[process.arguments.row];
     atomic_store(&process.scoreboard->slot_limit, limits->slot_limit);
     atomic_store(&process.scoreboard->n_spread, limits->n_spread);
-    process.jobs_limit = process.worker->stays || params.max_use <= 0
-                             ? UINT64_MAX
-                             : (uint64_t)params.max_use * limits->slots;
+    process.jobs_limit = limit_jobs(limits);
     process.is_plain = process.worker->sessions_per_process == 1;
     process.idle_since = time_now_ms();
 }

@@ -73,6 +73,8 @@ static const struct worker many_requests = {
     .name = "test", .sessions_per_process = 100, .request = answer};
 static const struct worker one_request = {
     .name = "test", .sessions_per_process = 1, .request = answer};
+static const struct worker small_requests = {
+    .name = "test", .sessions_per_process = 1, .request = answer, .requests_per_use = 2};
 
 /* -- master -- */
 
@@ -299,6 +301,20 @@ static void test_max_use(void **state)
     }
 }
 
+static void test_max_use_of_small_requests(void **state)
+{
+    (void)state;
+    start(&small_requests, "1", 1);
+    struct channel channel = connect_channel();
+
+    for (int n = 0; n < params.max_use * small_requests.requests_per_use; n++) {
+        ask(&channel, "a");
+        expect_answer(&channel, "a");
+    }
+    expect_goodbye(&channel);
+    expect_end();
+}
+
 static void test_death_of_master(void **state)
 {
     (void)state;
@@ -419,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_limit_of_one_session),
         cmocka_unit_test(test_sessions_survive_draining),
         cmocka_unit_test(test_max_use),
+        cmocka_unit_test(test_max_use_of_small_requests),
         cmocka_unit_test(test_death_of_master),
         cmocka_unit_test(test_sigterm),
         cmocka_unit_test(test_goodbye_to_idle_connections),
