@@ -1,8 +1,6 @@
 /* The log line of a delivery attempt, and the figures in it. */
 #include "mail/delivery_line.h"
 
-#include <math.h>
-
 #include "base/time.h"
 #include "mail/address.h"
 
@@ -11,7 +9,7 @@
 
 void delivery_delay_format(struct buf *buf, double seconds, int resolution_digits)
 {
-    int64_t total = seconds > 0 ? (int64_t)llround(seconds * MICROSECONDS) : 0;
+    int64_t total = seconds > 0 ? (int64_t)(seconds * MICROSECONDS + 0.5) : 0;
     int64_t resolution =
         MICROSECONDS;      /* in microseconds: what the last printed digit stands for */
     int64_t below = total; /* its leading digit tells how many digits say enough */

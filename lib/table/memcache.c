@@ -3,7 +3,6 @@
  * where the parameter file names one: what that knows is put into the server on the way.
  */
 #include <limits.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -12,6 +11,7 @@
 #include "table/key_format.h"
 #include "table/match_list.h"
 #include "table/memcache_protocol.h"
+#include "table/plugin_load.h"
 #include "table/settings.h"
 #include "table/writer.h"
 
@@ -53,7 +53,7 @@ struct memcache {
     struct table table;
     struct table_settings settings;
     struct plugin_value values[N_SETTINGS];
-    const EVP_MD *digest; /* NULL: keys go as they are */
+    const struct digest_plugin *digest; /* NULL: keys go as they are */
     struct match_list *domains;
     struct memcache_server server;
     struct table *backup;
@@ -78,6 +78,26 @@ static int init_peer(struct peer *peer, struct slice server, struct error *error
     return peer_init_inet(peer, server, error);
 }
 
+static int load_digest(struct memcache *memcache, struct error *error)
+{
+    const char *name = memcache->values[KEY_DIGEST].text;
+    unsigned char digest[PLUGIN_DIGEST_BYTES];
+    const struct digest_plugin *plugin =
+        plugin_load("digest", "libssl-dev", DIGEST_PLUGIN_SYMBOL, error);
+
+    if (!plugin)
+        return error_context(error, "%s: key_digest = %s", memcache->settings.name, name);
+    if (plugin->abi != TABLE_PLUGIN_ABI)
+        return error_set(error, ERROR_PERMANENT,
+                         "%s: key_digest = %s: the plug-in \"digest\" is of another version",
+                         memcache->settings.name, name);
+    if (plugin->compute(name, "", 0, digest) < 0)
+        return error_set(error, ERROR_PERMANENT, "%s: unknown digest: key_digest = %s",
+                         memcache->settings.name, name);
+    memcache->digest = plugin;
+    return 0;
+}
+
 static int read_settings(struct memcache *memcache, struct error *error)
 {
     for (size_t i = 0; i < N_SETTINGS; i++) {
@@ -88,12 +108,8 @@ static int read_settings(struct memcache *memcache, struct error *error)
     if (key_format_check(memcache->values[KEY_FORMAT].text, memcache->settings.name,
                          "key_format", error) < 0)
         return -1;
-    if (memcache->values[KEY_DIGEST].text[0]) {
-        memcache->digest = EVP_get_digestbyname(memcache->values[KEY_DIGEST].text);
-        if (!memcache->digest)
-            return error_set(error, ERROR_PERMANENT, "%s: unknown digest: key_digest = %s",
-                             memcache->settings.name, memcache->values[KEY_DIGEST].text);
-    }
+    if (memcache->values[KEY_DIGEST].text[0] && load_digest(memcache, error) < 0)
+        return -1;
     if (memcache->values[DOMAIN].text[0])
         memcache->domains =
             match_list_open("domain", memcache->values[DOMAIN].text, MATCH_PARENTS_NEVER, NULL);
@@ -162,15 +178,14 @@ static bool memcache_has_changed(struct table *table)
 /* -- keys ------------------------------------------------------------------------------------
  */
 
-static void digest_key(const EVP_MD *digest, struct buf *key)
+static void digest_key(const struct memcache *memcache, struct buf *key)
 {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    unsigned char hash[PLUGIN_DIGEST_BYTES];
+    long len =
+        memcache->digest->compute(memcache->values[KEY_DIGEST].text, key->data, key->len, hash);
 
-    if (EVP_Digest(key->data, key->len, hash, &len, digest, NULL) != 1)
-        len = 0;
     buf_reset(key);
-    for (unsigned i = 0; i < len; i++)
+    for (long i = 0; i < len; i++)
         buf_printf(key, "%02x", hash[i]);
 }
 
@@ -180,7 +195,7 @@ static bool make_key(const struct memcache *memcache, struct slice key, struct b
     if (!key_format_query(memcache->values[KEY_FORMAT].text, key, NULL, out))
         return false;
     if (memcache->digest)
-        digest_key(memcache->digest, out);
+        digest_key(memcache, out);
     for (size_t i = 0; i < out->len; i++) {
         unsigned char byte = (unsigned char)out->data[i];
 

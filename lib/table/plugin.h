@@ -14,6 +14,8 @@
 #define TABLE_PLUGIN_ABI     2
 #define TABLE_PLUGIN_SYMBOL  "table_plugin"
 #define INDEX_PLUGIN_SYMBOL  "index_plugin"
+#define DIGEST_PLUGIN_SYMBOL "digest_plugin"
+#define PLUGIN_DIGEST_BYTES  64
 #define PLUGIN_REPORT_BYTES  400
 #define PLUGIN_TEMPLATES_MAX 2
 #define PLUGIN_SETTINGS_MAX  40
@@ -111,6 +113,14 @@ struct index_plugin {
     void (*abandon)(struct plugin_make *make);
 };
 
+/* The third kind: digests. It exports one "struct digest_plugin" named digest_plugin. */
+struct digest_plugin {
+    int abi;
+    /* At most PLUGIN_DIGEST_BYTES at digest. Returns how many; -1: no digest has that name. */
+    long (*compute)(const char *name, const char *bytes, size_t len, unsigned char *digest);
+};
+
 /* What plug-ins export, and nothing else. */
+extern const struct digest_plugin digest_plugin __attribute__((visibility("default")));
 extern const struct index_plugin index_plugin __attribute__((visibility("default")));
 extern const struct table_plugin table_plugin __attribute__((visibility("default")));
