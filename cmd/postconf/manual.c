@@ -93,21 +93,22 @@ static void print_item(const struct param_row *row)
         (void)fputs("\\(fo", stdout);
     if (row->kind == PARAM_KIND_TEMPLATE)
         (void)fputs("service\\(fc_", stdout);
-    print_escaped(row->name);
+    print_escaped(param_name(row));
     (void)putchar('\n');
-    print_text(row->text);
+    print_text(param_text(row));
     if (row->kind == PARAM_KIND_OLD) {
-        printf("Former name%s", row->replacement[0] ? " of\n.Ic " : ".\nIt has no effect.\n");
-        print_escaped(row->replacement);
-        printf("%s", row->replacement[0] ? " .\n" : "");
+        printf("Former name%s",
+               param_replacement(row)[0] ? " of\n.Ic " : ".\nIt has no effect.\n");
+        print_escaped(param_replacement(row));
+        printf("%s", param_replacement(row)[0] ? " .\n" : "");
         return;
     }
     printf("%s", type_name(row->type));
     if (computed) {
         printf("; the default is found at run time.\n");
-    } else if (row->default_text[0]) {
+    } else if (param_default(row)[0]) {
         printf("; default:\n.Ql ");
-        print_escaped(row->default_text);
+        print_escaped(param_default(row));
         printf("\\& .\n");
     } else {
         printf("; empty by default.\n");
@@ -116,12 +117,12 @@ static void print_item(const struct param_row *row)
         printf("Not supported yet: a value other than the default gives a warning.\n");
     else if (row->state == PARAM_STATE_MOOT)
         printf("Accepted without effect.\n");
-    if (row->owners[0])
-        printf("Read by: %s.\n", row->owners);
-    if (row->note[0] && !computed) {
+    if (param_owners(row)[0])
+        printf("Read by: %s.\n", param_owners(row));
+    if (param_note(row)[0] && !computed) {
         CLEANUP(buf_release) struct buf note = BUF_INIT;
 
-        buf_printf(&note, "Note: %s.", row->note);
+        buf_printf(&note, "Note: %s.", param_note(row));
         print_text(note.data);
     }
 }

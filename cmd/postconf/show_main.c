@@ -21,7 +21,7 @@ static const char *value_of(const struct postconf *postconf, const struct known_
     if (postconf->options.non_default)
         return NULL;
     if (known->class == NAME_CLASS_SERVICE)
-        return known->row->default_text;
+        return param_default(known->row);
     return main_cf_raw_default(&postconf->main_cf, name);
 }
 

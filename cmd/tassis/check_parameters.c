@@ -63,11 +63,11 @@ static void take(void *context, const struct name_finding *finding)
     case NAME_NOT_YET:
         report(to, SEVERITY_WARNING, place_of("unsupported-parameter", finding),
                "%s is not supported yet: the setting has no effect in %s", finding->name,
-               finding->service ? finding->service->program : finding->row->owners);
+               finding->service ? finding->service->program : param_owners(finding->row));
         break;
     case NAME_WITHOUT_WORK:
         report(to, SEVERITY_NOTE, place_of("moot-parameter", finding),
-               "%s has no effect here: %s", finding->name, finding->row->text);
+               "%s has no effect here: %s", finding->name, param_text(finding->row));
         break;
     }
 }

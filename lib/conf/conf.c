@@ -251,22 +251,22 @@ static void log_lines(const struct buf *lines)
 /* Set to something other than its default, and nobody acts on it. */
 static void log_unsupported(const struct main_cf *main_cf, const struct param_row *row)
 {
-    const struct main_cf_entry *entry = main_cf_find(main_cf, slice_from(row->name));
+    const struct main_cf_entry *entry = main_cf_find(main_cf, slice_from(param_name(row)));
 
     if (!entry || entry->line == 0)
         return;
-    if (row->kind == PARAM_KIND_OLD && row->replacement[0]) {
+    if (row->kind == PARAM_KIND_OLD && param_replacement(row)[0]) {
         log_warning(
             "%s, line %d: support for parameter \"%s\" will be removed; instead, specify "
             "\"%s\"",
-            entry->file, entry->line, row->name, row->replacement);
+            entry->file, entry->line, param_name(row), param_replacement(row));
     } else if (row->kind == PARAM_KIND_OLD) {
         log_warning("%s, line %d: parameter \"%s\" is obsolete and has no effect", entry->file,
-                    entry->line, row->name);
+                    entry->line, param_name(row));
     } else if (row->state == PARAM_STATE_NOT_YET &&
                param_value_is_ignored(row, main_cf, entry->value)) {
         log_warning("%s, line %d: %s is not supported yet: the setting has no effect in %s",
-                    entry->file, entry->line, row->name, row->owners);
+                    entry->file, entry->line, param_name(row), param_owners(row));
     }
 }
 
@@ -333,7 +333,7 @@ static const struct param_row *service_value(const char *service, const char *su
     bug_if(!row);
     buf_printf(&name, "%s_%s", service, suffix);
     raw = main_cf_raw(&current->main_cf, buf_slice(&name));
-    if (main_cf_expand(&current->main_cf, raw ? raw : row->default_text, value, error) < 0) {
+    if (main_cf_expand(&current->main_cf, raw ? raw : param_default(row), value, error) < 0) {
         (void)error_context(error, "%s", name.data);
         return NULL;
     }

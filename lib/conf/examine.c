@@ -39,10 +39,10 @@ bool param_value_is_ignored(const struct param_row *row, const struct main_cf *m
 /* The name behind "deprecated: use NAME" in a row's note; empty when there is none. */
 static struct slice replacement(const struct param_row *row)
 {
-    struct slice note = slice_from(row->note);
+    struct slice note = slice_from(param_note(row));
 
     if (row->kind == PARAM_KIND_OLD)
-        return slice_from(row->replacement);
+        return slice_from(param_replacement(row));
     if (!slice_starts_with(note, "deprecated: use "))
         return SLICE_EMPTY;
     note = slice_from_offset(note, strlen("deprecated: use "));
@@ -53,8 +53,8 @@ static void examine_age(const struct examination *examination, const char *value
                         const struct param_row *row)
 {
     struct name_finding finding = {
-        .name = row->name, .value = value, .row = row, .use_instead = replacement(row)};
-    bool is_deprecated = slice_starts_with(slice_from(row->note), "deprecated");
+        .name = param_name(row), .value = value, .row = row, .use_instead = replacement(row)};
+    bool is_deprecated = slice_starts_with(slice_from(param_note(row)), "deprecated");
 
     if (row->kind == PARAM_KIND_OLD && finding.use_instead.len == 0)
         finding.trouble = NAME_REMOVED;
@@ -73,7 +73,7 @@ static void examine_state(const struct examination *examination, const char *val
     report(examination, (struct name_finding){.trouble = row->state == PARAM_STATE_NOT_YET
                                                              ? NAME_NOT_YET
                                                              : NAME_WITHOUT_WORK,
-                                              .name = row->name,
+                                              .name = param_name(row),
                                               .value = value,
                                               .row = row});
 }

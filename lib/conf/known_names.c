@@ -121,7 +121,7 @@ static void collect_rows(struct known_names *known)
 
     for (size_t i = 0; i < n_param_rows; i++) {
         const struct param_row *row = &param_rows[i];
-        struct slice name = slice_from(row->name);
+        struct slice name = slice_from(param_name(row));
 
         if (row->kind != PARAM_KIND_TEMPLATE) {
             add_known(known, name,
@@ -148,7 +148,7 @@ static void collect_service(struct known_names *known, const struct master_servi
 
         if (row->kind != PARAM_KIND_TEMPLATE || !template_applies(row, service))
             continue;
-        buf_printf(&name, "%s_%s", service->name, row->name);
+        buf_printf(&name, "%s_%s", service->name, param_name(row));
         add_known(known, buf_slice(&name), NAME_CLASS_SERVICE, row);
     }
     for (size_t i = 0; i < service->n_overrides; i++)
@@ -248,10 +248,10 @@ const char *param_name_nearest(const char *name)
 
         if (param_rows[i].kind != PARAM_KIND_PLAIN)
             continue;
-        d = distance(name, param_rows[i].name, 2);
+        d = distance(name, param_name(&param_rows[i]), 2);
         if (d < best) {
             best = d;
-            found = param_rows[i].name;
+            found = param_name(&param_rows[i]);
         }
     }
     return found;

@@ -156,10 +156,11 @@ void main_cf_set_computed(struct main_cf *main_cf, const char *name, const char 
 
 const char *main_cf_default_of(const struct main_cf *main_cf, const struct param_row *row)
 {
-    const char *computed =
-        param_row_is_computed(row) ? hash_get(&main_cf->computed, slice_from(row->name)) : NULL;
+    const char *computed = param_row_is_computed(row)
+                               ? hash_get(&main_cf->computed, slice_from(param_name(row)))
+                               : NULL;
 
-    return computed ? computed : row->default_text;
+    return computed ? computed : param_default(row);
 }
 
 const char *main_cf_raw_default(const struct main_cf *main_cf, struct slice name)

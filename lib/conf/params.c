@@ -65,7 +65,7 @@ static int out_of_range(const struct param_row *row, struct slice value, bool to
     const char *unit = row->type == PARAM_TYPE_TIME ? "s" : "";
 
     return error_set(error, ERROR_PERMANENT, "invalid %s parameter value %.*s %c %lld%s",
-                     row->name, SLICE_ARG(value), too_small ? '<' : '>',
+                     param_name(row), SLICE_ARG(value), too_small ? '<' : '>',
                      (long long)((too_small ? row->min : row->max) / scale), unit);
 }
 
@@ -80,12 +80,12 @@ int param_parse_number(const struct param_row *row, struct slice value, char def
             error, ERROR_PERMANENT,
             "bad time value or unit: %s = %.*s (expected a number, then s, m, h, d or "
             "w for seconds to weeks)",
-            row->name, SLICE_ARG(value));
+            param_name(row), SLICE_ARG(value));
     }
     if (row->type != PARAM_TYPE_TIME && !slice_to_int(value, -max, max, &result))
         return error_set(error, ERROR_PERMANENT,
                          "bad numerical configuration: %s = %.*s (expected a whole number)",
-                         row->name, SLICE_ARG(value));
+                         param_name(row), SLICE_ARG(value));
     if (result < row->min || result > row->max)
         return out_of_range(row, value, result < row->min, error);
     *number = result;
@@ -96,7 +96,7 @@ char param_default_unit(const struct param_row *row, const struct main_cf *main_
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-    if (main_cf_expand(main_cf, row->default_text, &text, NULL) < 0)
+    if (main_cf_expand(main_cf, param_default(row), &text, NULL) < 0)
         return 's';
     for (size_t i = 0; i < text.len; i++) {
         if (ascii_is_alpha(text.data[i]))
@@ -122,10 +122,10 @@ static int check_length(const struct param_row *row, struct slice value, struct 
 {
     if ((int64_t)value.len < row->min)
         return error_set(error, ERROR_PERMANENT, "bad string length %zu < %lld: %s = %.*s",
-                         value.len, (long long)row->min, row->name, SLICE_ARG(value));
+                         value.len, (long long)row->min, param_name(row), SLICE_ARG(value));
     if (row->max > 0 && (int64_t)value.len > row->max)
         return error_set(error, ERROR_PERMANENT, "bad string length %zu > %lld: %s = %.*s",
-                         value.len, (long long)row->max, row->name, SLICE_ARG(value));
+                         value.len, (long long)row->max, param_name(row), SLICE_ARG(value));
     return 0;
 }
 
@@ -161,7 +161,7 @@ static int store(struct load *load, const struct param_row *row, struct slice va
         if (!param_parse_bool(value, into))
             return error_set(error, ERROR_PERMANENT,
                              "bad boolean configuration: %s = %.*s (expected yes or no)",
-                             row->name, SLICE_ARG(value));
+                             param_name(row), SLICE_ARG(value));
         return 0;
     case PARAM_TYPE_STRING:
     case PARAM_TYPE_RAW:
@@ -180,7 +180,7 @@ static int load_text(struct load *load, const struct param_row *row, const char 
         return store(load, row, slice_from(text), error);
     buf_reset(&load->value);
     if (main_cf_expand(load->main_cf, text, &load->value, error) < 0)
-        return error_context(error, "%s", row->name);
+        return error_context(error, "%s", param_name(row));
     return store(load, row, slice_trim(buf_slice(&load->value)), error);
 }
 
@@ -189,14 +189,14 @@ static int load_text(struct load *load, const struct param_row *row, const char 
 static int load_set_row(struct load *load, const struct param_row *row, const char *program,
                         struct error *error)
 {
-    const char *text = main_cf_raw(load->main_cf, slice_from(row->name));
+    const char *text = main_cf_raw(load->main_cf, slice_from(param_name(row)));
 
     if (load_text(load, row, text, error) == 0)
         return 0;
     if (program && !param_row_is_read_by(row, program) &&
         load_text(load, row, main_cf_default_of(load->main_cf, row), error) == 0)
         return 0;
-    return main_cf_context(load->main_cf, row->name, error);
+    return main_cf_context(load->main_cf, param_name(row), error);
 }
 
 /*
@@ -208,14 +208,14 @@ static int load_default_row(struct load *load, const struct param_row *row, cons
 {
     bool is_number = row->type != PARAM_TYPE_STRING && row->type != PARAM_TYPE_RAW;
     /* The one default that is not its own: overload. */
-    const char *text = load->main_cf->stressed && strcmp(row->name, "stress") == 0
+    const char *text = load->main_cf->stressed && strcmp(param_name(row), "stress") == 0
                            ? "yes"
                            : main_cf_default_of(load->main_cf, row);
 
     if (load_text(load, row, text, error) == 0 ||
         (is_number && (!program || !param_row_is_read_by(row, program))))
         return 0;
-    return main_cf_context(load->main_cf, row->name, error);
+    return main_cf_context(load->main_cf, param_name(row), error);
 }
 
 /* Mark the rows that main.cf sets: it names few of them, so the others need no look-up. */

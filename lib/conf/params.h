@@ -47,23 +47,26 @@ enum param_state { PARAM_STATE_USED, PARAM_STATE_NOT_YET, PARAM_STATE_MOOT };
 enum param_kind {
     PARAM_KIND_PLAIN,
     PARAM_KIND_TEMPLATE, /* name is the suffix, offset unused */
-    PARAM_KIND_OLD,      /* replacement set, offset unused */
+    PARAM_KIND_OLD,      /* offset unused */
 };
 
-/* One row of params.def. */
+/* One row of params.def. Its texts are asked for below: a row knows where they are. */
 struct param_row {
-    const char *name;
-    enum param_kind kind;
-    enum param_type type;
-    enum param_state state;
-    const char *owners;
-    const char *default_text;
+    uint32_t name, owners, default_text, text, note, replacement;
+    enum param_kind kind : 8;
+    enum param_type type : 8;
+    enum param_state state : 8;
+    bool is_computed;
+    uint32_t offset;  /* of the member in struct params */
     int64_t min, max; /* a time: milliseconds */
-    const char *text;
-    const char *note;
-    const char *replacement; /* OLD rows */
-    size_t offset;           /* of the member in struct params */
 };
+
+const char *param_name(const struct param_row *row);
+const char *param_owners(const struct param_row *row);
+const char *param_default(const struct param_row *row);
+const char *param_text(const struct param_row *row);
+const char *param_note(const struct param_row *row);
+const char *param_replacement(const struct param_row *row); /* OLD rows; else empty */
 
 /* All rows: PLAIN and OLD ones by name in byte order, then the templates. */
 extern const struct param_row param_rows[];

@@ -14,21 +14,22 @@ static void test_rows_are_sorted(void **state)
         if (param_rows[i - 1].kind == PARAM_KIND_TEMPLATE)
             assert_int_equal(param_rows[i].kind, PARAM_KIND_TEMPLATE);
         else if (param_rows[i].kind != PARAM_KIND_TEMPLATE)
-            assert_true(strcmp(param_rows[i - 1].name, param_rows[i].name) < 0);
+            assert_true(strcmp(param_name(&param_rows[i - 1]), param_name(&param_rows[i])) < 0);
     }
-    assert_string_equal(param_row_find(SLICE("2bounce_notice_recipient"))->default_text,
+    assert_string_equal(param_default(param_row_find(SLICE("2bounce_notice_recipient"))),
                         "postmaster");
     assert_null(param_row_find(SLICE("no_such_parameter")));
 }
 
 static void test_templates(void **state)
 {
-    struct slice service;
-
     (void)state;
-    assert_string_equal(
-        param_template_find(SLICE("x_y_destination_recipient_limit"), &service)->name,
-        "destination_recipient_limit");
+    struct slice service;
+    const struct param_row *row =
+        param_template_find(SLICE("x_y_destination_recipient_limit"), &service);
+
+    assert_non_null(row);
+    assert_string_equal(param_name(row), "destination_recipient_limit");
     assert_slice_equal(service, "x_y");
     assert_null(param_template_find(SLICE("_recipient_limit"), &service));
     assert_null(param_template_find(SLICE("myhostname"), &service));

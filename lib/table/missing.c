@@ -80,7 +80,7 @@ void tables_build_missing(const struct main_cf *main_cf, const struct master_cf 
     build_of_parameter(main_cf, "alias_database");
     for (size_t i = 0; i < n_param_rows; i++) {
         if (param_rows[i].kind == PARAM_KIND_PLAIN && param_rows[i].type == PARAM_TYPE_STRING)
-            build_of_parameter(main_cf, param_rows[i].name);
+            build_of_parameter(main_cf, param_name(&param_rows[i]));
     }
     while (hash_next(&main_cf->entries, &cursor, &name, &entry))
         build_of_parameter(main_cf, ((const struct main_cf_entry *)entry)->name);
