@@ -1,13 +1,11 @@
 """A Dovecot of one's own behind an instance: accounts, LMTP, IMAP, POP3, quota as a policy service."""
 import contextlib
 import imaplib
-import os
 import poplib
 import shutil
-import signal
-import subprocess
 
 from harness import free_port, wait_for
+from programs import running
 
 CONFIG = """\
 base_dir = {home}/run
@@ -115,6 +113,44 @@ userdb {{
 """
 
 
+LOGIN = """\
+base_dir = {folder}/dovecot
+state_dir = {folder}/dovecot
+log_path = {folder}/dovecot.log
+protocols =
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = {mechanisms}
+auth_failure_delay = 0
+passdb {{
+{accounts}
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home=/tmp
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service auth {{
+  unix_listener {queue}/private/auth {{
+    mode = 0666
+  }}
+}}
+"""
+
+
+def login_service(mta, mechanisms, accounts):
+    """A Dovecot that answers the instance's questions about logins, and does nothing else."""
+    config = mta.folder / "dovecot.conf"
+    config.write_text(LOGIN.format(folder=mta.folder, queue=mta.queue, mechanisms=mechanisms, accounts=accounts))
+    auth = mta.queue / "private/auth"
+    auth.unlink(missing_ok=True)
+    return running("dovecot", "-F", "-c", config, ready=auth.is_socket, log=mta.folder / "dovecot.out")
+
+
 class Dovecot:
     """users: address -> (password, quota rule or ""). accounts: other passdb and userdb blocks than the file.
     more_protocols, more: for what else is wanted; sieve: a script that is run for each message."""
@@ -137,18 +173,16 @@ class Dovecot:
             more=more.format(home=self.home), sieve=" sieve" if sieve else ""))
 
     def __enter__(self):
-        for name in ("auth", "dovecot-lmtp"):
-            with contextlib.suppress(FileNotFoundError):
-                (self.queue / "private" / name).unlink()
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", str(self.config)], start_new_session=True)
-        wait_for((self.queue / "private/dovecot-lmtp").is_socket, what="Dovecot's sockets")
-        wait_for((self.queue / "private/auth").is_socket, what="Dovecot's sockets")
+        sockets = [self.queue / "private" / name for name in ("auth", "dovecot-lmtp")]
+        for path in sockets:
+            path.unlink(missing_ok=True)
+        self.process = running("dovecot", "-F", "-c", self.config, ready=lambda: all(path.is_socket() for path in sockets),
+                               log=self.home / "out")
+        self.process.__enter__()
         return self
 
     def __exit__(self, kind, *_):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
+        self.process.__exit__(None, None, None)
         if kind:
             print("-- Dovecot:", *(self.home / "log").read_text(errors="replace").splitlines()[-30:], sep="\n  ")
 

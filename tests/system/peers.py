@@ -18,6 +18,7 @@ import tempfile
 import threading
 
 from harness import Skipped, wait_for
+from programs import listens
 
 UNPACKED = pathlib.Path(os.environ.get("TASSIS_PEERS", "/var/cache/tassis-peers"))
 BOXES = ("bob", "carol")
@@ -50,11 +51,6 @@ def add_users(*names):
                 text += f"{name}:x:{number}:{number}::{rest}\n" if rest else f"{name}:x:{number}:\n"
         path.write_text(text)
         path.chmod(0o644)
-
-
-def listens(address, port):
-    with socket.socket() as probe:
-        return probe.connect_ex((address, port)) == 0
 
 
 class Tap(threading.Thread):

@@ -1,14 +1,11 @@
 """Amavis behind the queue, by SMTP and by LMTP, with re-injection; and in front of it."""
 import contextlib
-import os
 import re
 import shutil
-import signal
 import smtplib
-import subprocess
 
 from harness import Instance, free_port, wait_for
-from peers import listens
+from programs import GTUBE, listens, running
 
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/amavisd"
@@ -58,8 +55,6 @@ lmtp-amavis unix - - n - 2 lmtp
   -o content_filter=
 """
 
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-
 
 def message(subject, body="hello", more=""):
     return f"From: ann@client.test\nTo: alice@example.test\nSubject: {subject}\n{more}\n{body}\n"
@@ -80,17 +75,13 @@ class Amavis:
         self.config.write_text(CONFIG.format(home=self.home, port=port, back=back))
 
     def __enter__(self):
-        with open(self.home / "out", "ab") as out:
-            self.process = subprocess.Popen(["/usr/sbin/amavisd", "-c", str(self.config), "foreground"], stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=out, start_new_session=True, cwd=self.home)
-        wait_for(lambda: listens("127.0.0.1", self.port) or self.process.poll() is not None, 60, "Amavis")
-        assert self.process.poll() is None, (self.home / "out").read_text()
+        self.process = running("/usr/sbin/amavisd", "-c", self.config, "foreground", ready=lambda: listens("127.0.0.1", self.port),
+                               log=self.home / "out")
+        self.process.__enter__()
         return self
 
-    def __exit__(self, kind, *_):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+    def __exit__(self, kind, *rest):
+        self.process.__exit__(None, None, None)
         if kind:
             print(*(self.home / "log").read_text().splitlines()[-30:], sep="\n  ")
 

@@ -1,6 +1,5 @@
 """A full disk and a dead name server: a clear word, and mail that waits until the trouble is over."""
 import contextlib
-import re
 import smtplib
 import subprocess
 

@@ -4,16 +4,14 @@ import os
 import pathlib
 import re
 import shutil
-import smtplib
-import socket
 import subprocess
 import tempfile
 
-from harness import Instance, free_port, wait_for
+from harness import Instance, free_port
+from programs import GTUBE, listens, running
 
 NEEDS_PROGRAM = "/usr/sbin/opendkim"
 MESSAGE = "From: Ann <ann@client.test>\r\nTo: alice@example.test\r\nSubject: hello\r\n\r\nThe body.\r\n"
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 RSPAMD_SHARE = "/usr/share/rspamd"
 
 
@@ -24,25 +22,6 @@ def folder():
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def running(*command, ready, log):
-    """A program in the foreground, once ready() says that it listens."""
-    with open(log, "ab") as out:
-        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        try:
-            wait_for(lambda: ready() or process.poll() is not None, 30, f"{command[0]}: {log}")
-            assert process.poll() is None, log.read_text()
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def listens(path):
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
 
 
 def write(path, text):

@@ -5,12 +5,12 @@ import pathlib
 import re
 import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 import time
 
 from harness import Instance, free_port, wait_for
+from programs import listens, running
 
 NEEDS_PROGRAM = "/usr/sbin/postgrey"
 TEXT = "Subject: x\n\nx\n"
@@ -62,25 +62,13 @@ def asks(server, extra=""):
 
 @contextlib.contextmanager
 def postgrey(*options, port=None):
-    port, folder = port or free_port(), tempfile.mkdtemp(prefix="tassis-postgrey-")
-    shutil.chown(folder, Instance.user())
-    server = subprocess.Popen(
-        ["/usr/sbin/postgrey", f"--inet=127.0.0.1:{port}", f"--dbdir={folder}", f"--user={Instance.user()}",
-         f"--group={Instance.group()}", f"--pidfile={folder}/pid", *options],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def listens():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return True
-
-    try:
-        wait_for(listens, what="postgrey")
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    port = port or free_port()
+    with tempfile.TemporaryDirectory(prefix="tassis-postgrey-") as folder:
+        shutil.chown(folder, Instance.user())
+        words = ("/usr/sbin/postgrey", f"--inet=127.0.0.1:{port}", f"--dbdir={folder}", f"--user={Instance.user()}",
+                 f"--group={Instance.group()}", f"--pidfile={folder}/pid", *options)
+        with running(*words, ready=lambda: listens("127.0.0.1", port), log=pathlib.Path(folder, "log")):
+            yield port
 
 
 def test_postgrey_defers_and_then_lets_through():

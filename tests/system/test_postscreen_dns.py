@@ -6,7 +6,6 @@ import tempfile
 import threading
 import time
 
-from harness import free_port, wait_for
 from test_postscreen import Screened
 
 NEEDS_ROOT = True

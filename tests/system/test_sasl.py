@@ -1,18 +1,18 @@
 """Logging in: with the real Dovecot and Cyrus behind smtpd, and at a server that asks for it."""
 import base64
-import contextlib
 import hashlib
 import hmac
 import os
 import shutil
-import signal
 import smtplib
 import socket
 import subprocess
 import threading
 import time
 
+from dovecot import login_service
 from harness import Instance, wait_for
+from programs import running
 
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/dovecot"
@@ -25,53 +25,11 @@ SERVER = {
     "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
 }
 
-DOVECOT = """\
-base_dir = {folder}/dovecot
-state_dir = {folder}/dovecot
-log_path = {folder}/dovecot.log
-protocols =
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain login cram-md5 scram-sha-256
-auth_failure_delay = 0
-passdb {{
-  driver = passwd-file
-  args = scheme=plain {folder}/users
-}}
-userdb {{
-  driver = static
-  args = uid=65534 gid=65534 home=/tmp
-}}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service auth {{
-  unix_listener {queue}/private/auth {{
-    mode = 0666
-  }}
-}}
-"""
-
-
-@contextlib.contextmanager
 def dovecot(mta):
-    """The real service, in the foreground; ended with the block."""
+    """The real service; as long as somebody is connected its auth process would stay, so it is ended the hard way."""
     (mta.folder / "users").write_text("ada:{plain}secret::::::\n")
     (mta.folder / "users").chmod(0o644)
-    config = mta.folder / "dovecot.conf"
-    config.write_text(DOVECOT.format(folder=mta.folder, queue=mta.queue))
-    with contextlib.suppress(FileNotFoundError):
-        (mta.queue / "private/auth").unlink()
-    process = subprocess.Popen(["dovecot", "-F", "-c", str(config)], start_new_session=True)
-    try:
-        wait_for((mta.queue / "private/auth").is_socket, what="Dovecot's socket")
-        yield process
-    finally:
-        # As long as somebody is connected its auth process would stay.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
+    return login_service(mta, "plain login cram-md5 scram-sha-256", f"  driver = passwd-file\n  args = scheme=plain {mta.folder}/users")
 
 
 def connect(mta, timeout=60):
@@ -265,16 +223,13 @@ def test_cyrus_saslauthd():
         mta.start()
         with connect(mta) as client:
             assert client.docmd(plain("mail", "secret"))[0] == 454
-        process = subprocess.Popen(["saslauthd", "-d", "-a", "shadow", "-m", str(run)], stderr=subprocess.DEVNULL)
         try:
-            wait_for((run / "mux").is_socket, what="saslauthd's socket")
-            run.chmod(0o755)
-            with connect(mta) as client:
-                assert client.docmd(plain("mail", "wrong"))[0] == 535
-                assert client.docmd(plain("mail", "secret"))[0] == 235
+            with running("saslauthd", "-d", "-a", "shadow", "-m", run, ready=(run / "mux").is_socket, log=mta.folder / "saslauthd.log"):
+                run.chmod(0o755)
+                with connect(mta) as client:
+                    assert client.docmd(plain("mail", "wrong"))[0] == 535
+                    assert client.docmd(plain("mail", "secret"))[0] == 235
         finally:
-            process.kill()  # SIGTERM may find it between two of its children
-            process.wait(20)
             subprocess.run(["umount", "/etc/shadow"], check=True)
 
 

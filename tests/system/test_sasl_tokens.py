@@ -11,6 +11,7 @@ import re
 import subprocess
 import time
 
+from dovecot import login_service
 from harness import Instance, wait_for
 from tls_peers import Authority, TlsServer
 
@@ -23,38 +24,21 @@ class LoginServer(TlsServer):
 
     def __init__(self, mechanisms, good, tls=True):
         self.mechanisms, self.good, self.offers_tls = mechanisms, good, tls
-        self.attempts, self.forms = [], []
+        self.attempts, self.forms, self.inside = [], [], set()
         super().__init__("127.0.0.1", Authority().issue("mx.example.test"), port=0)
         self.port = self.listener.getsockname()[1]
 
-    def converse(self, client):
-        lines, is_tls, is_in = client.makefile("rb"), False, False
-        client.sendall(b"220 peer ESMTP\r\n")
-        while line := lines.readline():
-            words = line.decode().split()
-            verb = words[0].upper()
-            if verb == "EHLO":
-                offers = ["peer"] + ["STARTTLS"] * (self.offers_tls and not is_tls) + [f"AUTH {self.mechanisms}"]
-                client.sendall("".join(f"250-{o}\r\n" for o in offers).encode() + b"250 8BITMIME\r\n")
-            elif verb == "STARTTLS":
-                client.sendall(b"220 ready\r\n")
-                client = self.context.wrap_socket(client, server_side=True)
-                lines, is_tls = client.makefile("rb"), True
-            elif verb == "AUTH":
-                is_in = self.login(client, lines, words)
-            elif verb == "MAIL" and not is_in:
-                client.sendall(b"530 5.7.0 log in first\r\n")
-            elif verb == "DATA":
-                client.sendall(b"354 go\r\n")
-                while lines.readline() not in (b".\r\n", b""):
-                    pass
-                self.messages.append(line)
-                client.sendall(b"250 2.0.0 stored\r\n")
-            elif verb == "QUIT":
-                client.sendall(b"221 bye\r\n")
-                return
-            else:
-                client.sendall(b"250 ok\r\n")
+    def offers(self, is_tls):
+        return ["STARTTLS"] * (self.offers_tls and not is_tls) + [f"AUTH {self.mechanisms}"]
+
+    def reply(self, client, lines, words):
+        verb = words[0].upper()
+        if verb == "AUTH" and self.login(client, lines, words):
+            self.inside.add(client)
+            return b"235 2.7.0 welcome\r\n"
+        if verb == "AUTH":
+            return b"535 5.7.8 not like this\r\n"
+        return b"530 5.7.0 log in first\r\n" if verb == "MAIL" and client not in self.inside else b"250 ok\r\n"
 
     def login(self, client, lines, words):
         self.forms.append(len(words))
@@ -64,12 +48,10 @@ class LoginServer(TlsServer):
         said = base64.b64decode(words[2]).decode()
         self.attempts.append(said)
         if any(g in said for g in self.good):
-            client.sendall(b"235 2.7.0 welcome\r\n")
             return True
         if words[1] in ("XOAUTH2", "OAUTHBEARER"):
             client.sendall(b"334 " + base64.b64encode(b'{"status":"401"}') + b"\r\n")
             assert lines.readline().strip() == (b"AQ==" if words[1] == "OAUTHBEARER" else b"")
-        client.sendall(b"535 5.7.8 not like this\r\n")
         return False
 
 
@@ -214,33 +196,6 @@ def jwt(key, **claims):
     return (text + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
-DOVECOT = """\
-base_dir = {folder}/dovecot
-state_dir = {folder}/dovecot
-log_path = {folder}/dovecot.log
-protocols =
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = xoauth2 oauthbearer
-auth_failure_delay = 0
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {folder}/oauth2.conf
-}}
-userdb {{
-  driver = static
-  args = uid=65534 gid=65534 home=/tmp
-}}
-service auth {{
-  unix_listener {queue}/private/auth {{
-    mode = 0666
-  }}
-}}
-"""
-
-
-@contextlib.contextmanager
 def dovecot(mta, key):
     keys = mta.folder / "keys/default/HS256"
     keys.mkdir(parents=True)
@@ -249,16 +204,9 @@ def dovecot(mta, key):
         f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={mta.folder}/keys/\n"
         "username_attribute = email\n"
     )
-    config = mta.folder / "dovecot.conf"
-    config.write_text(DOVECOT.format(folder=mta.folder, queue=mta.queue))
     subprocess.run(["chmod", "-R", "a+rX", str(mta.folder / "keys"), str(mta.folder / "oauth2.conf")], check=True)
-    process = subprocess.Popen(["dovecot", "-F", "-c", str(config)], start_new_session=True)
-    try:
-        wait_for((mta.queue / "private/auth").is_socket, what="Dovecot's socket")
-        yield process
-    finally:
-        os.killpg(process.pid, 9)
-        process.wait(20)
+    return login_service(mta, "xoauth2 oauthbearer",
+                         f"  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {mta.folder}/oauth2.conf")
 
 
 def check_dovecot(mechanism):

@@ -1,17 +1,14 @@
 """SpamAssassin behind the queue: pipe runs spamc, which hands what it marked to sendmail."""
 import contextlib
-import os
 import pathlib
 import re
-import signal
-import socket
 import subprocess
 import tempfile
 
 from harness import Instance, wait_for
+from programs import GTUBE, listens, running
 
 NEEDS_PROGRAM = "/usr/bin/spamc"
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 FILTER = """\
 #!/bin/sh
@@ -27,25 +24,11 @@ trap 'rm -f {home}/out.$$' EXIT
 
 @contextlib.contextmanager
 def spamd(home):
-    with open(home / "spamd.out", "ab") as out:
-        process = subprocess.Popen(
-            ["/usr/sbin/spamd", "--local", "--nouser-config", "--syslog", f"{home}/spamd.log", "--max-children", "2",
-             "--socketpath", f"{home}/sock", "--helper-home-dir", str(home), "--pidfile", f"{home}/spamd.pid"],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)  # fmt: skip
-
-    def listens():
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(f"{home}/sock") == 0
-
-    try:
-        wait_for(lambda: listens() or process.poll() is not None, 40, "spamd")
+    words = ("/usr/sbin/spamd", "--local", "--nouser-config", "--syslog", home / "spamd.log", "--max-children", "2",
+             "--socketpath", home / "sock", "--helper-home-dir", home, "--pidfile", home / "spamd.pid")
+    with running(*words, ready=lambda: listens(home / "sock"), log=home / "spamd.out"):
         yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{home}/sock")
+    (home / "sock").unlink(missing_ok=True)
 
 
 def message(subject, body="hello"):

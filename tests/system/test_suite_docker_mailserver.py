@@ -5,11 +5,10 @@ import re
 
 from dovecot import Dovecot
 from harness import wait_for
-from peers import listens
-from suites import (GTUBE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim,
-                    opendmarc, stranger, submits)
+from programs import listens, running
+from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim, opendmarc,
+                    send_spam, stranger)
 from test_amavis import Amavis
-from test_milter_programs import running
 from test_policy import postgrey
 
 NEEDS_ROOT = True
@@ -96,6 +95,19 @@ FILES = {
     "header_checks.pcre": "/^\\s*X-Old-Filter/ IGNORE\n",
     "sender_header_filter.pcre": "/^\\s*User-Agent/ IGNORE\n/^\\s*X-Originating-IP/ IGNORE\n",
 }
+SUBMISSION = """\
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sasl_type=dovecot
+  -o smtpd_reject_unlisted_recipient=no
+  -o smtpd_sasl_authenticated_header=yes
+  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_sender_restrictions=$mua_sender_restrictions
+  -o smtpd_discard_ehlo_keywords=
+  -o milter_macro_daemon_name=ORIGINATING
+  -o smtpd_milters=$dkim_milter
+  -o cleanup_service_name=sender-cleanup
+"""
 MASTER = """\
 smtp      inet  n       -       n       -       1       postscreen
 smtpd     pass  -       -       n       -       -       smtpd
@@ -104,31 +116,11 @@ tlsproxy  unix  -       -       n       -       0       tlsproxy
 submission inet n       -       n       -       -       smtpd
   -o syslog_name=postfix/submission
   -o smtpd_tls_security_level=encrypt
-  -o smtpd_sasl_auth_enable=yes
-  -o smtpd_sasl_type=dovecot
-  -o smtpd_reject_unlisted_recipient=no
-  -o smtpd_sasl_authenticated_header=yes
-  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_sender_restrictions=$mua_sender_restrictions
-  -o smtpd_discard_ehlo_keywords=
-  -o milter_macro_daemon_name=ORIGINATING
-  -o smtpd_milters=$dkim_milter
-  -o cleanup_service_name=sender-cleanup
+""" + SUBMISSION + """\
 submissions inet n       -       n       -       -       smtpd
   -o syslog_name=postfix/submissions
   -o smtpd_tls_wrappermode=yes
-  -o smtpd_sasl_auth_enable=yes
-  -o smtpd_sasl_type=dovecot
-  -o smtpd_reject_unlisted_recipient=no
-  -o smtpd_sasl_authenticated_header=yes
-  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_sender_restrictions=$mua_sender_restrictions
-  -o smtpd_discard_ehlo_keywords=
-  -o milter_macro_daemon_name=ORIGINATING
-  -o smtpd_milters=$dkim_milter
-  -o cleanup_service_name=sender-cleanup
+""" + SUBMISSION + """\
 sender-cleanup unix n    -       n       -       0       cleanup
   -o syslog_name=postfix/sender-cleanup
   -o header_checks=pcre:$config_directory/sender_header_filter.pcre
@@ -202,8 +194,7 @@ def test_docker_mailserver():
         with stranger() as client:
             client.mail("ann@client.test")
             assert client.rcpt("y@elsewhere.test")[0] in (454, 554)
-        with submits("bob@example.test", "builder") as client:
-            client.sendmail("bob@example.test", ["alice@example.test"], message("spam", "bob@example.test", body=GTUBE))
+        send_spam()
         keeper.mail("bob@example.test", "Undelivered Mail Returned to Sender")
         # What is forwarded goes on under a rewritten sender.
         wait_for(lambda: arrives("ann@client.test", ["away@example.test"], message("onward", "ann@client.test"))[0] == 250,

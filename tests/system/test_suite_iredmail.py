@@ -4,8 +4,8 @@ import contextlib
 import re
 
 from dovecot import Dovecot
-from suites import (GTUBE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, stranger,
-                    submits)
+from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, send_spam,
+                    sql, stranger, write_tables)
 from table_servers import MariaDB
 from test_amavis import Amavis
 from test_policy import PolicyServer
@@ -13,9 +13,7 @@ from test_policy import PolicyServer
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/dovecot"
 
-SQL = """\
-CREATE DATABASE mail CHARACTER SET utf8mb4; CREATE USER mail@'127.0.0.1' IDENTIFIED BY 'secret'; GRANT ALL ON mail.* TO mail@'127.0.0.1';
-USE mail;
+SQL = DATABASE + """\
 CREATE TABLE domain (domain varchar(100), transport varchar(100), backupmx int, active int);
 CREATE TABLE alias_domain (alias_domain varchar(100), target_domain varchar(100), active int);
 CREATE TABLE mailbox (username varchar(100), maildir varchar(100), enabledeliver int, active int);
@@ -37,10 +35,6 @@ TABLES = {
     "relay_domains": "SELECT domain FROM domain WHERE domain='%s' AND backupmx=1 AND active=1",
     "sender_login_maps": "SELECT username FROM mailbox WHERE username='%s' AND active=1",
 }
-
-
-def sql(*names):
-    return ", ".join(f"proxy:mysql:$config_directory/{name}.cf" for name in names)
 
 
 MAIN = {
@@ -178,8 +172,7 @@ def test_iredmail():
         "sasl_username"] else b"action=DUNNO\n\n")
     with MariaDB() as database, host(MAIN, MASTER, FILES) as mta, contextlib.ExitStack() as services:
         database.sql(SQL)
-        for name, query in TABLES.items():
-            mta.write(f"{name}.cf", database.settings(query))
+        write_tables(mta, database, TABLES)
         keeper = Dovecot(mta, USERS)
         (keeper.home / "log").touch()
         (keeper.home / "log").chmod(0o666)  # its delivery program writes there as the mailbox's owner
@@ -222,7 +215,6 @@ def test_iredmail():
             assert code == 554 and b"That is my name" in said, said
         with stranger() as client:
             assert client.docmd("MAIL FROM:<ann@client.test> X-BAD=1")[0] == 250
-        with submits("bob@example.test", "builder") as client:
-            client.sendmail("bob@example.test", ["alice@example.test"], message("spam", "bob@example.test", body=GTUBE))
+        send_spam()
         mta.wait_log(r"status=bounced \(host 127\.0\.0\.1\[127\.0\.0\.1\] said: 554 5\.7\.0")
         check_both_protocols(keeper)

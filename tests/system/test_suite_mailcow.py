@@ -5,16 +5,16 @@ import re
 
 from dovecot import Dovecot
 from harness import wait_for
-from suites import (GTUBE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, stranger, submits)
+from programs import GTUBE
+from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, sql, stranger,
+                    submits, write_tables)
 from table_servers import MariaDB
 from test_milter_programs import rspamd
 
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/dovecot"
 
-SQL = """\
-CREATE DATABASE mail CHARACTER SET utf8mb4; CREATE USER mail@'127.0.0.1' IDENTIFIED BY 'secret'; GRANT ALL ON mail.* TO mail@'127.0.0.1';
-USE mail;
+SQL = DATABASE + """\
 CREATE TABLE domain (domain varchar(100), backupmx int, active int);
 CREATE TABLE mailbox (username varchar(100), maildir varchar(100), active int);
 CREATE TABLE alias (address varchar(100), goto varchar(200), active int);
@@ -50,10 +50,6 @@ TABLES = {
     "tls_enforce_in": "SELECT 'reject_plaintext_session' FROM alias WHERE address='%s' AND active = 3",
     "transports": "SELECT CONCAT('smtp:', nexthop) FROM transports WHERE destination='%s'",
 }
-
-
-def sql(*names):
-    return ", ".join(f"proxy:mysql:$config_directory/{name}.cf" for name in names)
 
 
 MAIN = {
@@ -206,8 +202,7 @@ def mailcow(database):
     with host(MAIN, MASTER, FILES) as mta:
         (mta.etc / "whitelist").chmod(0o755)
         mta.write("master.cf", (mta.etc / "master.cf").read_text().replace("{etc}", str(mta.etc)))
-        for name, query in TABLES.items():
-            mta.write(f"{name}.cf", database.settings(query))
+        write_tables(mta, database, TABLES)
         with rspamd(mta.folder) as filter:
             keeper = Dovecot(mta, USERS)
             mta.write_main(smtpd_milters=filter, non_smtpd_milters=filter, smtpd_sasl_path=f"inet:127.0.0.1:{keeper.auth}",

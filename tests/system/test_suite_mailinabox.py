@@ -9,10 +9,9 @@ import subprocess
 
 from dovecot import Dovecot
 from harness import wait_for
-from peers import listens
-from suites import (GTUBE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim,
+from programs import GTUBE, listens, running
+from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim,
                     opendmarc, stranger, submits)
-from test_milter_programs import running
 from test_policy import postgrey
 
 NEEDS_ROOT = True

@@ -3,7 +3,6 @@ import os
 import pathlib
 import re
 import signal
-import smtplib
 import socket
 import subprocess
 import time

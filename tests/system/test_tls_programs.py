@@ -4,11 +4,11 @@ import itertools
 import queue
 import re
 import shutil
-import socket
 import subprocess
 import threading
 
 from harness import Instance, Skipped, free_port, wait_for
+from programs import listens, running
 from tls_peers import Authority
 
 TIMEOUT = 180
@@ -167,11 +167,6 @@ def test_openssl_server():
             speaker.close()
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_gnutls_server():
     """It says nothing by itself, so no mail gets through; that it is the right one is known before."""
     need("gnutls-serv")
@@ -180,13 +175,9 @@ def test_gnutls_server():
         key, chain = split(Authority(root).issue("mx.peer.test", key=KINDS[kind]))
         port = free_port()
         log = chain.with_suffix(".log")
-        with open(log, "wb") as output:
-            server = subprocess.Popen(["gnutls-serv", "--echo", "--disable-client-cert", f"--port={port}", f"--x509keyfile={key}",
-                                       f"--x509certfile={chain}", f"--priority=NORMAL:-VERS-ALL:+VERS-TLS{version}",
-                                       "--sni-hostname=mx.peer.test", "--sni-hostname-fatal"],
-                                      stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        try:
-            wait_for(lambda: listens(port), what="gnutls-serv")
+        words = ("gnutls-serv", "--echo", "--disable-client-cert", f"--port={port}", f"--x509keyfile={key}", f"--x509certfile={chain}",
+                 f"--priority=NORMAL:-VERS-ALL:+VERS-TLS{version}", "--sni-hostname=mx.peer.test", "--sni-hostname-fatal")
+        with running(*words, ready=lambda: listens("127.0.0.1", port), log=log):
             main = {**client_main(root, version), **goes_to(port), "smtp_helo_timeout": "1s"}
             with Instance(main=main) as mta:
                 for count in (1, 2):
@@ -196,6 +187,3 @@ def test_gnutls_server():
                     assert len(re.findall(trusted, mta.log())) == count
                     mta.configure()
                 wait_for(lambda: "This is a resumed session" in log.read_text(errors="replace"), 5, f"resumption: {log.read_text()}")
-        finally:
-            server.kill()
-            server.wait()

@@ -119,22 +119,28 @@ def check_sts_failure(mta, collector, authority):
     assert collector.next()["policies"][0]["f"] == 0
 
 
-def test_reports():
+MAIN = {
+    "relay_domains": "signed.test, insecure.test",
+    "parent_domain_matches_subdomains": "relay_domains",
+    "smtp_tlsrpt_enable": "yes",
+    "smtp_tlsrpt_socket_name": "private/tlsrpt",
+    "smtp_connection_cache_on_demand": "no",
+}
+
+
+def start_servers(host):
+    """Servers of all those domains; the one with TLS has that name. Its authority and certificate."""
     authority = Authority()
-    bundle = authority.issue("mx.sts.insecure.test")
+    bundle = authority.issue(host)
     SignedDns(zones(authority, bundle))
     TlsServer("127.0.0.3", bundle)
     Sink("127.0.0.4", 25)
-    main = {
-        "smtp_tls_security_level": "dane",
-        "smtp_dns_support_level": "dnssec",
-        "relay_domains": "signed.test, insecure.test",
-        "parent_domain_matches_subdomains": "relay_domains",
-        "smtp_tlsrpt_enable": "yes",
-        "smtp_tlsrpt_socket_name": "private/tlsrpt",
-        "smtp_connection_cache_on_demand": "no",
-        "dnssec_probe": "ns:signed.test",
-    }
+    return authority, bundle
+
+
+def test_reports():
+    authority, bundle = start_servers("mx.sts.insecure.test")
+    main = {**MAIN, "smtp_tls_security_level": "dane", "smtp_dns_support_level": "dnssec", "dnssec_probe": "ns:signed.test"}
     with Instance(main=main) as mta:
         collector = Collector(mta.queue / "private/tlsrpt")
         check_dane(mta, collector, authority, bundle)
@@ -148,19 +154,13 @@ def test_reports():
 
 
 def test_resumed_sessions():
-    authority = Authority()
-    bundle = authority.issue("mx.may.insecure.test")
-    SignedDns(zones(authority, bundle))
-    TlsServer("127.0.0.3", bundle)
+    start_servers("mx.may.insecure.test")
     main = {
+        **MAIN,
         "smtp_tls_security_level": "may",
-        "relay_domains": "insecure.test",
-        "parent_domain_matches_subdomains": "relay_domains",
         "smtp_tls_session_cache_database": "lmdb:$data_directory/smtp_scache",
-        "smtp_tlsrpt_enable": "yes",
         "smtp_tlsrpt_socket_name": "$queue_directory/private/tlsrpt",
         "smtp_tlsrpt_skip_reused_handshakes": "yes",
-        "smtp_connection_cache_on_demand": "no",
     }
     with Instance(main=main) as mta:
         collector = Collector(mta.queue / "private/tlsrpt")

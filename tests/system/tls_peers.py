@@ -100,10 +100,11 @@ class TlsServer(threading.Thread):
         lines = client.makefile("rb")
         client.sendall(b"220 peer ESMTP\r\n")
         while line := lines.readline():
-            verb = line.split()[0].upper().decode() if line.split() else ""
+            words = line.decode("latin-1").split() or [""]
+            verb = words[0].upper()
             self.verbs.append((verb, is_tls))
             if verb == "EHLO":
-                client.sendall(b"250-peer\r\n" + (b"" if is_tls else b"250-STARTTLS\r\n") + b"250 8BITMIME\r\n")
+                client.sendall("".join(f"250-{offer}\r\n" for offer in ["peer", *self.offers(is_tls)]).encode() + b"250 8BITMIME\r\n")
             elif verb == "STARTTLS":
                 client.sendall(b"220 ready\r\n" + self.behind)
                 if self.trouble is not None:
@@ -122,7 +123,14 @@ class TlsServer(threading.Thread):
                 client.sendall(b"221 bye\r\n")
                 return
             else:
-                client.sendall(b"250 ok\r\n")
+                client.sendall(self.reply(client, lines, words))
+
+    def offers(self, is_tls):
+        return [] if is_tls else ["STARTTLS"]
+
+    def reply(self, client, lines, words):
+        """To a command that is nothing special; those who look closer can talk on before."""
+        return b"250 ok\r\n"
 
 
 class SignedDns:
