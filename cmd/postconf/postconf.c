@@ -71,17 +71,18 @@ static void read_main(struct postconf *postconf)
         log_warning("%s: mynetworks: %s", postconf->main_path.data, error.text);
 }
 
-/* Where main.cf is the subject, master.cf only adds names. */
+/* Where main.cf is the subject, master.cf adds names, and may be missing. */
 static void read_master(struct postconf *postconf)
 {
     struct error error = ERROR_INIT;
 
     if (master_cf_read(&postconf->master_cf, postconf->master_path.data, MASTER_CHROOT_NO,
                        &error) < 0) {
+        if (error.kind == ERROR_PERMANENT)
+            fatal(1, "file %s", error.text);
         if (postconf->options.subject != SUBJECT_MAIN)
             fatal(1, "%s", error.text);
-        if (!postconf->options.defaults)
-            log_warning("%s", error.text);
+        log_warning("%s", error.text);
     }
     log_lines(&postconf->master_cf.warnings);
 }

@@ -60,6 +60,14 @@ struct postconf {
     struct buf main_path, master_path;
 };
 
+/* show_master.c */
+
+/* Append the value with the service's own -o options on top of main.cf. -1: bad syntax in it.
+ */
+MUST_USE int service_expand(const struct postconf *postconf,
+                            const struct master_service *service, const char *value,
+                            struct buf *out, struct error *error);
+
 /* warn.c */
 
 /* Warn about values that nothing reads, names that nothing defines, and names of the past. */

@@ -17,24 +17,30 @@ static bool is_selected(struct slice part, const char *name)
     return slice_equals(part, "*") || slice_equals(part, name);
 }
 
-/* The value with the entry's own -o options on top of main.cf. */
-static void expand_in_service(const struct postconf *postconf,
-                              const struct master_service *service, const char *value,
-                              struct buf *out)
+int service_expand(const struct postconf *postconf, const struct master_service *service,
+                   const char *value, struct buf *out, struct error *error)
 {
     CLEANUP(main_cf_release) struct main_cf scope;
     CLEANUP(buf_release) struct buf bytes = BUF_INIT;
-    struct error error = ERROR_INIT;
 
     main_cf_init(&scope);
     main_cf_serialize(&postconf->main_cf, &bytes);
-    if (main_cf_unserialize(&scope, buf_slice(&bytes), &error) < 0)
-        fatal(1, "%s", error.text);
+    if (main_cf_unserialize(&scope, buf_slice(&bytes), error) < 0)
+        return -1;
     main_cf_set(&scope, SLICE("service_name"), slice_from(service->name));
     for (size_t i = 0; i < service->n_overrides; i++)
         main_cf_set(&scope, slice_from(service->overrides[i].name),
                     slice_from(service->overrides[i].value));
-    if (main_cf_expand(&scope, value, out, &error) < 0)
+    return main_cf_expand(&scope, value, out, error);
+}
+
+static void expand_in_service(const struct postconf *postconf,
+                              const struct master_service *service, const char *value,
+                              struct buf *out)
+{
+    struct error error = ERROR_INIT;
+
+    if (service_expand(postconf, service, value, out, &error) < 0)
         fatal(1, "%s: %s/%s: %s", postconf->master_path.data, service->name, service->fields[1],
               error.text);
 }

@@ -14,13 +14,7 @@ struct examination {
     name_finding_fn *report;
     void *context;
     struct name_finding at; /* where we are */
-    struct hash reported;   /* undefined names that have been told */
 };
-
-static void examination_release(struct examination *examination)
-{
-    hash_release(&examination->reported, NULL);
-}
 
 static void report(const struct examination *examination, struct name_finding finding)
 {
@@ -93,14 +87,12 @@ static void examine_reference(void *context, struct slice name)
     const struct known_names *known = examination->known;
     const struct master_service *service = examination->at.service;
 
-    if (known_names_find(known, name) || main_cf_find(known->main_cf, name) ||
-        hash_has(&examination->reported, name))
+    if (known_names_find(known, name) || main_cf_find(known->main_cf, name))
         return;
     for (size_t i = 0; service && i < service->n_overrides; i++) {
         if (slice_equals(name, service->overrides[i].name))
             return;
     }
-    (void)hash_set(&examination->reported, name, examination);
     CLEANUP(mem_free_text) char *text = slice_dup(name);
 
     report(examination,
@@ -157,9 +149,8 @@ static int by_name(const void *a, const void *b)
 void names_examine_main(const struct known_names *known, name_finding_fn *report_finding,
                         void *context)
 {
-    CLEANUP(examination_release)
     struct examination examination = {
-        .known = known, .report = report_finding, .context = context, .reported = HASH_INIT};
+        .known = known, .report = report_finding, .context = context};
     size_t n;
     const struct main_cf_entry **entries = main_cf_sorted(known->main_cf, by_name, &n);
 
@@ -168,49 +159,55 @@ void names_examine_main(const struct known_names *known, name_finding_fn *report
     mem_free(entries);
 }
 
-static void examine_service(const struct known_names *known, const struct hash *used,
-                            const struct master_service *service,
-                            name_finding_fn *report_finding, void *context)
-{
-    CLEANUP(examination_release)
-    struct examination examination = {.known = known,
-                                      .report = report_finding,
-                                      .context = context,
-                                      .at = {.service = service},
-                                      .reported = HASH_INIT};
-
-    for (size_t i = 0; i < service->n_overrides; i++) {
-        const struct master_override *override = &service->overrides[i];
-        const struct known_name *name = known_names_find(known, slice_from(override->name));
-
-        if (!name && !hash_has(used, slice_from(override->name)))
-            examine_unused(&examination, override->name, override->value);
-        examine_value(&examination, name, override->value);
-    }
-}
-
 static void note_used(void *context, struct slice name)
 {
     (void)hash_set(context, name, context);
 }
 
-static void note_overrides(struct hash *used, const struct master_service *service)
+static void note_value(struct hash *used, struct slice name, const char *value)
 {
-    for (size_t i = 0; i < service->n_overrides; i++) {
-        const struct master_override *override = &service->overrides[i];
-        struct slice rest = slice_from(override->value), word;
+    struct slice rest = slice_from(value), word;
 
-        names_referenced(slice_from(override->value), note_used, used);
-        while (strcmp(override->name, "smtpd_restriction_classes") == 0 &&
-               words_next(&rest, WORDS_COMMA_SPACE, &word))
-            note_used(used, word);
-    }
+    names_referenced(rest, note_used, used);
+    while (slice_equals(name, "smtpd_restriction_classes") &&
+           words_next(&rest, WORDS_COMMA_SPACE, &word))
+        note_used(used, word);
 }
 
-/* An -o name of the user's own is of use when main.cf or another -o refers to it. */
+/* used_in_main: names that values of main.cf refer to. */
+static void examine_service(struct examination *examination, const struct hash *used_in_main,
+                            const struct master_service *service)
+{
+    struct hash used = HASH_INIT;
+
+    examination->at = (struct name_finding){.service = service};
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        if (!master_override_is_replaced(service, i))
+            note_value(&used, slice_from(service->overrides[i].name),
+                       service->overrides[i].value);
+    }
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        const struct master_override *override = &service->overrides[i];
+        struct slice name = slice_from(override->name);
+        const struct known_name *known = known_names_find(examination->known, name);
+
+        if (master_override_is_replaced(service, i))
+            continue;
+        if (!known && !hash_has(&used, name) && !hash_has(used_in_main, name))
+            examine_unused(examination, override->name, override->value);
+        examine_value(examination, known, override->value);
+    }
+    hash_release(&used, NULL);
+}
+
+/* An -o name of the user's own is of use when main.cf or another -o of the service refers to
+ * it.
+ */
 void names_examine_master(const struct known_names *known, name_finding_fn *report_finding,
                           void *context)
 {
+    struct examination examination = {
+        .known = known, .report = report_finding, .context = context};
     const struct master_cf *master_cf = known->master_cf;
     struct hash used = HASH_INIT;
     struct hash_cursor cursor = {0};
@@ -218,11 +215,8 @@ void names_examine_master(const struct known_names *known, name_finding_fn *repo
     void *value;
 
     while (hash_next(&known->main_cf->entries, &cursor, &name, &value))
-        names_referenced(slice_from(((const struct main_cf_entry *)value)->value), note_used,
-                         &used);
+        note_value(&used, name, ((const struct main_cf_entry *)value)->value);
     for (size_t i = 0; i < master_cf->n_services; i++)
-        note_overrides(&used, &master_cf->services[i]);
-    for (size_t i = 0; i < master_cf->n_services; i++)
-        examine_service(known, &used, &master_cf->services[i], report_finding, context);
+        examine_service(&examination, &used, &master_cf->services[i]);
     hash_release(&used, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "conf/expand_syntax.h"
+#include "conf/table_names.h"
 #include "conf/words.h"
 
 void known_names_init(struct known_names *known, const struct main_cf *main_cf,
@@ -167,30 +168,17 @@ static void collect_classes(struct known_names *known, const char *list)
 
 /* "ldap:NAME", where NAME is no file, has its settings in main.cf as NAME_server_host and so
  * on. */
-static void collect_table_settings(struct known_names *known, const char *value)
+static void collect_table(void *context, const struct table_type *type, struct slice name)
 {
-    static const char *const types[] = {"ldap", "mysql", "pgsql", "sqlite", "memcache"};
-    struct slice rest = slice_from(value);
-    struct slice word;
+    const char *setting;
 
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        struct slice name = word;
-        struct slice type = slice_split(&name, ':');
-        struct hash_cursor cursor = {0};
-        struct slice entry;
-        void *unused;
+    if (name.ptr[0] == '/')
+        return;
+    for (size_t i = 0; (setting = table_type_setting(type, i)); i++) {
+        CLEANUP(buf_release) struct buf parameter = BUF_INIT;
 
-        if (slice_equals(type, "proxy"))
-            type = slice_split(&name, ':');
-        for (size_t i = 0; i < ARRAY_SIZE(types) && name.len > 0 && name.ptr[0] != '/'; i++) {
-            if (!slice_equals(type, types[i]))
-                continue;
-            while (hash_next(&known->main_cf->entries, &cursor, &entry, &unused)) {
-                if (entry.len > name.len + 1 && entry.ptr[name.len] == '_' &&
-                    slice_same(slice_sub(entry, 0, name.len), name))
-                    add_known(known, entry, NAME_CLASS_USER, NULL);
-            }
-        }
+        buf_printf(&parameter, "%.*s_%s", SLICE_ARG(name), setting);
+        validate_user_name(context, buf_slice(&parameter));
     }
 }
 
@@ -207,7 +195,7 @@ void known_names_collect(struct known_names *known)
         const struct main_cf_entry *entry = value;
 
         names_referenced(slice_from(entry->value), validate_user_name, known);
-        collect_table_settings(known, entry->value);
+        tables_mentioned(slice_from(entry->value), collect_table, known);
         if (slice_equals(name, "smtpd_restriction_classes"))
             collect_classes(known, entry->value);
     }

@@ -89,7 +89,7 @@ static int parse_line(struct main_cf *main_cf, struct slice line, const char *fi
     earlier = hash_get(&main_cf->entries, name);
     if (earlier && strcmp(earlier->file, file) == 0)
         buf_printf(&main_cf->warnings, "%s, line %d: overriding earlier entry: %s=%s\n", file,
-                   earlier->line, earlier->name, earlier->value);
+                   number, earlier->name, earlier->value);
     add_entry(main_cf, name, rest, file, number);
     return 0;
 }

@@ -314,3 +314,14 @@ int master_cf_read(struct master_cf *master_cf, const char *path, enum master_ch
         return -1;
     return master_cf_parse(master_cf, buf_slice(&text), path, chroot, error);
 }
+
+bool master_override_is_replaced(const struct master_service *service, size_t number)
+{
+    const char *name = service->overrides[number].name;
+
+    for (size_t later = number + 1; later < service->n_overrides; later++) {
+        if (strcmp(service->overrides[later].name, name) == 0)
+            return true;
+    }
+    return false;
+}

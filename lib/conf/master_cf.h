@@ -90,6 +90,9 @@ MUST_USE int master_service_parse(struct master_service *service, struct slice t
                                   enum master_chroot chroot, struct arena *arena,
                                   struct error *error);
 
+/* Is a later override of the same name there, so that overrides[number] has no effect? */
+bool master_override_is_replaced(const struct master_service *service, size_t number);
+
 /* "inet", "unix", "unix-dgram", "fifo", "pass". */
 const char *master_type_name(enum master_type type);
 /* False for another word. */

@@ -1,5 +1,6 @@
-"""postconf prints of configurations of many kinds what Postfix prints of them."""
+"""postconf prints of configurations of many kinds what Postfix prints of them, and warns of what it warns of."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -19,10 +20,23 @@ REQUESTS = (
 )
 
 
+# What only newer versions say.
+NEWER = re.compile(r'support for parameter ".*" (will be|has been) removed|#comment after other text')
+KINDS = ("master.cf: undefined", "main.cf: undefined", "main.cf: unused", "master.cf: unused")
+
+
+def complaints(text):
+    """The lines on standard error, and in which order their kinds come: within a kind Postfix has none."""
+    lines = [re.sub(r"^\S*postconf: | \(the nearest name is .*\)$", "", line) for line in text.splitlines()]
+    lines = [line for line in lines if not NEWER.search(line)]
+    kinds = [kind for line in lines for kind in KINDS if kind in line]
+    return "\n".join(sorted(lines) + [kind for kind, before in zip(kinds, [None, *kinds]) if kind != before])
+
+
 def answer(command, folder, request):
     result = subprocess.run([command, "-c", str(folder), *request], capture_output=True, timeout=60, check=False)
     text = result.stdout.decode(errors="backslashreplace")
-    return f"status {result.returncode}\n{text}"
+    return f"status {result.returncode}\n{text}{complaints(result.stderr.decode(errors='backslashreplace'))}"
 
 
 def test_same_as_postfix():
