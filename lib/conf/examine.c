@@ -115,10 +115,23 @@ static void examine_comment(const struct examination *examination,
     }
 }
 
+/* A restriction class must be defined. */
+static void examine_classes(struct examination *examination, const char *list)
+{
+    struct slice rest = slice_from(list), word;
+
+    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+        if (!memchr(word.ptr, '$', word.len))
+            examine_reference(examination, word);
+    }
+}
+
 /* A parameter that is one, its value, and what the value refers to. */
 static void examine_value(struct examination *examination, const struct known_name *known,
                           const char *value)
 {
+    if (known && strcmp(known->name, "smtpd_restriction_classes") == 0)
+        examine_classes(examination, value);
     if (known && known->row) {
         examine_age(examination, value, known->row);
         examine_state(examination, value, known->row);
