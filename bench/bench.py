@@ -170,13 +170,30 @@ def from_records(path):
         print(f"### {name}: {SCENARIOS[name].what}\n\n{report.table(figures)}\n")
 
 
-def arguments():
+def surroundings():
+    """The options of all that starts an instance or load."""
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--scratch", default="/var/tmp",
                        help="a directory on a real disk, reachable by every user (default %(default)s)")
     where.add_argument("--port", type=int, default=20025,
                        help="first of five TCP ports (default %(default)s)")
+    where.add_argument("--user", default="nobody", help="unprivileged user that gets mail")
     where.add_argument("--sink-user", default="nobody", help="user to run smtp-sink as")
+    where.add_argument("--keep", action="store_true", help="keep the scratch directories")
+    return where
+
+
+def prepare_process():
+    if os.geteuid() != 0:
+        sys.exit("run this as root: mail servers switch users")
+    for sig in (signal.SIGINT, signal.SIGTERM):             # clean up, even in the background
+        signal.signal(sig, signal.default_int_handler)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def arguments():
+    where = surroundings()
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure MTAs in alternation", parents=[where])
@@ -190,8 +207,6 @@ def arguments():
     run.add_argument("--results", metavar="DIR",
                      help="where RESULTS.md is kept, whose rows the run replaces (default: nowhere)")
     run.add_argument("--json", help="append every run to this file")
-    run.add_argument("--user", default="nobody", help="unprivileged user that gets mail")
-    run.add_argument("--keep", action="store_true", help="keep the scratch directories")
     run.add_argument("--keep-failed", action="store_true", help="keep those of failed runs")
     commands.add_parser("ceiling", help="file system and protocol ceilings, no MTA", parents=[where])
     rep = commands.add_parser("report", help="tables from a --json file")
@@ -213,12 +228,7 @@ def main():
         return from_records(args.file)
     if args.command == "render":
         return report.render(args.dir)
-    if os.geteuid() != 0:
-        sys.exit("run this as root: mail servers switch users")
-    for sig in (signal.SIGINT, signal.SIGTERM):             # clean up, even in the background
-        signal.signal(sig, signal.default_int_handler)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    prepare_process()
     if args.command == "ceiling":
         return ceiling(args)
     args.scenario = args.scenario or ["all"]

@@ -68,6 +68,12 @@ class MTA:
     def mailq_command(self):
         raise Unsupported("no queue listing")
 
+    def json_command(self):
+        raise Unsupported("no queue listing as JSON")
+
+    def queue_directory(self):
+        raise Unsupported("no queue that others can fill")
+
     def flush_command(self):
         raise Unsupported("no flush command")
 

@@ -170,6 +170,3 @@ class Postfix(MTA):
 
     def flush_command(self):
         return [f"{self.sbin}/postqueue", "-c", self.etc, "-f"]
-
-
-ADAPTER = Postfix

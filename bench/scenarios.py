@@ -229,7 +229,7 @@ def idle(run, connections):
 
 # Big queues
 
-def list_queue(run, command, needle, wanted):
+def time_listing(run, command, needle, wanted):
     """Seconds that listing the queue takes."""
     times, entries = [], 0
     for _ in range(3 if wanted < 100000 else 1):
@@ -240,6 +240,12 @@ def list_queue(run, command, needle, wanted):
     if entries < wanted:
         raise Failed(f"the queue listing shows {entries} of {wanted}")
     return statistics.median(times)
+
+
+def list_queue(run, sender, messages):
+    """For people and as JSON."""
+    return {"mailq_s": time_listing(run, run.mta.mailq_command(), sender, messages),
+            "json_s": time_listing(run, run.mta.json_command(), sender, messages)}
 
 
 def send_probe(run, probes):
@@ -256,7 +262,22 @@ def restart(run, probes):
     run.start()
     answers = time.time() - t0
     send_probe(run, probes)
-    return answers, time.time() - t0
+    probe = time.time() - t0
+    run.settle()
+    return {"start_answers_s": answers, "start_probe_s": probe}
+
+
+def flush(run, sink, wanted, meanwhile=lambda: {}):
+    """Open the port and flush, until so many have arrived; meanwhile() is called when half have."""
+    cpu0, t0 = sum(run.mta.tree.cpu()), time.time()
+    run.mta.spawn(run.mta.flush_command()).wait()
+    run.wait_for("flushed", sink.count, wanted // 2, timeout=600)
+    more = meanwhile()
+    run.wait_for("flushed", sink.count, wanted, timeout=600)
+    flushed, seconds = sink.count(), time.time() - t0
+    cpu = sum(run.mta.tree.cpu()) - cpu0
+    return {"flush_per_s": flushed / seconds, "flush_cpu_s_per_1000": cpu / flushed * 1000, **more,
+            "qmgr_mb": run.mta.tree.peak_of("qmgr") / 1024}
 
 
 def deepqueue(run, messages):
@@ -270,19 +291,12 @@ def deepqueue(run, messages):
         raise Failed(f"{run.mta.queued()} of {messages} queued")
     run.settle()
     queued = time.time() - t0
-    mailq_s = list_queue(run, run.mta.mailq_command(), b"@client.test", messages)
-    json_s = list_queue(run, run.mta.json_command(), b"@client.test", messages)
+    listed = list_queue(run, b"@client.test", messages)
 
     run.mta.stop()
-    answers, probe = restart(run, probes)
-    run.settle()
-
+    restarted = restart(run, probes)
     sink = run.sink()
-    cpu0, t0 = sum(run.mta.tree.cpu()), time.time()
-    run.mta.spawn(run.mta.flush_command()).wait()
-    run.wait_for("flushed", sink.count, messages, timeout=600)
-    flushed = time.time() - t0
-    cpu = sum(run.mta.tree.cpu()) - cpu0
+    flushed = flush(run, sink, messages)
     run.drained()
     if sink.count() != messages:
         raise Failed(f"{sink.count()} flushed, {messages} expected")
@@ -290,21 +304,15 @@ def deepqueue(run, messages):
         "messages": messages,
         "accepted_per_s": messages / injected,
         "all_deferred_s": queued,
-        "mailq_s": mailq_s,
-        "json_s": json_s,
-        "start_answers_s": answers,
-        "start_probe_s": probe,
-        "flush_per_s": messages / flushed,
-        "flush_cpu_s_per_1000": cpu / messages * 1000,
-        "qmgr_mb": run.mta.tree.peak_of("qmgr") / 1024,
+        **listed, **restarted, **flushed,
     }
 
 
 def make_queue(run, messages):
     """Deferred messages to 1,000 domains that are due in an hour."""
     subprocess.run([f"{HERE}/make_queue", "--queue-directory", run.mta.queue_directory(),
-                    "--count", str(messages), "--domains", "1000", "--pattern", "d%d.test"],
-                   check=True)
+                    "--owner", run.mta.owner, "--count", str(messages), "--domains", "1000",
+                    "--pattern", "d%d.test"], check=True)
 
 
 def million(run, messages):
@@ -313,29 +321,11 @@ def million(run, messages):
     run.start()                                             # makes the directories
     run.mta.stop()
     make_queue(run, messages)
-    answers, probe = restart(run, probes)
-    run.settle()
-    mailq_s = list_queue(run, run.mta.mailq_command(), b"@origin.example", messages)
-    json_s = list_queue(run, run.mta.json_command(), b"@origin.example", messages)
-
-    sink, some = run.sink(), min(messages, 20000)
-    cpu0, t0 = sum(run.mta.tree.cpu()), time.time()
-    run.mta.spawn(run.mta.flush_command()).wait()
-    run.wait_for("flushed", sink.count, some // 2)
-    flush_probe = send_probe(run, probes)
-    run.wait_for("flushed", sink.count, some)
-    flushed, seconds = sink.count(), time.time() - t0
-    return {
-        "messages": messages,
-        "start_answers_s": answers,
-        "start_probe_s": probe,
-        "mailq_s": mailq_s,
-        "json_s": json_s,
-        "flush_per_s": flushed / seconds,
-        "flush_cpu_s_per_1000": (sum(run.mta.tree.cpu()) - cpu0) / flushed * 1000,
-        "mail_through_s": flush_probe,
-        "qmgr_mb": run.mta.tree.peak_of("qmgr") / 1024,
-    }
+    restarted = restart(run, probes)
+    listed = list_queue(run, b"@origin.example", messages)
+    flushed = flush(run, run.sink(), min(messages, 20000),
+                    lambda: {"mail_through_s": send_probe(run, probes)})
+    return {"messages": messages, **restarted, **listed, **flushed}
 
 
 # Destinations in trouble
