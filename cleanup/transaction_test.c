@@ -82,7 +82,7 @@ static int tear_down(void **state)
     return test_remove_tree(directory);
 }
 
-static struct buf logged = {buf_nothing, 0, 0};
+static struct buf logged = {.data = buf_nothing};
 
 static void collect_log(enum log_level level, const char *line)
 {

@@ -7,7 +7,7 @@
 
 #include "base/test.h"
 
-static struct buf texts = {buf_nothing, 0, 0}, lines = {buf_nothing, 0, 0};
+static struct buf texts = {.data = buf_nothing}, lines = {.data = buf_nothing};
 
 static struct log_ring make_ring(void)
 {

@@ -13,7 +13,6 @@ static const sasl_callback_t logging[] = {
 void client_init(struct client *client)
 {
     *client = (struct client){.user = BUF_INIT,
-                              .password = BUF_INIT,
                               .mechanisms = BUF_INIT,
                               .service = BUF_INIT,
                               .host = BUF_INIT,
@@ -26,7 +25,6 @@ void client_release(struct client *client)
     if (client->connection)
         sasl_dispose(&client->connection);
     buf_release(&client->user);
-    buf_wipe(&client->password);
     buf_release(&client->mechanisms);
     buf_release(&client->service);
     buf_release(&client->host);
@@ -150,7 +148,7 @@ void client_begin(struct client *client, const struct sasl_client_begin *begin,
 
 void client_step(struct client *client, struct slice response, struct step *step)
 {
-    CLEANUP(buf_wipe) struct buf decoded = BUF_INIT;
+    CLEANUP(buf_release) struct buf decoded = BUF_SECRET_INIT;
     const char *bytes = NULL;
     unsigned len = 0;
     int code = library_decode(response, &decoded);

@@ -8,7 +8,7 @@
 /* One dialogue: what the library asks for, and its state. */
 struct client {
     sasl_conn_t *connection;
-    struct buf user, password, mechanisms, service, host, local, remote;
+    struct buf user, mechanisms, service, host, local, remote;
     sasl_secret_t *secret;
     sasl_callback_t callbacks[6];
     bool sends_authzid;

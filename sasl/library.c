@@ -7,7 +7,7 @@
 
 void step_release(struct step *step)
 {
-    buf_wipe(&step->text); /* a client step is the password, in some mechanisms */
+    buf_release(&step->text);
     buf_release(&step->username);
 }
 

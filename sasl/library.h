@@ -19,7 +19,8 @@ struct step {
     const char *mechanism; /* client: the one chosen */
 };
 
-#define STEP_INIT ((struct step){.text = BUF_INIT, .username = BUF_INIT})
+/* A client step is the password, in some mechanisms. */
+#define STEP_INIT ((struct step){.text = BUF_SECRET_INIT, .username = BUF_INIT})
 
 void step_release(struct step *step); /* for CLEANUP */
 

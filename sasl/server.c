@@ -153,7 +153,7 @@ static void take(sasl_conn_t *connection, int code, const char *bytes, unsigned 
 void server_begin(const struct sasl_server_begin *begin, sasl_conn_t **connection,
                   struct step *step)
 {
-    CLEANUP(buf_wipe) struct buf response = BUF_INIT;
+    CLEANUP(buf_release) struct buf response = BUF_SECRET_INIT;
     CLEANUP(mem_free_text) char *mechanism = slice_dup(begin->mechanism);
     CLEANUP(mem_free_text) char *client = slice_dup(begin->client);
     CLEANUP(mem_free_text) char *server = slice_dup(begin->server);
@@ -180,7 +180,7 @@ void server_begin(const struct sasl_server_begin *begin, sasl_conn_t **connectio
 
 void server_step(sasl_conn_t *connection, struct slice response, struct step *step)
 {
-    CLEANUP(buf_wipe) struct buf decoded = BUF_INIT;
+    CLEANUP(buf_release) struct buf decoded = BUF_SECRET_INIT;
     const char *bytes = NULL;
     unsigned len = 0;
     int code = library_decode(response, &decoded);

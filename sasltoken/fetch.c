@@ -70,7 +70,7 @@ static int open_file(const struct token_source *source, struct error *error)
 
 static int fetch_file(const struct token_source *source, struct buf *token, struct error *error)
 {
-    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    CLEANUP(buf_release) struct buf text = BUF_SECRET_INIT;
     CLEANUP(fd_close) int fd = open_file(source, error);
     struct slice found;
 
@@ -80,10 +80,8 @@ static int fetch_file(const struct token_source *source, struct buf *token, stru
         return error_context(error, "%s", source->file);
     if (token_take(buf_slice(&text), &found)) {
         buf_set(token, found);
-        explicit_bzero(text.data, text.len);
         return 0;
     }
-    explicit_bzero(text.data, text.len);
     return error_set(error, ERROR_TEMPORARY, "%s: the first line is no token", source->file);
 }
 
@@ -203,17 +201,14 @@ static int judge(const struct token_source *source, const struct running *runnin
 static int take_output(const struct token_source *source, const struct running *running,
                        struct buf *token, struct error *error)
 {
-    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    CLEANUP(buf_release) struct buf text = BUF_SECRET_INIT;
     struct slice found;
     char *room = buf_reserve(&text, 2 * TOKEN_MAX_BYTES);
-    bool is_token =
-        token_take(read_some(running->output[0], room, 2 * TOKEN_MAX_BYTES), &found);
 
-    if (is_token)
+    if (token_take(read_some(running->output[0], room, 2 * TOKEN_MAX_BYTES), &found)) {
         buf_set(token, found);
-    explicit_bzero(room, 2 * TOKEN_MAX_BYTES);
-    if (is_token)
         return 0;
+    }
     return error_set(error, ERROR_TEMPORARY, "%s: its first line is no token",
                      source->command[0]);
 }

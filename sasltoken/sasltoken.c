@@ -57,8 +57,8 @@ static int get_token(const struct sasl_token_request *request, struct buf *token
 
 static int answer(struct channel *channel, enum message_number number, struct slice body)
 {
-    CLEANUP(buf_release) struct buf copy = BUF_INIT;
-    CLEANUP(buf_release) struct buf token = BUF_INIT;
+    CLEANUP(buf_release) struct buf copy = BUF_SECRET_INIT; /* with the token refused */
+    CLEANUP(buf_release) struct buf token = BUF_SECRET_INIT;
     struct sasl_token_request request;
     struct sasl_token reply = {.status = 0};
     struct error error = ERROR_INIT;
@@ -75,9 +75,7 @@ static int answer(struct channel *channel, enum message_number number, struct sl
         reply.reason = slice_from(error.text);
     }
     reply.token = buf_slice(&token);
-    int result = channel_send(channel, MESSAGE_sasl_token, &reply, NULL);
-    explicit_bzero(token.data, token.len);
-    return result;
+    return channel_send(channel, MESSAGE_sasl_token, &reply, NULL);
 }
 
 static void sweep(void *arg)

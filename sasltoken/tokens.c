@@ -25,7 +25,6 @@ static struct hash tokens = {.key_case = HASH_EXACT};
 
 static void token_free(struct token *token)
 {
-    explicit_bzero(token->text.data, token->text.len);
     buf_release(&token->text);
     mem_free(token);
 }
@@ -58,7 +57,7 @@ static struct token *find(const struct token_source *source,
     if (tokens.n_entries >= TOKENS_MAX)
         tokens_sweep();
     token = mem_new(struct token);
-    buf_init(&token->text);
+    token->text = BUF_SECRET_INIT;
     hash_set(&tokens, buf_slice(&key), token);
     return token;
 }
@@ -79,8 +78,7 @@ static void fetch(struct token *token, const struct token_source *source,
                   const struct token_purpose *purpose)
 {
     token->is_under_way = true;
-    explicit_bzero(token->text.data, token->text.len);
-    buf_reset(&token->text);
+    buf_release(&token->text);
     token->trouble = ERROR_INIT;
     if (token_fetch(source, purpose, &token->text, &token->trouble) < 0)
         buf_reset(&token->text);

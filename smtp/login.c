@@ -97,7 +97,6 @@ void login_take_mechanisms(struct session *session, struct slice words)
 
 static void credentials_release(struct credentials *credentials)
 {
-    explicit_bzero(credentials->value.data, credentials->value.len);
     buf_release(&credentials->value);
 }
 
@@ -144,7 +143,7 @@ static enum table_result find_credentials(const struct opening *opening,
 
 bool login_has_password(const struct opening *opening)
 {
-    CLEANUP(credentials_release) struct credentials credentials = {.value = BUF_INIT};
+    CLEANUP(credentials_release) struct credentials credentials = {.value = BUF_SECRET_INIT};
     struct error error;
 
     /* A table that cannot say counts as one that has it. */
@@ -164,7 +163,7 @@ static unsigned demands_for(const struct session *session)
 
 int login_run(struct session *session, struct opening *opening)
 {
-    CLEANUP(credentials_release) struct credentials credentials = {.value = BUF_INIT};
+    CLEANUP(credentials_release) struct credentials credentials = {.value = BUF_SECRET_INIT};
     struct error error;
 
     if (!login.is_enabled || !(session->features & FEATURE_AUTH))

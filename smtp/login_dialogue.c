@@ -145,7 +145,7 @@ static int authenticate(struct session *session, struct opening *opening,
         .password = credentials->password,
         .sends_authzid = params.send_cyrus_sasl_authzid,
     };
-    CLEANUP(buf_release) struct buf command = BUF_INIT;
+    CLEANUP(buf_release) struct buf command = BUF_SECRET_INIT;
     struct sasl_result result;
     struct error error;
 
@@ -157,7 +157,6 @@ static int authenticate(struct session *session, struct opening *opening,
     buf_printf(&command, "AUTH %.*s%s%.*s", SLICE_ARG(result.mechanism),
                result.text.len ? " " : "", SLICE_ARG(result.text));
     session_secret(session, buf_slice(&command));
-    explicit_bzero(command.data, command.len);
     return answer_challenges(session, opening, &dialogue, &result);
 }
 

@@ -29,12 +29,6 @@ static const char *const acknowledgements[] = {
     [MECHANISM_XOAUTH2] = "",
 };
 
-static void secret_release(struct buf *secret)
-{
-    explicit_bzero(secret->data, secret->len);
-    buf_release(secret);
-}
-
 /* The standard before its forerunner. A token that others can read is theirs. */
 static enum mechanism choose(const struct session *session)
 {
@@ -68,7 +62,7 @@ static void add_name(struct buf *text, struct slice name)
 static void encode(enum mechanism mechanism, const struct opening *opening, struct slice user,
                    struct slice token, struct buf *encoded)
 {
-    CLEANUP(secret_release) struct buf text = BUF_INIT;
+    CLEANUP(buf_release) struct buf text = BUF_SECRET_INIT;
 
     if (mechanism == MECHANISM_OAUTHBEARER) {
         buf_add_text(&text, "n,a=");
@@ -85,7 +79,7 @@ static void encode(enum mechanism mechanism, const struct opening *opening, stru
 /* Commands and replies up to the server's verdict. OK for 2xx; 3xx if it does not end. */
 static enum step offer(struct session *session, enum mechanism mechanism, struct slice encoded)
 {
-    CLEANUP(secret_release) struct buf command = BUF_INIT;
+    CLEANUP(buf_release) struct buf command = BUF_SECRET_INIT;
     enum step step;
 
     buf_printf(&command, "AUTH %s", mechanism_names[mechanism]);
@@ -121,12 +115,11 @@ static int get_token(const struct credentials *credentials, const struct opening
 static bool renew(const struct credentials *credentials, const struct opening *opening,
                   struct buf *token)
 {
-    CLEANUP(secret_release) struct buf fresh = BUF_INIT;
+    CLEANUP(buf_release) struct buf fresh = BUF_SECRET_INIT;
 
     if (get_token(credentials, opening, buf_slice(token), &fresh, NULL) < 0 ||
         slice_same(buf_slice(&fresh), buf_slice(token)))
         return false;
-    explicit_bzero(token->data, token->len);
     buf_set(token, buf_slice(&fresh));
     return true;
 }
@@ -135,7 +128,7 @@ static enum step try_token(struct session *session, struct opening *opening,
                            enum mechanism mechanism, const struct credentials *credentials,
                            struct slice token)
 {
-    CLEANUP(secret_release) struct buf encoded = BUF_INIT;
+    CLEANUP(buf_release) struct buf encoded = BUF_SECRET_INIT;
 
     encode(mechanism, opening, credentials->user, token, &encoded);
     return offer(session, mechanism, buf_slice(&encoded));
@@ -152,7 +145,7 @@ static bool is_name(struct slice user)
 int login_by_token(struct session *session, struct opening *opening,
                    const struct credentials *credentials)
 {
-    CLEANUP(secret_release) struct buf token = BUF_INIT;
+    CLEANUP(buf_release) struct buf token = BUF_SECRET_INIT;
     enum mechanism mechanism = choose(session);
     struct error error;
 

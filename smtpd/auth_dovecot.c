@@ -76,7 +76,7 @@ static void open_service(void)
     struct error error;
 
     list_init(&service.pending);
-    buf_init(&service.unsent);
+    service.unsent = BUF_SECRET_INIT;
     service.uses_inet = strncmp(path, "inet:", strlen("inet:")) == 0;
     if (service.uses_inet &&
         peer_init_inet(&service.inet, slice_from(path + strlen("inet:")), &error) < 0)
@@ -239,22 +239,22 @@ static bool is_connected(void)
 /* Send what there is to send; a second caller leaves his part to the first. */
 static void send_unsent(void)
 {
-    CLEANUP(buf_wipe) struct buf sent = BUF_INIT;
+    CLEANUP(buf_release) struct buf sent = BUF_SECRET_INIT;
 
     if (service.is_written)
         return;
     service.is_written = true;
     while (service.is_open && service.unsent.len) {
         sent = service.unsent;
-        service.unsent = BUF_INIT;
+        service.unsent = BUF_SECRET_INIT;
         stream_set_deadline(&service.out, deadline_in(ANSWER_LIMIT));
         if (stream_write_slice(&service.out, buf_slice(&sent)) < 0 ||
             stream_flush(&service.out) < 0)
             disconnect();
-        buf_wipe(&sent);
+        buf_release(&sent);
     }
     service.is_written = false;
-    buf_wipe(&service.unsent);
+    buf_release(&service.unsent);
     if (service.is_open)
         stream_shrink(&service.out);
     else

@@ -5,7 +5,7 @@
 #include "base/test.h"
 #include "proxy.h"
 
-static struct buf logged = {buf_nothing, 0, 0};
+static struct buf logged = {.data = buf_nothing};
 
 static void keep_line(enum log_level level, const char *line)
 {

@@ -66,7 +66,7 @@ static void answer(const struct tlskey_contents *reply)
 static void answer_read(struct slice body)
 {
     CLEANUP(buf_release) struct buf stamp = BUF_INIT;
-    CLEANUP(buf_wipe) struct buf contents = BUF_INIT;
+    CLEANUP(buf_release) struct buf contents = BUF_SECRET_INIT;
     struct tlskey_contents reply = {.status = TLSKEY_BAD};
     struct tlskey_read request;
     struct error error = ERROR_INIT;
@@ -105,8 +105,8 @@ static enum table_result find_name(const struct tlskey_find *request, struct buf
 
 static void answer_find(struct slice body)
 {
-    CLEANUP(buf_release) struct buf value = BUF_INIT;
-    CLEANUP(buf_wipe) struct buf contents = BUF_INIT;
+    CLEANUP(buf_release) struct buf value = BUF_SECRET_INIT;
+    CLEANUP(buf_release) struct buf contents = BUF_SECRET_INIT;
     struct tlskey_contents reply = {.status = TLSKEY_BAD, .stamp = SLICE_EMPTY};
     struct tlskey_find request;
     struct error error = ERROR_INIT;

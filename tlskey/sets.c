@@ -46,8 +46,8 @@ static int add_files(struct set *set, struct slice list, struct error *error)
         if (set->n_files == FILES_MAX)
             return error_set(error, ERROR_PERMANENT, "more than %d files", FILES_MAX);
         set->files = mem_resize(set->files, set->n_files + 1, sizeof(struct file));
-        set->files[set->n_files++] =
-            (struct file){.path = slice_dup(word), .stamp = BUF_INIT, .contents = BUF_INIT};
+        set->files[set->n_files++] = (struct file){
+            .path = slice_dup(word), .stamp = BUF_INIT, .contents = BUF_SECRET_INIT};
     }
     return 0;
 }
@@ -75,7 +75,7 @@ static int list_files(struct set *set, const struct tlskey_pairs *request, struc
 static void set_free(struct set *set)
 {
     for (size_t i = 0; i < set->n_files; i++) {
-        buf_wipe(&set->files[i].contents);
+        buf_release(&set->files[i].contents);
         buf_release(&set->files[i].stamp);
         mem_free(set->files[i].path);
     }
@@ -198,7 +198,7 @@ static void name_files(const struct set *set, struct error *error)
 
 static int renew_from_files(struct set *set, struct error *error)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT;
+    CLEANUP(buf_release) struct buf pem = BUF_SECRET_INIT;
     bool changed;
     int status = read_files(set, &changed, error);
 
@@ -213,14 +213,14 @@ static int renew_from_files(struct set *set, struct error *error)
             name_files(set, error);
     }
     for (size_t i = 0; i < set->n_files; i++)
-        buf_wipe(&set->files[i].contents);
+        buf_release(&set->files[i].contents);
     return status;
 }
 
 static int renew_from_maps(struct set *set, const struct tlskey_pairs *request,
                            struct error *error)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT;
+    CLEANUP(buf_release) struct buf pem = BUF_SECRET_INIT;
     CLEANUP(buf_release) struct buf seen = BUF_INIT;
 
     switch (reader_find(request->sni_maps, request->sni_name, &pem, error)) {

@@ -9,7 +9,7 @@
 #include "conf/test.h"
 
 static char directory[] = "/tmp/probe_test.XXXXXX";
-static struct buf logged = {buf_nothing, 0, 0};
+static struct buf logged = {.data = buf_nothing};
 static int n_failed;
 
 static void keep_line(enum log_level level, const char *line)

@@ -150,7 +150,7 @@ static void name_pair(struct pair *pair, struct arena *arena)
 static int write_pair(const struct pair *pair, EVP_PKEY *key, char *const hosts[],
                       struct error *error)
 {
-    CLEANUP(buf_wipe) struct buf key_text = BUF_INIT;
+    CLEANUP(buf_release) struct buf key_text = BUF_SECRET_INIT;
     CLEANUP(buf_release) struct buf certificate = BUF_INIT;
 
     if (pair_key_write(key, &key_text, error) < 0 ||

@@ -17,23 +17,38 @@ void buf_init(struct buf *buf)
     *buf = BUF_INIT;
 }
 
-void buf_release(struct buf *buf)
+static void free_data(const struct buf *buf)
 {
-    if (buf->capacity)
-        mem_free(buf->data);
-    buf_init(buf);
+    if (!buf->capacity)
+        return;
+    if (buf->is_secret)
+        explicit_bzero(buf->data, buf->capacity);
+    mem_free(buf->data);
 }
 
-void buf_wipe(struct buf *buf)
+void buf_release(struct buf *buf)
 {
-    if (buf->capacity)
-        explicit_bzero(buf->data, buf->capacity);
-    buf_release(buf);
+    free_data(buf);
+    *buf = buf->is_secret ? BUF_SECRET_INIT : BUF_INIT;
 }
 
 void buf_reset(struct buf *buf)
 {
     buf_truncate(buf, 0);
+}
+
+static void resize(struct buf *buf, size_t capacity)
+{
+    if (buf->is_secret) { /* realloc(3) might leave a copy behind */
+        char *data = mem_resize(NULL, capacity, 1);
+
+        memcpy(data, buf->data, buf->len);
+        free_data(buf);
+        buf->data = data;
+    } else {
+        buf->data = mem_resize(buf->capacity ? buf->data : NULL, capacity, 1);
+    }
+    buf->capacity = capacity;
 }
 
 char *buf_reserve(struct buf *buf, size_t more)
@@ -47,8 +62,7 @@ char *buf_reserve(struct buf *buf, size_t more)
 
         if (capacity < needed)
             capacity = needed;
-        buf->data = mem_resize(buf->capacity ? buf->data : NULL, capacity, 1);
-        buf->capacity = capacity;
+        resize(buf, capacity);
         buf->data[buf->len] = '\0';
     }
     return buf->data + buf->len;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -14,20 +15,18 @@ struct buf {
     char *data; /* never NULL: points to an empty string until the first byte */
     size_t len;
     size_t capacity; /* 0 while nothing is allocated */
+    bool is_secret;  /* no byte of it stays behind in freed memory */
 };
 
 /* A buffer that has not allocated anything. */
-#define BUF_INIT ((struct buf){buf_nothing, 0, 0})
+#define BUF_INIT ((struct buf){buf_nothing, 0, 0, false})
+/* The same for passwords and keys: it is overwritten where it grows and when it is released. */
+#define BUF_SECRET_INIT ((struct buf){buf_nothing, 0, 0, true})
 extern char buf_nothing[1];
 
 void buf_init(struct buf *buf);
 void buf_release(struct buf *buf); /* frees; the buffer is empty and usable again */
 void buf_reset(struct buf *buf);   /* empties and keeps the memory */
-/*
- * The same as buf_release, after overwriting all that it holds: for secrets. What the bytes
- * were moved away from while the buffer grew is not found again; reserve what a secret needs.
- */
-void buf_wipe(struct buf *buf);
 
 /* Make sure that `more` bytes can be added without moving the data; returns where they go. */
 char *buf_reserve(struct buf *buf, size_t more);
@@ -53,5 +52,5 @@ void buf_lower(struct buf *buf); /* ASCII letters only */
 /* A view, valid until the buffer changes. */
 struct slice buf_slice(const struct buf *buf);
 
-/* Hand the bytes over to the caller, who frees them; the buffer is empty afterwards. */
+/* Hand the bytes over to the caller, who frees them; the buffer is empty, and as new. */
 MUST_USE char *buf_take(struct buf *buf);

@@ -78,19 +78,22 @@ static void test_change(void **state)
     assert_true(buf.capacity > 0);
 }
 
-static void test_wipe(void **state)
+static void test_secret(void **state)
 {
-    struct buf buf = BUF_INIT;
+    enum { LEN = 10000 };
+    struct buf buf = BUF_SECRET_INIT;
 
     (void)state;
-    buf_wipe(&buf); /* nothing was allocated */
+    buf_release(&buf); /* nothing was allocated */
     buf_add_text(&buf, "secret");
-    buf_wipe(&buf);
+    buf_add_repeated(&buf, 'x', LEN);
+    assert_int_equal(buf.len, strlen("secret") + LEN);
+    assert_slice_equal(slice_sub(buf_slice(&buf), 0, 8), "secretxx");
+    assert_int_equal(buf.data[buf.len], '\0');
+    buf_release(&buf);
     assert_int_equal(buf.len, 0);
     assert_int_equal(buf.capacity, 0);
-    buf_add_text(&buf, "x");
-    assert_string_equal(buf.data, "x");
-    buf_release(&buf);
+    assert_true(buf.is_secret);
 }
 
 static void test_take(void **state)
@@ -118,7 +121,7 @@ int main(void)
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_printf_longer_than_the_spare),
         cmocka_unit_test(test_change),
-        cmocka_unit_test(test_wipe),
+        cmocka_unit_test(test_secret),
         cmocka_unit_test(test_take),
     };
 

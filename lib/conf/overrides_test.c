@@ -6,7 +6,7 @@
 #include "conf/test.h"
 
 static char directory[] = "/tmp/overrides_test.XXXXXX";
-static struct buf seen = {buf_nothing, 0, 0};
+static struct buf seen = {.data = buf_nothing};
 
 static void note(const char *name, const char *value)
 {

@@ -78,7 +78,7 @@ void sasl_dialogue_release(struct sasl_dialogue *dialogue)
 int sasl_token_get(const struct sasl_token_request *request, deadline_t until,
                    struct buf *token, struct error *error)
 {
-    CLEANUP(buf_wipe) struct buf storage = BUF_INIT;
+    CLEANUP(buf_release) struct buf storage = BUF_SECRET_INIT;
     struct sasl_token reply;
 
     if (client_request(TOKEN_SERVICE,

@@ -59,8 +59,8 @@ void stream_init_nonblocking(struct stream *stream, int fd)
         .fd = fd,
         .deadline = DEADLINE_NONE,
         .layer = &socket_layer,
-        .in = BUF_INIT,
-        .out = BUF_INIT,
+        .in = BUF_SECRET_INIT,
+        .out = BUF_SECRET_INIT,
         .buffer_bytes = FIRST_BUFFER_BYTES,
     };
 }
@@ -81,20 +81,20 @@ void stream_release(struct stream *stream)
         co_close_fd(stream->fd);
     }
     if (stream->in.data)
-        buf_wipe(&stream->in);
+        buf_release(&stream->in);
     if (stream->out.data)
-        buf_wipe(&stream->out);
+        buf_release(&stream->out);
     *stream = (struct stream){.fd = -1, .in = BUF_INIT, .out = BUF_INIT};
 }
 
 void stream_shrink(struct stream *stream)
 {
     if (stream->in_start == stream->in.len) {
-        buf_wipe(&stream->in);
+        buf_release(&stream->in);
         stream->in_start = 0;
     }
     if (stream->out.len == 0)
-        buf_wipe(&stream->out);
+        buf_release(&stream->out);
     stream->buffer_bytes = FIRST_BUFFER_BYTES;
 }
 

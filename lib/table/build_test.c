@@ -36,7 +36,7 @@ static void build(const struct build_options *options)
 /* The value, "" for not found; lies in a static buffer. */
 static const char *ask(const char *key)
 {
-    static struct buf value = {buf_nothing, 0, 0};
+    static struct buf value = {.data = buf_nothing};
     struct error error = ERROR_INIT;
     struct table *table = table_open(spec.data, NULL, &error);
     enum table_result result;
