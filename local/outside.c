@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "conf/params.h"
+#include "delivery/pass.h"
 #include "ipc/cleanup_client.h"
-#include "ipc/delivery_client.h"
 #include "mail/record.h"
 
 /* -- forwarding
@@ -140,34 +140,20 @@ void outside_forward_all(struct job *job)
 
 void outside_pass(struct job *job, struct slice address, const char *transport)
 {
-    CLEANUP(buf_release) struct buf storage = BUF_INIT;
-    struct arena *arena = &job->delivery->arena;
-    struct slice nexthop = slice_from(transport);
-    struct slice name = slice_split(&nexthop, ':');
-    const char *service = arena_printf(arena, "private/%.*s", SLICE_ARG(name));
-    struct delivery_result result;
-    struct recipient recipient;
+    struct recipient recipient = *job->recipient;
     struct error error;
     struct dsn dsn;
 
-    log_info("%.*s: passing <%.*s> to transport=%.*s",
-             SLICE_ARG(job->delivery->request.queue_id), SLICE_ARG(address), SLICE_ARG(name));
-    recipient = *job->recipient;
     recipient.address = address;
-    struct delivery_job other = {.request = job->delivery->request,
-                                 .recipients = &recipient,
-                                 .n_recipients = 1,
-                                 .deadline = DEADLINE_NONE};
-    other.request.transport = name;
-    other.request.nexthop = nexthop.len > 0 ? nexthop : slice_from(params.myhostname);
     job->is_handled = true;
-    switch (delivery_run(service, &other, &result, &storage, &error)) {
-    case DELIVERY_RUN_DONE:
-        if (result.n_left > 0)
-            job->is_incomplete = true;
+    switch (delivery_pass(job->delivery, &recipient, transport, slice_from(params.myhostname),
+                          &error)) {
+    case DELIVERY_PASSED:
         return;
-    case DELIVERY_RUN_UNREACHABLE:
-    case DELIVERY_RUN_LOST:
+    case DELIVERY_PASSED_LEFT:
+        job->is_incomplete = true;
+        return;
+    case DELIVERY_NOT_PASSED:
         break;
     }
     log_warning("%s", error.text);

@@ -258,6 +258,7 @@ static int drop_self(struct search *search, struct slice domain)
         list->count++;
     if (list->count > 0)
         return 0;
+    list->leads_here = true;
     const char *text =
         arena_printf(search->arena, "mail for %.*s loops back to myself", SLICE_ARG(domain));
     return fail(search->arena, search->dsn, "5.4.6", text);

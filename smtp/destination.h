@@ -29,12 +29,14 @@ struct host {
 struct host_list {
     struct host *hosts;
     size_t count;
+    bool leads_here; /* nobody but us is to have the mail */
 };
 
 /*
  * Hosts of one next hop: "example.com" (MX records, else its addresses), "[example.com]:587",
  * "[192.0.2.1]", "inet:host:port", "unix:path". Texts lie in the arena.
- * 0, or -1 with *dsn: no such host, null MX, loops back to myself, the resolver failed.
+ * 0, or -1 with *dsn: no such host, null MX, loops back to myself (leads_here), the resolver
+ * failed.
  */
 MUST_USE MAY_WAIT int destination_hosts(struct slice nexthop, deadline_t until,
                                         struct arena *arena, struct host_list *list,

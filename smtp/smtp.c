@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "conf/params.h"
 #include "delivery/delivery.h"
+#include "delivery/pass.h"
 #include "destination.h"
 #include "dns/dns.h"
 #include "generic.h"
@@ -46,6 +47,7 @@ struct journey {
     enum tls_wish tls_wish;
     size_t n_sessions; /* that got as far as EHLO */
     bool is_first_hop, is_last_hop;
+    bool leads_here; /* the last hop that was tried: to us */
 };
 
 static bool may_keep_session(const struct journey *journey, const struct session *session)
@@ -208,8 +210,10 @@ static void try_hop(struct journey *journey, struct slice hop)
                         &attempt->delivery->arena);
     journey->hop = hop;
     attempt->requiretls = requiretls_find(attempt->delivery, hop);
-    if (destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena, &list,
-                          &dsn) < 0) {
+    int result = destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena,
+                                   &list, &dsn);
+    journey->leads_here = list.leads_here;
+    if (result < 0) {
         host_skipped(journey, &dsn);
         return;
     }
@@ -225,11 +229,40 @@ static void try_hop(struct journey *journey, struct slice hop)
     }
 }
 
+/* best_mx_transport: mail for a domain that we are the best mail exchanger of, though main.cf
+ * does not know it as ours. */
+static void pass_pending(struct attempt *attempt)
+{
+    struct delivery *delivery = attempt->delivery;
+    struct error error;
+    struct dsn dsn;
+
+    for (size_t i = 0; i < attempt->n_pending; i++) {
+        struct recipient *recipient = attempt->pending[i];
+        switch (delivery_pass(delivery, recipient, params.best_mx_transport,
+                              delivery->request.nexthop, &error)) {
+        case DELIVERY_PASSED:
+            delivery_mark_done(delivery, recipient);
+            break;
+        case DELIVERY_PASSED_LEFT:
+            break;
+        case DELIVERY_NOT_PASSED:
+            log_warning("%s", error.text);
+            delivery_dsn(delivery, &dsn, "4.3.0", "mail transport unavailable");
+            delivery_deferred(delivery, recipient, SLICE("none"), &dsn);
+            break;
+        }
+    }
+    attempt->n_pending = 0;
+}
+
 /* Nobody took these: with the last trouble met. */
 static void give_up(struct journey *journey)
 {
     struct attempt *attempt = &journey->attempt;
 
+    if (journey->leads_here && *params.best_mx_transport)
+        pass_pending(attempt);
     if (attempt->n_pending == 0)
         return;
     if (attempt->last.status[0] == '\0')

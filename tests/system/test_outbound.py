@@ -151,6 +151,26 @@ def test_names():
     sink.close()
 
 
+def test_best_exchanger_is_here():
+    """What main.cf does not know as ours, but the DNS leads here: to best_mx_transport, each recipient by itself."""
+    Names({"ours.test MX": ["10 mx.ours.test"], "mx.ours.test A": ["127.0.0.1"]})
+    use_resolver()
+    with Instance(main={"best_mx_transport": "virtual", "virtual_mailbox_maps": "inline:{{x@ours.test=alice/}}", "relay_domains": "ours.test",
+                        "virtual_mailbox_domains": ""}) as mta:
+        queue_id = mta.send(["x@ours.test", "nobody@ours.test"], "Subject: x\n\nx\n", "bob@example.test")
+        mta.mail("alice")
+        for name in ("x", "nobody"):
+            mta.wait_log(rf"smtp\[\d+\]: {queue_id}: passing <{name}@ours\.test> to transport=virtual$")
+        mta.wait_log(rf"virtual\[\d+\]: {queue_id}: to=<nobody@ours\.test>, .*dsn=5\.1\.1, status=bounced \(unknown user")
+        mta.wait_log(rf"qmgr\[\d+\]: {queue_id}: removed")
+        mta.configure(best_mx_transport="nowhere:a.test")
+        queue_id = mta.send("x@ours.test", "Subject: x\n\nx\n")
+        mta.wait_log(rf"{queue_id}: to=<x@ours\.test>, relay=none, .*dsn=4\.3\.0, status=deferred \(mail transport unavailable\)")
+        mta.configure(best_mx_transport="")
+        mta.run("postqueue", "-f", check=True)
+        mta.wait_log(rf"{queue_id}: to=<x@ours\.test>, .*status=bounced \(mail for ours\.test loops back to myself\)")
+
+
 def test_our_own_name():
     """A server on the port for mail that has our name is us: the message would go in circles."""
     Names({"one.test MX": ["10 twin.test"], "twin.test A": ["127.0.0.2"], "gone.test A": ["127.0.0.5"],
