@@ -1,5 +1,6 @@
 #include "dnssec.h"
 
+#include "name_search.h"
 #include "options.h"
 #include "route/dnssec_probe.h"
 
@@ -19,7 +20,7 @@ enum dns_result dnssec_lookup(struct slice name, enum dns_type type, deadline_t 
                               struct error *error)
 {
     static bool is_seen;
-    enum dns_result result = dns_lookup(name, type, until, arena, answer, error);
+    enum dns_result result = name_search_lookup(name, type, until, arena, answer, error);
 
     if (result != DNS_OK)
         return result;

@@ -6,7 +6,7 @@
 #include "dns/dns.h"
 
 /*
- * As dns_lookup. answer->is_validated is true only where DNSSEC is
+ * As name_search_lookup. answer->is_validated is true only where DNSSEC is
  * asked for. When it is and the resolver seems not to validate, that is logged once in the life
  * of the process (dnssec_probe), because protection by DANE would be lost without a sign.
  */

@@ -14,6 +14,7 @@
 #include "generic.h"
 #include "ipc/delivery_client.h"
 #include "login.h"
+#include "name_search.h"
 #include "options.h"
 #include "pix.h"
 #include "route/debug_peer.h"
@@ -352,6 +353,7 @@ static void before_jail(void)
     tls_report_open();
     login_open();
     requiretls_open();
+    name_search_open();
     generic_open();
     checks_open();
     delivery_open();

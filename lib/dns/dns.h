@@ -72,6 +72,13 @@ MUST_USE int dns_open(struct error *error);
  */
 bool dns_files_changed(void);
 
+/*
+ * The domains that short names may belong to, separated by blanks: resolv.conf's "search" or
+ * "domain", else that of the host's own name. May be empty. For callers who look further
+ * themselves; none of the functions here do.
+ */
+struct slice dns_search_domains(void);
+
 /* "MX": for messages. */
 const char *dns_type_name(enum dns_type type);
 

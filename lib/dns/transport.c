@@ -3,7 +3,9 @@
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -127,31 +129,54 @@ static void socket_state_changed(void *data, ares_socket_t fd, int readable, int
 /* -- opening ---------------------------------------------------------------------------------
  */
 
+static struct buf search_domains;
+
+static void read_option(struct slice word, struct ares_options *options)
+{
+    struct slice value = word;
+    struct slice name = slice_split(&value, ':');
+    int64_t number;
+
+    if (slice_equals(name, "timeout") && slice_to_int(value, 1, 30, &number))
+        options->timeout = (int)number * 1000;
+    if (slice_equals(name, "attempts") && slice_to_int(value, 1, 5, &number))
+        options->tries = (int)number;
+}
+
+/* Of "search" and "domain" the last line counts. */
+static void read_line(struct slice line, struct ares_options *options)
+{
+    struct slice keyword = slice_word(&line, " \t");
+    struct slice word;
+
+    if (slice_equals(keyword, "search") || slice_equals(keyword, "domain"))
+        buf_set(&search_domains, slice_trim(line));
+    while (slice_equals(keyword, "options") && (word = slice_word(&line, " \t\r")).ptr)
+        read_option(word, options);
+}
+
 /* c-ares 1.18 does not know glibc's "options timeout:N attempts:N". */
 static void read_options(const char *path, struct ares_options *options, int *mask)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
-    struct slice rest, line, word;
-    int64_t number;
+    char hostname[HOST_NAME_MAX + 1] = "";
+    struct slice rest;
 
+    search_domains = BUF_INIT;
     options->timeout = 5000;
     options->tries = 2;
     *mask |= ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+    if (gethostname(hostname, sizeof(hostname) - 1) == 0 && strchr(hostname, '.'))
+        buf_set_text(&search_domains, strchr(hostname, '.') + 1);
     if (file_read_all(path, &text, RESOLV_CONF_MAX_BYTES, NULL) < 0)
         return;
-    for (rest = buf_slice(&text); rest.len > 0;) {
-        line = slice_split(&rest, '\n');
-        if (!slice_equals(slice_word(&line, " \t"), "options"))
-            continue;
-        while ((word = slice_word(&line, " \t\r")).ptr) {
-            struct slice value = word;
-            struct slice name = slice_split(&value, ':');
-            if (slice_equals(name, "timeout") && slice_to_int(value, 1, 30, &number))
-                options->timeout = (int)number * 1000;
-            if (slice_equals(name, "attempts") && slice_to_int(value, 1, 5, &number))
-                options->tries = (int)number;
-        }
-    }
+    for (rest = buf_slice(&text); rest.len > 0;)
+        read_line(slice_split(&rest, '\n'), options);
+}
+
+struct slice dns_search_domains(void)
+{
+    return buf_slice(&search_domains);
 }
 
 int dns_transport_open(const char *resolv_conf, struct error *error)
@@ -183,6 +208,7 @@ void dns_transport_close(void)
     if (!is_open)
         return;
     ares_destroy(channel);
+    buf_release(&search_domains);
     ares_library_cleanup();
     is_open = false;
 }

@@ -171,6 +171,27 @@ def test_best_exchanger_is_here():
         mta.wait_log(rf"{queue_id}: to=<x@ours\.test>, .*status=bounced \(mail for ours\.test loops back to myself\)")
 
 
+def test_short_names():
+    """Nothing is added to names, but where it is asked for: to those without a dot, or to all of them."""
+    names = Names({"far.one.test MX": ["10 mx"], "mx.one.test A": ["127.0.0.6"], "host.dept.two.test A": ["127.0.0.6"]})
+    use_resolver("timeout:1 attempts:1\nsearch one.test two.test")
+    sink = Sink("127.0.0.6", 25)
+    with Instance(main={"transport_maps": "inline:{a.test=smtp:far, b.test=smtp:host.dept}"}) as mta:
+        for options, found, lost in (("", "", "ab"), ("res_defnames", "a", "b"), ("res_defnames, res_dnsrch", "ab", "")):
+            mta.configure(smtp_dns_resolver_options=options)
+            for letter in found:
+                sent(mta, sink, f"x@{letter}.test", "Subject: x\n\nx\n")
+            for letter, name in zip("ab", ("far", "host\\.dept")):
+                if letter in lost:
+                    queue_id = mta.send(f"x@{letter}.test", "Subject: x\n\nx\n")
+                    mta.wait_log(rf"{queue_id}: .*status=bounced \(.*Name service error for name={name} type=A: Host not found\)")
+        assert "host.dept.one.test MX" in names.asked
+        mta.configure(smtp_dns_resolver_options="res_debug")
+        mta.send("x@a.test", "Subject: x\n\nx\n")
+        mta.wait_log(r'fatal: unknown smtp_dns_resolver_options value "res_debug" in "res_debug"')
+    sink.close()
+
+
 def test_our_own_name():
     """A server on the port for mail that has our name is us: the message would go in circles."""
     Names({"one.test MX": ["10 twin.test"], "twin.test A": ["127.0.0.2"], "gone.test A": ["127.0.0.5"],
