@@ -204,11 +204,10 @@ static struct smtp_reply converse(struct session *session, struct auth_dialogue 
 static struct smtp_reply authenticate(struct session *session, struct slice mechanism,
                                       bool has_response, struct slice response)
 {
-    char *name = arena_text(&session->scratch, mechanism);
     struct auth_dialogue dialogue = {
         .arena = &session->scratch, .text = SLICE_EMPTY, .username = SLICE_EMPTY};
     const struct auth_request request = {
-        .mechanism = {name, mechanism.len},
+        .mechanism = arena_slice(&session->scratch, mechanism), /* lines come and go */
         .has_response = has_response,
         .response = response,
         .client_address = session->peer.text.address,
@@ -220,8 +219,6 @@ static struct smtp_reply authenticate(struct session *session, struct slice mech
     };
     struct smtp_reply reply;
 
-    for (size_t i = 0; i < mechanism.len; i++)
-        name[i] = ascii_upper(name[i]);
     if (!passes_filter(request.mechanism)) {
         dialogue.text = SLICE("Invalid authentication mechanism");
         return failed(session, &dialogue, request.mechanism, AUTH_FAILED);

@@ -19,7 +19,7 @@ enum auth_status {
 };
 
 struct auth_request {
-    struct slice mechanism; /* upper case */
+    struct slice mechanism; /* as the client wrote it; case does not matter */
     bool has_response;      /* an initial one */
     struct slice response;  /* in base64, as sent; "=" is the empty one */
     struct slice client_address, client_port, server_address, server_port;

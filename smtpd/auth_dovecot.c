@@ -403,7 +403,7 @@ static enum auth_status ask(struct auth_dialogue *dialogue, struct request *requ
 static const struct mechanism *find_mechanism(struct slice name)
 {
     for (size_t i = 0; i < service.n_mechanisms; i++) {
-        if (slice_equals(name, service.mechanisms[i].name))
+        if (slice_equals_nocase(name, service.mechanisms[i].name))
             return &service.mechanisms[i];
     }
     return NULL;

@@ -165,7 +165,7 @@ enum access_result restrict_policy_service(struct check *check,
     struct transaction *transaction = check->session->transaction;
     const struct access_match match = {
         .table = server->name,
-        .key = SLICE_EMPTY,
+        .key = SLICE("policy query"),
         .subject = check->subject,
         .class = check->class,
     };

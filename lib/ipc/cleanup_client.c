@@ -267,13 +267,15 @@ int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
     return 0;
 }
 
-/* Told to forget the message, the connection stays good for the next one. */
+/* Told to forget the message, the connection stays good for the next one. It has seen the
+ * message as far as it came, so the log has the message-id of what was refused in the end. */
 static void abandon(struct cleanup_client *cleanup)
 {
     struct cleanup_abort nothing;
     struct error error;
 
-    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_abort, &nothing, &error) == 0 &&
+    if ((cleanup->records.len == 0 || send_records(cleanup) == 0) &&
+        channel_send(cleanup->call.channel, MESSAGE_cleanup_abort, &nothing, &error) == 0 &&
         channel_flush(cleanup->call.channel, &error) == 0)
         client_call_done(&cleanup->call);
 }
