@@ -1,13 +1,20 @@
 """Other programs that tests run."""
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 
-from harness import wait_for
+from harness import Skipped, wait_for
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"  # is spam for every filter
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise Skipped(f"needs {program}")
 
 
 def listens(where, port=None):

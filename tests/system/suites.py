@@ -7,7 +7,7 @@ import smtplib
 import ssl
 import subprocess
 
-from harness import Instance, Sink, Skipped, wait_for
+from harness import Instance, Sink, wait_for
 from names import Names, use_resolver
 from programs import GTUBE, listens, running
 from test_milter_programs import dkim_key, write
@@ -28,12 +28,6 @@ verify    unix  -       -       n       -       1       verify
 UNSET = dict.fromkeys(("smtpd_peername_lookup", "virtual_mailbox_domains", "virtual_mailbox_base", "virtual_mailbox_maps",
                        "virtual_uid_maps", "virtual_gid_maps", "virtual_minimum_uid", "mydestination", "alias_maps",
                        "alias_database", "recipient_delimiter", "in_flow_delay", "biff", "compatibility_level"))
-
-
-def need(*programs):
-    for program in programs:
-        if subprocess.run(["sh", "-c", f"command -v {program}"], capture_output=True).returncode:
-            raise Skipped(f"needs {program}")
 
 
 class Outside:

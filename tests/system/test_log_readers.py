@@ -8,8 +8,9 @@ import smtplib
 import socket
 import subprocess
 
-from harness import Instance, Sink, Skipped, free_port, wait_for
+from harness import Instance, Sink, free_port, wait_for
 from names import Names, use_resolver
+from programs import need
 from scripted_milter import CONTINUE, ScriptedMilter, reject
 from test_postscreen import Client
 from test_sasl import dovecot, plain
@@ -17,11 +18,6 @@ from test_sasl import dovecot, plain
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/dovecot"
 STOCK = pathlib.Path("/etc/fail2ban")
-
-
-def need(program):
-    if not shutil.which(program):
-        raise Skipped(f"needs {program}")
 
 
 # Each attack comes from an address of its own, 192.0.2.N.

@@ -78,7 +78,7 @@ def is_a_table(_, said):
 def all_is_sent(mta, said):
     mta.wait_log(r"(?s)(to=<grace@example\.net>.*status=sent.*){2}")
     mta.wait_log(r"to=<ada@example\.com>, relay=none.*status=sent")  # the report
-    assert (mta.etc / "aliases.lmdb").exists() and "Mail queue is empty" in said or "Queue ID" in said, said
+    assert (mta.etc / "aliases.lmdb").exists() and ("Mail queue is empty" in said or "Queue ID" in said), said
 
 
 def finger(texts):

@@ -5,8 +5,8 @@ import re
 
 from dovecot import Dovecot
 from harness import wait_for
-from programs import listens, running
-from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim, opendmarc,
+from programs import listens, need, running
+from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, opendkim, opendmarc,
                     send_spam, stranger)
 from test_amavis import Amavis
 from test_policy import postgrey

@@ -4,8 +4,9 @@ import contextlib
 import re
 
 from dovecot import Dovecot
-from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, send_spam,
-                    sql, stranger, write_tables)
+from programs import need
+from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, send_spam, sql,
+                    stranger, write_tables)
 from table_servers import MariaDB
 from test_amavis import Amavis
 from test_policy import PolicyServer

@@ -5,8 +5,8 @@ import re
 
 from dovecot import Dovecot
 from harness import wait_for
-from programs import GTUBE
-from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, sql, stranger,
+from programs import GTUBE, need
+from suites import (DATABASE, USERS, Outside, arrives, check_both_protocols, check_submission, host, message, sql, stranger,
                     submits, write_tables)
 from table_servers import MariaDB
 from test_milter_programs import rspamd

@@ -9,9 +9,9 @@ import subprocess
 
 from dovecot import Dovecot
 from harness import wait_for
-from programs import GTUBE, listens, running
-from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, need, opendkim,
-                    opendmarc, stranger, submits)
+from programs import GTUBE, listens, need, running
+from suites import (USERS, Outside, arrives, check_both_protocols, check_submission, host, message, opendkim, opendmarc,
+                    stranger, submits)
 from test_policy import postgrey
 
 NEEDS_ROOT = True

@@ -3,12 +3,11 @@ intermediate authority, names, resumption across processes and a reload."""
 import itertools
 import queue
 import re
-import shutil
 import subprocess
 import threading
 
-from harness import Instance, Skipped, free_port, wait_for
-from programs import listens, running
+from harness import Instance, free_port, wait_for
+from programs import listens, need, running
 from tls_peers import Authority
 
 TIMEOUT = 180
@@ -16,12 +15,6 @@ RSA = ("rsa:2048",)
 EC = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 KINDS = {"ECDSA": EC, "RSA": RSA}
 VERSIONS = ("1.2", "1.3")
-
-
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            raise Skipped(f"needs {program}")
 
 
 def said_by(*words, said=b"QUIT\n"):

@@ -3,7 +3,6 @@ processes and reloads, key pairs replaced under load, and no private key in smtp
 import contextlib
 import os
 import re
-import shutil
 import smtplib
 import socket
 import ssl
@@ -12,6 +11,7 @@ import threading
 import time
 
 from harness import Instance, wait_for
+from programs import need
 
 
 def openssl(*words, **options):
@@ -79,9 +79,7 @@ def test_openssl_client():
 
 
 def test_gnutls_client():
-    if not shutil.which("gnutls-cli"):
-        print("skip: no gnutls-cli")
-        return
+    need("gnutls-cli")
     with server() as mta:
         for priority in ("NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"):
             done = subprocess.run(["gnutls-cli", "--insecure", "--starttls-proto=smtp", "--priority", priority,
