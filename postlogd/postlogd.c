@@ -24,7 +24,7 @@
 
 #define LINE_BYTES  4096
 #define BATCH       64
-#define LOOK_MS     2
+#define LOOK_MS     10 /* a ring has room for many times as long */
 #define QUIET_LOOKS 2
 
 static int file = -1;
