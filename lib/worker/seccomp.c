@@ -93,6 +93,7 @@ static const int calls[] = {
     SCMP_SYS(madvise),
     SCMP_SYS(membarrier),
     SCMP_SYS(memfd_create),
+    SCMP_SYS(mincore),
     SCMP_SYS(mkdir),
     SCMP_SYS(mkdirat),
     SCMP_SYS(mmap),
