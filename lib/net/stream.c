@@ -277,8 +277,10 @@ static ssize_t read_now(struct stream *stream, unsigned *events)
     stream->in.len += (size_t)got;
     stream->in.data[stream->in.len] = '\0';
     stream->bytes_in += got;
-    /* A short read has emptied the socket: the next one may wait without asking first. */
-    stream->drained = is_plain(stream) && (size_t)got < wanted;
+    /* A short read has emptied the socket: the next one may wait without asking first. Layers
+     * that know say so by themselves. */
+    if (is_plain(stream))
+        stream->drained = (size_t)got < wanted;
     if ((size_t)got == wanted)
         grow(stream);
     return got;

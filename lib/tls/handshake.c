@@ -117,6 +117,7 @@ static int shake_hands(const struct handshake *handshake, struct error *error)
         case LINK_WANTS_READ:
             if (push_all(handshake, error) < 0 || wait_for(handshake, EPOLLIN, error) < 0)
                 return -1;
+            handshake->link->is_drained = false;
             break;
         case LINK_CLOSED:
         case LINK_FAILED:
@@ -205,7 +206,10 @@ static int begin(struct handshake *handshake, struct tls_context *context, struc
         return -1;
     send_at_once(stream->fd);
     handshake->link = link_new(context, stream->fd, error);
-    return handshake->link ? 0 : -1;
+    if (!handshake->link)
+        return -1;
+    handshake->link->is_drained = stream->drained;
+    return 0;
 }
 
 int tls_accept(struct stream *stream, struct tls_context *context, const struct tls_log *log,

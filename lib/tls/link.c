@@ -38,10 +38,15 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *got)
     ssize_t n;
 
     BIO_clear_retry_flags(bio);
+    if (link->is_drained) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
     do
         n = recv(link->fd, data, size, 0);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
+        link->is_drained = (size_t)n < size;
         *got = (size_t)n;
         return 1;
     }
@@ -186,6 +191,12 @@ static ssize_t fail(struct tls_link *link)
     return -1;
 }
 
+/* The next read may wait without asking OpenSSL and the socket first. */
+static bool is_empty(const struct tls_link *link)
+{
+    return link->is_drained && !SSL_has_pending(link->ssl) && link->out.len == 0;
+}
+
 static ssize_t layer_read(struct stream *stream, void *data, size_t len, unsigned *wait_for)
 {
     struct tls_link *link = stream->layer_data;
@@ -193,10 +204,13 @@ static ssize_t layer_read(struct stream *stream, void *data, size_t len, unsigne
 
     ERR_clear_error();
     link->saved_errno = 0;
+    link->is_drained = false;
     int result = SSL_read_ex(link->ssl, data, len, &got);
 
-    if (result > 0)
+    if (result > 0) {
+        stream->drained = is_empty(link);
         return (ssize_t)got;
+    }
     switch (link_outcome(link, result)) {
     case LINK_WANTS_READ:
         break;
