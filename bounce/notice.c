@@ -68,19 +68,6 @@ static void expand_template(const struct bounce_template *template, struct buf *
     log_lines(buf_slice(&warnings));
 }
 
-/* Whether our own mail goes through header_checks, milters and so on. */
-static bool is_inspected(void)
-{
-    struct slice rest = slice_from(params.internal_mail_filter_classes);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "bounce"))
-            return true;
-    }
-    return false;
-}
-
 static const char *cleanup_service(void)
 {
     static char *path;
@@ -111,7 +98,7 @@ static int begin(struct posting *posting, struct error *error)
     unsigned flags = CLEANUP_MAP | CLEANUP_REWRITE | CLEANUP_SMTPUTF8;
     const char *id;
 
-    if (is_inspected())
+    if (words_have(slice_from(params.internal_mail_filter_classes), SLICE("bounce")))
         flags |= CLEANUP_FILTER | CLEANUP_MILTER;
     if (cleanup_open(cleanup, cleanup_service(), flags, notice->send_options,
                      deadline_in(params.ipc_timeout), error) < 0)

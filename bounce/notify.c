@@ -72,14 +72,7 @@ static void open_message(struct subject *subject, struct slice queue_name)
 
 static bool is_notified(const char *class)
 {
-    struct slice rest = slice_from(params.notify_classes);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, class))
-            return true;
-    }
-    return false;
+    return words_have(slice_from(params.notify_classes), slice_from(class));
 }
 
 /* The sender of notices to the postmaster; what comes back to it ends there. */

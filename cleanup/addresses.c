@@ -60,7 +60,7 @@ static struct slice masqueraded(struct slice address, struct arena *arena)
     struct slice local_part = address_local_part(address);
     struct slice domain = address_domain(address);
 
-    if (domain.len == 0 || word_is_in_list(local_part, params.masquerade_exceptions))
+    if (domain.len == 0 || words_have(slice_from(params.masquerade_exceptions), local_part))
         return address;
     while (words_next(&rest, WORDS_COMMA_SPACE, &parent)) {
         bool truncate = true;

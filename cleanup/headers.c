@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "checks.h"
 #include "conf/params.h"
+#include "conf/words.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "mail/message.h"
@@ -174,8 +175,8 @@ void header_take(struct transaction *transaction, struct buf *header)
         return; /* each server on the way would add one */
     if (info)
         note_header(transaction, info, text);
-    if (word_is_in_list(slice_sub(text, 0, header_name_length(text)),
-                        params.message_drop_headers))
+    if (words_have(slice_from(params.message_drop_headers),
+                   slice_sub(text, 0, header_name_length(text))))
         return;
     if (info && (info->is_sender || info->is_recipient) &&
         transaction->header_rewriting != HEADER_REWRITE_NONE)

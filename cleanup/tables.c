@@ -9,17 +9,6 @@
 
 struct tables tables;
 
-bool word_is_in_list(struct slice word, const char *list)
-{
-    struct slice rest = slice_from(list), candidate;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &candidate)) {
-        if (slice_same_nocase(candidate, word))
-            return true;
-    }
-    return false;
-}
-
 /* The bits of the classes named in the list; a name that is none ends the start. */
 static unsigned classes_of(const char *parameter, const char *list)
 {
@@ -132,9 +121,9 @@ void tables_open(void)
     open_address_tables();
     tables.masquerade_classes = classes_of("masquerade_classes", params.masquerade_classes);
     tables.propagate_canonical =
-        word_is_in_list(SLICE("canonical"), params.propagate_unmatched_extensions);
+        words_have(slice_from(params.propagate_unmatched_extensions), SLICE("canonical"));
     tables.propagate_virtual =
-        word_is_in_list(SLICE("virtual"), params.propagate_unmatched_extensions);
+        words_have(slice_from(params.propagate_unmatched_extensions), SLICE("virtual"));
     tables.rejected_bytes = byte_set(params.message_reject_characters);
     tables.stripped_bytes = byte_set(params.message_strip_characters);
     tables.checks[CHECK_HEADER] = check_table("header_checks", params.header_checks);

@@ -58,6 +58,3 @@ struct tables {
 extern struct tables tables;
 
 void tables_open(void);
-
-/* True when the word is in a list of main.cf; case is folded. */
-bool word_is_in_list(struct slice word, const char *list);

@@ -10,6 +10,7 @@
 #include "aliases.h"
 #include "base/log.h"
 #include "conf/params.h"
+#include "conf/words.h"
 #include "delivery/delivery.h"
 #include "expand.h"
 #include "job.h"
@@ -39,16 +40,6 @@ static const char *origin_word(const struct origin *origin)
     return "";
 }
 
-static bool list_has_word(const char *list, const char *word)
-{
-    struct slice rest = slice_from(list), one;
-
-    while ((one = slice_word(&rest, ", \t\r\n")).ptr)
-        if (slice_equals_nocase(one, word))
-            return true;
-    return false;
-}
-
 static void refuse(struct job *job, const struct origin *origin, const char *what)
 {
     struct dsn dsn;
@@ -65,7 +56,8 @@ static struct slice with_extension(struct job *job, struct slice address,
     const char *delimiter = params.recipient_delimiter;
 
     if (origin->extension.len == 0 || !*delimiter ||
-        !list_has_word(params.propagate_unmatched_extensions, origin_word(origin)))
+        !words_have(slice_from(params.propagate_unmatched_extensions),
+                    slice_from(origin_word(origin))))
         return address;
     if (domain.len == 0)
         return slice_from(arena_printf(&job->delivery->arena, "%.*s%c%.*s", SLICE_ARG(local),
@@ -145,13 +137,13 @@ static void deliver_target(struct job *job, const struct target *target)
             deliver_address(job, target);
         break;
     case TARGET_COMMAND:
-        if (list_has_word(params.allow_mail_to_commands, word))
+        if (words_have(slice_from(params.allow_mail_to_commands), slice_from(word)))
             mailbox_run_command(job, target->text, origin);
         else
             refuse(job, origin, "command");
         break;
     case TARGET_FILE:
-        if (list_has_word(params.allow_mail_to_files, word))
+        if (words_have(slice_from(params.allow_mail_to_files), slice_from(word)))
             mailbox_append_file(job, target->text, origin);
         else
             refuse(job, origin, "file");

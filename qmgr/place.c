@@ -47,18 +47,6 @@ struct destination *place_suspended(const struct destination *dead)
     return destination;
 }
 
-static bool is_listed(const char *list, const char *name)
-{
-    struct slice rest = slice_from(list);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, name))
-            return true;
-    }
-    return false;
-}
-
 static void divert(struct route *route, const char *transport, struct slice reason)
 {
     route->transport = slice_from(transport);
@@ -145,7 +133,8 @@ static struct destination *find_destination(const struct mail *mail, const struc
     if ((mail->flags & DELIVERY_FLAG_VERIFY) &&
         mail_probe_count() > params.address_verify_pending_request_limit)
         return place_retry("4.3.3 Too many address verification requests");
-    if (!mail->ignores_trouble && is_listed(params.defer_transports, transport->name))
+    if (!mail->ignores_trouble &&
+        words_have(slice_from(params.defer_transports), slice_from(transport->name)))
         return place_retry("4.3.2 deferred transport");
     if (mail->ignores_trouble)
         transport_unthrottle(transport);

@@ -16,8 +16,6 @@ static enum address_extension extension = EXTENSION_DROP;
 
 void generic_open(void)
 {
-    struct slice rest = slice_from(params.propagate_unmatched_extensions), word;
-
     title = options.is_lmtp ? "lmtp_generic_maps" : "smtp_generic_maps";
     generic_maps =
         open_maps(maps_open, title,
@@ -25,9 +23,8 @@ void generic_open(void)
     if (!generic_is_used())
         return;
     route_open_local();
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word))
-        if (slice_equals_nocase(word, "generic"))
-            extension = EXTENSION_PROPAGATE;
+    if (words_have(slice_from(params.propagate_unmatched_extensions), SLICE("generic")))
+        extension = EXTENSION_PROPAGATE;
 }
 
 bool generic_is_used(void)

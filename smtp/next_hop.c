@@ -3,18 +3,9 @@
 #include <string.h>
 
 #include "conf/params.h"
+#include "conf/words.h"
 #include "net/hostport.h"
 #include "options.h"
-
-static bool uses_srv(struct slice service)
-{
-    struct slice rest = slice_from(params.use_srv_lookup), word;
-
-    while ((word = slice_word(&rest, ", \t\r\n")).ptr)
-        if (slice_same_nocase(word, service))
-            return true;
-    return false;
-}
 
 bool next_hop_parse(struct slice text, struct next_hop *next_hop)
 {
@@ -42,7 +33,7 @@ bool next_hop_parse(struct slice text, struct next_hop *next_hop)
         size_t colon = slice_find(rest, ':');
         next_hop->host = slice_sub(rest, 0, colon);
         rest = slice_from_offset(rest, colon);
-        if (uses_srv(slice_from_offset(rest, 1))) {
+        if (words_have(slice_from(params.use_srv_lookup), slice_from_offset(rest, 1))) {
             next_hop->service = slice_from_offset(rest, 1);
             rest = SLICE_EMPTY; /* the records have the port */
         }

@@ -27,17 +27,6 @@ static bool has_logins(const char *name)
 
 enum owners { OWNERS_NONE, OWNERS_WITH_LOGIN, OWNERS_OTHERS, OWNERS_UNKNOWN };
 
-static bool names_login(struct slice owners, struct slice login)
-{
-    struct slice word;
-
-    while (words_next(&owners, WORDS_COMMA_SPACE, &word)) {
-        if (slice_same_nocase(word, login))
-            return true;
-    }
-    return false;
-}
-
 /* Whose the sender address is; OWNERS_UNKNOWN: trouble with the tables. */
 static enum owners find_owners(struct check *check, struct slice sender)
 {
@@ -58,9 +47,8 @@ static enum owners find_owners(struct check *check, struct slice sender)
         query.forms |= MAPS_LOCAL;
     switch (maps_find_address(settings.sender_logins, &query, &owners, &error)) {
     case TABLE_FOUND:
-        return names_login(buf_slice(&owners), check->session->sasl_username)
-                   ? OWNERS_WITH_LOGIN
-                   : OWNERS_OTHERS;
+        return words_have(buf_slice(&owners), check->session->sasl_username) ? OWNERS_WITH_LOGIN
+                                                                             : OWNERS_OTHERS;
     case TABLE_NOT_FOUND:
         return OWNERS_NONE;
     case TABLE_ERROR:

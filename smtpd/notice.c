@@ -88,14 +88,7 @@ static void put_wrapped(struct cleanup_client *cleanup, struct slice line)
 
 static bool is_filtered(void)
 {
-    struct slice rest = slice_from(params.internal_mail_filter_classes);
-    struct slice word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "notify"))
-            return true;
-    }
-    return false;
+    return words_have(slice_from(params.internal_mail_filter_classes), SLICE("notify"));
 }
 
 static void put_envelope(struct cleanup_client *cleanup, const struct session *session)

@@ -48,6 +48,17 @@ bool words_next(struct slice *rest, const char *separators, struct slice *word)
     return true;
 }
 
+bool words_have(struct slice list, struct slice word)
+{
+    struct slice one;
+
+    while (words_next(&list, WORDS_COMMA_SPACE, &one)) {
+        if (slice_same_nocase(one, word))
+            return true;
+    }
+    return false;
+}
+
 int words_unbrace(struct slice word, struct slice *unbraced, struct error *error)
 {
     size_t length = words_brace_length(word);

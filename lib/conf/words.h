@@ -20,6 +20,9 @@
  */
 bool words_next(struct slice *rest, const char *separators, struct slice *word);
 
+/* Is the word, in whatever case, one of the list's, which blanks and commas separate? */
+bool words_have(struct slice list, struct slice word);
+
 /*
  * "{ text }" gives "text" trimmed; -1 when there is no brace pair around all of it. *unbraced
  * is then unchanged.

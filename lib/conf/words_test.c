@@ -31,6 +31,16 @@ static void test_next(void **state)
     }
 }
 
+static void test_have(void **state)
+{
+    (void)state;
+    assert_true(words_have(SLICE("bounce, Delay"), SLICE("delay")));
+    assert_true(words_have(SLICE("x"), SLICE("x")));
+    assert_false(words_have(SLICE("bounced, delay"), SLICE("bounce")));
+    assert_false(words_have(SLICE(""), SLICE("x")));
+    assert_false(words_have(SLICE("a,,b"), SLICE("")));
+}
+
 static const struct {
     const char *name, *text, *unbraced; /* NULL: an error */
 } braced[] = {
@@ -80,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next),
+        cmocka_unit_test(test_have),
         cmocka_unit_test(test_unbrace),
         cmocka_unit_test(test_split_assignment),
     };

@@ -29,14 +29,11 @@ static const struct {
 
 unsigned cleanup_smtputf8_flag(const char *class)
 {
-    struct slice rest = slice_from(params.smtputf8_autodetect_classes);
-    struct slice word;
+    struct slice classes = slice_from(params.smtputf8_autodetect_classes);
 
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, class) || slice_equals_nocase(word, "all"))
-            return CLEANUP_SMTPUTF8;
-    }
-    return 0;
+    return words_have(classes, slice_from(class)) || words_have(classes, SLICE("all"))
+               ? CLEANUP_SMTPUTF8
+               : 0;
 }
 
 const struct cleanup_status_detail *cleanup_status_detail(unsigned status)

@@ -23,13 +23,9 @@ const char *domain_list_name(enum domain_list list)
 
 enum match_parents domains_parents(const char *feature)
 {
-    struct slice rest = slice_from(params.parent_domain_matches_subdomains), word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, feature))
-            return MATCH_PARENTS_BARE;
-    }
-    return MATCH_PARENTS_DOT;
+    return words_have(slice_from(params.parent_domain_matches_subdomains), slice_from(feature))
+               ? MATCH_PARENTS_BARE
+               : MATCH_PARENTS_DOT;
 }
 
 void domains_open_local(void)
