@@ -234,14 +234,21 @@ enum user_result { USER_FOUND, USER_UNKNOWN, USER_ERROR };
 
 static enum user_result find_user(struct job *job, struct slice name, struct passwd **user)
 {
-    enum { BYTES = 65536 };
+    static char buffer[65536]; /* kept out of the arena: an alias may have many users */
     struct arena *arena = &job->delivery->arena;
     struct passwd *storage = arena_new(arena, struct passwd);
-    char *buffer = arena_alloc(arena, BYTES);
-    int result = getpwnam_r(arena_text(arena, name), storage, buffer, BYTES, user);
+    int result = getpwnam_r(arena_text(arena, name), storage, buffer, sizeof(buffer), user);
 
-    if (*user)
+    if (*user) {
+        *storage = (struct passwd){
+            .pw_name = arena_text(arena, slice_from(storage->pw_name)),
+            .pw_uid = storage->pw_uid,
+            .pw_gid = storage->pw_gid,
+            .pw_dir = arena_text(arena, slice_from(storage->pw_dir)),
+            .pw_shell = arena_text(arena, slice_from(storage->pw_shell)),
+        };
         return USER_FOUND;
+    }
     /* Any error number means that a source of names could not be asked: not that nobody has
      * this one. */
     if (result == 0)
