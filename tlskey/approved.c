@@ -8,9 +8,7 @@
 #include "conf/words.h"
 
 /* Every parameter is one of these before one of those. */
-static const char *const owners[] = {
-    "smtpd_tls_", "smtp_tls_", "lmtp_tls_", "tlsproxy_tls_", "tlsproxy_client_",
-};
+static const char *const owners[] = {"smtpd_tls_", "smtp_tls_", "lmtp_tls_", "postscreen_tls_"};
 static const char *const endings[] = {
     "chain_files", "cert_file",   "key_file",   "dcert_file",
     "dkey_file",   "eccert_file", "eckey_file",

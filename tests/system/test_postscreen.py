@@ -240,7 +240,7 @@ def test_proxy_protocol():
 def test_starttls():
     """Behind the greeting: TLS is offered and demanded, and what was said before it is forgotten."""
     options = (" -o postscreen_pipelining_enable=yes -o postscreen_tls_security_level=encrypt -o postscreen_tls_loglevel=1\n"
-               " -o smtpd_tls_cert_file=$config_directory/cert.pem -o smtpd_tls_key_file=$config_directory/key.pem\n")
+               " -o postscreen_tls_cert_file=$config_directory/cert.pem -o postscreen_tls_key_file=$config_directory/key.pem\n")
     with Screened(None, options) as mta:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mx.example.test", "-days", "2",
                         "-keyout", mta.etc / "key.pem", "-out", mta.etc / "cert.pem"], check=True, capture_output=True)
