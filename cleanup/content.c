@@ -7,6 +7,8 @@
 #include "conf/params.h"
 #include "headers.h"
 
+#define OPEN_HEADER "message header was not terminated by empty line"
+
 /* The errors of structure for which a message is refused. */
 static unsigned refused_errors(void)
 {
@@ -39,6 +41,9 @@ void content_init(struct transaction *transaction)
 
     buf_init(&content->header);
     mime_init(&content->mime, &options);
+    content->converts = params.force_mime_input_conversion && !options.disabled;
+    if (content->converts)
+        mime_7bit_init(&content->converter, &options);
     if (transaction->flags & CLEANUP_FILTER)
         content->mime_errors = refused_errors();
 }
@@ -47,6 +52,8 @@ void content_release(struct content *content)
 {
     buf_release(&content->header);
     mime_release(&content->mime);
+    if (content->converts)
+        mime_7bit_release(&content->converter);
 }
 
 /* A header of the message, or of a part inside, where only the checks look at it. */
@@ -101,13 +108,26 @@ static void look_for_errors(struct transaction *transaction, struct slice line)
     check_log_mime(transaction, content->mime_refusal, line);
 }
 
+/* The empty line behind the header was not there. True: the message is refused for it, with the
+ * line that stands in its place. */
+static bool end_open_header(struct transaction *transaction)
+{
+    if (tables.open_header == OPEN_HEADER_MARK)
+        header_put(transaction, SLICE("MIME-Error: " OPEN_HEADER));
+    return tables.open_header == OPEN_HEADER_REJECT && (transaction->flags & CLEANUP_FILTER);
+}
+
 static void take_items(struct transaction *transaction)
 {
     struct content *content = &transaction->content;
+    bool is_refused = false;
     struct mime_item item;
 
     while (mime_next(&content->mime, &item)) {
         look_for_errors(transaction, item.text);
+        if (is_refused)
+            check_log_mime(transaction, content->mime_refusal = OPEN_HEADER, item.text);
+        is_refused = item.kind == MIME_BODY && item.is_inserted && end_open_header(transaction);
         if (item.kind == MIME_HEADER) {
             header(transaction, &item);
         } else if (item.kind == MIME_BODY) {
@@ -153,6 +173,32 @@ static void clean(struct transaction *transaction, struct slice data, struct buf
     }
 }
 
+static void take_line(struct transaction *transaction, struct slice line, enum mime_line kind)
+{
+    mime_feed(&transaction->content.mime, line, kind);
+    take_items(transaction);
+}
+
+/* Lines of the converter; the last may be a piece. */
+static void take_converted(struct transaction *transaction, const struct buf *lines)
+{
+    struct slice rest = buf_slice(lines);
+
+    while (rest.len > 0) {
+        bool is_whole = slice_find(rest, '\n') < rest.len;
+        struct slice line = slice_split(&rest, '\n');
+        take_line(transaction, line, is_whole ? MIME_LINE_WHOLE : MIME_LINE_CONTINUES);
+    }
+}
+
+static void convert(struct transaction *transaction, struct slice line, enum mime_line kind)
+{
+    CLEANUP(buf_release) struct buf lines = BUF_INIT;
+
+    mime_7bit_feed(&transaction->content.converter, line, kind, &lines);
+    take_converted(transaction, &lines);
+}
+
 static void text_record(struct transaction *transaction, char type, struct slice data)
 {
     struct content *content = &transaction->content;
@@ -161,9 +207,11 @@ static void text_record(struct transaction *transaction, char type, struct slice
         put(transaction, type, data);
         return;
     }
-    mime_feed(&content->mime, data,
-              type == RECORD_PART ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE);
-    take_items(transaction);
+    enum mime_line kind = type == RECORD_PART ? MIME_LINE_CONTINUES : MIME_LINE_WHOLE;
+    if (content->converts)
+        convert(transaction, data, kind);
+    else
+        take_line(transaction, data, kind);
 }
 
 void content_record(struct transaction *transaction, char type, struct slice data)
@@ -190,6 +238,8 @@ static bool is_looked_at(const struct transaction *transaction)
 {
     const struct content *content = &transaction->content;
 
+    if (content->converts)
+        return true;
     if (!(transaction->flags & CLEANUP_FILTER))
         return false;
     if (!maps_is_empty(tables.checks[CHECK_BODY].maps) ||
@@ -233,6 +283,12 @@ size_t content_take_run(struct transaction *transaction, struct slice records)
 
 void content_end(struct transaction *transaction)
 {
+    if (transaction->content.converts) {
+        CLEANUP(buf_release) struct buf lines = BUF_INIT;
+
+        mime_7bit_end(&transaction->content.converter, &lines);
+        take_converted(transaction, &lines);
+    }
     if (!transaction->content.passes_through) {
         mime_end(&transaction->content.mime);
         take_items(transaction);

@@ -1,6 +1,10 @@
 /* Opening what main.cf names. */
 #include "tables.h"
 
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/bug.h"
 #include "base/log.h"
 #include "conf/params.h"
 #include "conf/words.h"
@@ -115,8 +119,22 @@ static void open_address_tables(void)
                                          CLASS_ENVELOPE_RECIPIENT);
 }
 
+static enum open_header open_header_action(const char *name)
+{
+    static const char *const names[] = {[OPEN_HEADER_FIX] = "fix_quietly",
+                                        [OPEN_HEADER_MARK] = "add_header",
+                                        [OPEN_HEADER_REJECT] = "reject"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (enum open_header)i;
+    }
+    fatal(EX_CONFIG, "bad value \"%s\" of non_empty_end_of_header_action", name);
+}
+
 void tables_open(void)
 {
+    tables.open_header = open_header_action(params.non_empty_end_of_header_action);
     route_open_local();
     open_address_tables();
     tables.masquerade_classes = classes_of("masquerade_classes", params.masquerade_classes);

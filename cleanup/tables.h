@@ -47,6 +47,10 @@ struct byte_set {
 /* True when one of the bytes is in the set. */
 bool byte_set_has_any(const struct byte_set *set, struct slice text);
 
+/* non_empty_end_of_header_action: of a header that a line ends which is neither header nor
+ * empty. */
+enum open_header { OPEN_HEADER_FIX, OPEN_HEADER_MARK, OPEN_HEADER_REJECT };
+
 struct tables {
     struct address_table sender_canonical, recipient_canonical, canonical;
     struct address_table virtual_alias, sender_bcc, recipient_bcc;
@@ -54,6 +58,7 @@ struct tables {
     bool propagate_canonical, propagate_virtual;
     struct check_table checks[N_CHECKS];
     struct byte_set rejected_bytes, stripped_bytes;
+    enum open_header open_header;
 };
 extern struct tables tables;
 

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/slice.h"
 #include "ipc/cleanup_client.h"
-#include "mail/mime.h"
+#include "mail/mime_7bit.h"
 #include "mail/queue_file.h"
 #include "milter/milter.h"
 
@@ -43,6 +43,8 @@ enum content_part { PART_HEADER, PART_BODY };
 struct content {
     enum content_part part;
     struct mime mime;
+    bool converts; /* to 7 bits, before anybody looks at it */
+    struct mime_7bit converter;
     unsigned mime_errors;     /* enum mime_error bits for which the message is refused */
     const char *mime_refusal; /* the text of the one that was found */
     bool passes_through;      /* nobody looks at the body any more */
