@@ -107,7 +107,7 @@ static int answer_challenges(struct session *session, struct opening *opening,
     struct error error;
 
     for (int round = 0; round < ROUNDS_MAX; round++) {
-        enum step step = session_reply(session, options.helo_timeout);
+        enum step step = session_reply_or_more(session, options.helo_timeout);
 
         if (step == STEP_BROKEN)
             return login_broke(session, opening);

@@ -88,12 +88,12 @@ static enum step offer(struct session *session, enum mechanism mechanism, struct
         session_secret(session, buf_slice(&command));
     } else {
         session_secret(session, buf_slice(&command));
-        step = session_reply(session, options.helo_timeout);
+        step = session_reply_or_more(session, options.helo_timeout);
         if (step != STEP_OK || session->code != CODE_CHALLENGE)
             return step;
         session_secret(session, encoded);
     }
-    step = session_reply(session, options.helo_timeout);
+    step = session_reply_or_more(session, options.helo_timeout);
     if (step != STEP_OK || session->code != CODE_CHALLENGE)
         return step;
     session_secret(session, slice_from(acknowledgements[mechanism]));

@@ -14,9 +14,6 @@
 
 enum { SMTP_PORT = 25 };
 
-/* A reply line of ours is bounded by the peer's patience, not by RFC 5321's 512. */
-enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536 };
-
 /* What a report tells of the answer to EHLO. */
 #define HELLO_KEPT_MAX 2048
 
@@ -79,7 +76,10 @@ void session_broke(const struct session *session, const char *activity, struct a
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-    if (session->stream.state == STREAM_TIMEOUT)
+    if (session->is_garbled)
+        buf_printf(&text, "host %s said what is no reply while %s", session->label.data,
+                   activity);
+    else if (session->stream.state == STREAM_TIMEOUT)
         buf_printf(&text, "conversation with %s timed out while %s", session->label.data,
                    activity);
     else
@@ -122,121 +122,6 @@ void session_secret(struct session *session, struct slice line)
     if (stream_write_slice(&session->stream, line) < 0 ||
         stream_write_slice(&session->stream, SLICE("\r\n")) < 0)
         log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
-}
-
-/* smtp_reply_filter: a server whose replies say something else than it means. */
-static void filter_line(const struct session *session, struct buf *line)
-{
-    CLEANUP(buf_release) struct buf replaced = BUF_INIT;
-    struct error error;
-
-    if (maps_is_empty(options.reply_filter))
-        return;
-    switch (maps_find(options.reply_filter, buf_slice(line), &replaced, &error)) {
-    case TABLE_FOUND:
-        log_info("%s: replacing server reply \"%s\" with \"%s\"", session->relay.data,
-                 line->data, replaced.data);
-        buf_set(line, buf_slice(&replaced));
-        break;
-    case TABLE_NOT_FOUND:
-        break;
-    case TABLE_ERROR:
-        log_warning("smtp_reply_filter: %s", error.text);
-        break;
-    }
-}
-
-/* A line without its end; of one that is too long the start. */
-static int read_line(struct session *session, struct buf *line)
-{
-    struct slice text;
-    enum line_result result = stream_read_line(&session->stream, &text, REPLY_LINE_MAX);
-
-    if (result != LINE_OK && result != LINE_TOO_LONG)
-        return -1;
-    buf_set(line, slice_ends_with(text, "\r") ? slice_sub(text, 0, text.len - 1) : text);
-    while (result == LINE_TOO_LONG)
-        result = stream_read_line(&session->stream, &text, REPLY_LINE_MAX);
-    if (result != LINE_OK)
-        return -1;
-    for (size_t i = 0; i < line->len; i++)
-        if (!ascii_is_print(line->data[i]) && (unsigned char)line->data[i] < 128)
-            line->data[i] = '?';
-    return 0;
-}
-
-/* The code of a well-formed line, else 0; *is_last: no "-" behind it. */
-static int line_code(const struct buf *line, bool *is_last)
-{
-    int64_t code;
-
-    *is_last = line->len < 4 || line->data[3] != '-';
-    if (line->len < 3 || (line->len > 3 && line->data[3] != ' ' && line->data[3] != '-') ||
-        !slice_to_int(slice_sub(buf_slice(line), 0, 3), 100, 599, &code))
-        return 0;
-    return (int)code;
-}
-
-/* The status in the reply where it fits the code, else X.0.0. */
-static void take_status(struct session *session, const struct buf *line)
-{
-    char status[DSN_STATUS_BYTES];
-    struct slice rest;
-    int class_digit = session->code / 100;
-
-    memcpy(session->status, "5.0.0", sizeof("5.0.0"));
-    session->status[0] = (char)('0' + class_digit);
-    if (class_digit == 3)
-        session->status[0] = '2';
-    if (line->len > 4 &&
-        dsn_status_parse(slice_from_offset(buf_slice(line), 4), status, &rest) &&
-        status[0] == line->data[0])
-        memcpy(session->status, status, sizeof(status));
-}
-
-/* As session_reply, with the reply's lines joined by LF. */
-static enum step read_reply(struct session *session, int64_t timeout_ms)
-{
-    CLEANUP(buf_release) struct buf line = BUF_INIT;
-    bool is_last = false;
-
-    stream_set_deadline(&session->stream, deadline_in(timeout_ms));
-    buf_reset(&session->reply);
-    while (!is_last) {
-        if (line.len > 0 && !options.per_request_deadline)
-            stream_set_deadline(&session->stream, deadline_in(timeout_ms));
-        if (read_line(session, &line) < 0)
-            return STEP_BROKEN;
-        filter_line(session, &line);
-        log_debug(1, "< %s: %s", session->label.data, line.data);
-        session->code = line_code(&line, &is_last);
-        if (session->reply.len + line.len < REPLY_MAX) {
-            if (session->reply.len)
-                buf_add_char(&session->reply, '\n');
-            buf_add_slice(&session->reply, buf_slice(&line));
-        }
-        if (session->code == 0 && line.len == 0 && is_last)
-            is_last = false; /* an empty line is nothing; the deadline bounds them */
-    }
-    if (session->code == 0)
-        session->code = 550; /* no reply code: what Postfix makes of garbage */
-    take_status(session, &line);
-    return session->code < 400 ? STEP_OK : STEP_REFUSED;
-}
-
-static void join_lines(struct session *session)
-{
-    for (size_t i = 0; i < session->reply.len; i++)
-        if (session->reply.data[i] == '\n')
-            session->reply.data[i] = ' ';
-}
-
-enum step session_reply(struct session *session, int64_t timeout_ms)
-{
-    enum step step = read_reply(session, timeout_ms);
-
-    join_lines(session);
-    return step;
 }
 
 /* -- greeting and EHLO
@@ -337,12 +222,14 @@ enum step session_hello(struct session *session, const char **activity)
     if (!options.never_send_ehlo &&
         (options.is_lmtp || !(session->workarounds & PIX_DISABLE_ESMTP))) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
-        step = read_reply(session, options.helo_timeout);
+        step = session_reply_lines(session, options.helo_timeout);
+        if (step == STEP_OK && session->code / 100 != 2)
+            step = STEP_REFUSED;
         if (step == STEP_OK)
             take_features(session);
         if (tls_report_is_enabled())
             keep_hello(session);
-        join_lines(session);
+        session_join_lines(session);
         if (step != STEP_REFUSED || options.is_lmtp || session->code == 421)
             return step;
     }

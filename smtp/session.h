@@ -47,6 +47,8 @@ struct session {
     bool is_logged_in;
     unsigned workarounds; /* PIX_ bits */
     struct list_link kept;
+    struct slice queue_id; /* of the message under way, for log lines; else empty */
+    bool is_garbled;       /* replies can't be told apart any more */
     /* The last reply. */
     int code;
     char status[DSN_STATUS_BYTES];
@@ -96,8 +98,16 @@ MAY_WAIT void session_command(struct session *session, const char *format, ...)
     PRINTF_LIKE(2, 3);
 /* The same for a line that the log must not show. */
 MAY_WAIT void session_secret(struct session *session, struct slice line);
-/* Read the next reply. OK for 2xx and 3xx. */
+/* Read the next reply into session->reply, its lines separated by LF: OK for 2xx and 3xx. A
+ * line that is none of a reply is passed over, with a warning, unless commands are pipelined.
+ */
+MUST_USE MAY_WAIT enum step session_reply_lines(struct session *session, int64_t timeout_ms);
+/* Lines of session->reply become words. */
+void session_join_lines(struct session *session);
+/* Read the next reply: OK for 2xx; any other code is a refusal. */
 MUST_USE MAY_WAIT enum step session_reply(struct session *session, int64_t timeout_ms);
+/* The same after DATA and AUTH, where 3xx (session->code) is OK as well: it asks for more. */
+MUST_USE MAY_WAIT enum step session_reply_or_more(struct session *session, int64_t timeout_ms);
 
 /* Say QUIT (unless it is broken) and free. */
 MAY_WAIT void session_quit(struct session *session);
@@ -105,7 +115,8 @@ MAY_WAIT void session_quit(struct session *session);
 /* "host H said: REPLY (in reply to WHAT command)", with the reply's status and diagnostics. */
 void session_refused(const struct session *session, const char *command, struct arena *arena,
                      struct dsn *dsn);
-/* "lost connection with H while WHAT", "conversation with H timed out while WHAT". */
+/* "lost connection with H while WHAT", "conversation with H timed out while WHAT", "host H said
+ * what is no reply while WHAT". */
 void session_broke(const struct session *session, const char *activity, struct arena *arena,
                    struct dsn *dsn);
 /* "host H refused to talk to me: REPLY", likewise. */

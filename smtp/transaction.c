@@ -226,7 +226,7 @@ static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
     for (size_t i = 0; i < n_rcpt; i++)
         if (session_reply(session, options.rcpt_timeout) == STEP_BROKEN)
             return TRANSACTION_BROKEN;
-    switch (session_reply(session, options.data_init_timeout)) {
+    switch (session_reply_or_more(session, options.data_init_timeout)) {
     case STEP_BROKEN:
         return TRANSACTION_BROKEN;
     case STEP_REFUSED:
@@ -234,6 +234,8 @@ static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
     case STEP_OK:
         break;
     }
+    if (session->code / 100 != 3)
+        return TRANSACTION_DONE;
     /* It wants a message although it has no recipient: give it none (RFC 2920 section 3.1). */
     session_command(session, ".");
     return session_reply(session, options.data_done_timeout) == STEP_BROKEN ? TRANSACTION_BROKEN
@@ -307,13 +309,27 @@ static enum transaction send_message(struct transaction_state *state, bool may_k
     return state->quit_is_sent ? TRANSACTION_QUIT : TRANSACTION_DONE;
 }
 
+/* 2xx to DATA: what we sent would be taken for commands, and their replies for its own. */
+static enum transaction no_invitation(struct transaction_state *state)
+{
+    struct delivery *delivery = state->attempt->delivery;
+    struct dsn dsn;
+
+    session_refused(state->session, "DATA", &delivery->arena, &dsn);
+    memcpy(dsn.status, "5.5.0", sizeof("5.5.0"));
+    dsn.reason = slice_from(
+        arena_printf(&delivery->arena, "Protocol error: %.*s", SLICE_ARG(dsn.reason)));
+    accepted_trouble(state, &dsn);
+    return TRANSACTION_BROKEN; /* nobody knows what it waits for */
+}
+
 static enum transaction send_data(struct transaction_state *state, bool is_sent, bool may_keep)
 {
     struct dsn dsn;
 
     if (!is_sent)
         session_command(state->session, "DATA");
-    switch (session_reply(state->session, options.data_init_timeout)) {
+    switch (session_reply_or_more(state->session, options.data_init_timeout)) {
     case STEP_BROKEN:
         return broke(state, "sending DATA command");
     case STEP_REFUSED:
@@ -323,6 +339,8 @@ static enum transaction send_data(struct transaction_state *state, bool is_sent,
     case STEP_OK:
         break;
     }
+    if (state->session->code / 100 != 3)
+        return no_invitation(state);
     if (!is_trial_of(state->attempt, TRIAL_DATA))
         return send_message(state, may_keep);
     for (; state->n_accepted > 0; state->n_accepted--)
@@ -374,8 +392,7 @@ static enum transaction first_command_broke(struct transaction_state *state,
     return broke(state, activity);
 }
 
-enum transaction transaction_run(struct session *session, struct attempt *attempt,
-                                 bool may_keep)
+static enum transaction run(struct session *session, struct attempt *attempt, bool may_keep)
 {
     const char *activity = "";
     struct transaction_state state = {.session = session, .attempt = attempt};
@@ -412,4 +429,14 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
     if (state.n_accepted == 0)
         return together ? drain(&state, 0) : reset(&state, may_keep);
     return send_data(&state, together, may_keep);
+}
+
+enum transaction transaction_run(struct session *session, struct attempt *attempt,
+                                 bool may_keep)
+{
+    session->queue_id = attempt->delivery->request.queue_id;
+    enum transaction result = run(session, attempt, may_keep);
+
+    session->queue_id = SLICE_EMPTY;
+    return result;
 }

@@ -287,7 +287,7 @@ class Instance:
 
 class Sink(threading.Thread):
     """An SMTP server on a free loopback port that keeps what it gets; replies[verb] answers
-    otherwise than 250. pause: seconds before each line of an answer to EHLO."""
+    otherwise than 250, END being the end of a message. pause: seconds before each line of an answer to EHLO."""
 
     def __init__(self, address="127.0.0.1", port=0, replies=None, banner="220 sink ESMTP", pause=0):
         super().__init__(daemon=True)
@@ -339,7 +339,7 @@ class Sink(threading.Thread):
                             break
                         text += part[1:] if part.startswith(b".") else part
                     self.messages.append((*envelope, text))
-                    say("250 kept")
+                    say(self.replies.get("END", "250 kept"))
                 elif verb == "QUIT":
                     say("221 bye")
                     return

@@ -109,6 +109,26 @@ def test_deadline_of_a_reply():
                      r"performing the EHLO handshake\)")
 
 
+def test_replies_out_of_place():
+    """Only 2xx is success, and only 354 invites a message: nothing is taken for sent, nothing returned for garbage."""
+    sink = Sink(replies={})
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "smtp_mail_timeout": "2s", "smtp_rcpt_timeout": "2s",
+            "smtp_data_init_timeout": "2s", "smtp_data_done_timeout": "2s"}
+    refused = r"dsn=5\.5\.0, status=bounced \(host \S+ said: 354 what \(in reply to %s command\)\)"
+    later = r"dsn=4\.4\.2, status=deferred"
+    cases = [("MAIL", "354 what", refused % "MAIL FROM"), ("RCPT", "354 what", refused % "RCPT TO"),
+             ("END", "354 what", refused % "end of DATA"),
+             ("DATA", "250 odd", r"dsn=5\.5\.0, status=bounced \(Protocol error: host \S+ said: 250 odd \(in reply to DATA"),
+             ("MAIL", "hm", later), ("RCPT", "hm", later), ("DATA", "hm", later), ("END", "hm", later)]
+    with Instance(main=main) as mta:
+        for i, (verb, reply, expected) in enumerate(cases):
+            sink.replies = {verb: reply}
+            mta.send(f"x{i}@far.test", "Subject: x\n\nx\n")
+            mta.wait_log(rf"to=<x{i}@far\.test>, .*{expected}")
+            if reply == "hm":
+                mta.wait_log(r"warning: \w+: non-ESMTP response from \S+:\d+: hm$")
+
+
 def test_trial_at_data():
     """An address may be found bad only with DATA; the server gets no message all the same."""
     sink = Sink(replies={"DATA": "550 not this one"})
