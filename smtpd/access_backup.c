@@ -24,22 +24,32 @@ static bool is_ours(struct check *check, const struct endpoint *endpoint)
         arena_printf(&check->session->scratch, "[%s]", endpoint_literal(endpoint, text))));
 }
 
-static enum dns_result find_addresses(struct check *check, struct slice host,
-                                      struct dns_answer *answer)
+/* What could not be found out must not refuse the recipient for good. */
+static bool find_addresses(struct check *check, struct slice host, struct dns_answer *answer)
 {
     struct error error;
+    enum dns_result result = dns_host_addresses(host, AF_UNSPEC, deadline_in(ADDRESS_LIMIT),
+                                                &check->session->scratch, answer, &error);
 
-    return dns_host_addresses(host, AF_UNSPEC, deadline_in(ADDRESS_LIMIT),
-                              &check->session->scratch, answer, &error);
+    if (result == DNS_OK)
+        return true;
+    check_defer_if_reject(check, 450, "4.4.4",
+                          "<%.*s>: Recipient address rejected: Unable to look up mail "
+                          "exchanger host %.*s: %s",
+                          SLICE_ARG(check->recipient), SLICE_ARG(host), hosts_trouble(result));
+    return false;
 }
 
-static bool leads_to_us(struct check *check, struct slice host)
+static bool is_our_name(struct slice host)
+{
+    return slice_same_nocase(host, slice_from(params.myhostname));
+}
+
+static bool has_our_address(struct check *check, struct slice host)
 {
     struct dns_answer answer;
 
-    if (slice_same_nocase(host, slice_from(params.myhostname)))
-        return true;
-    if (find_addresses(check, host, &answer) != DNS_OK)
+    if (!find_addresses(check, host, &answer))
         return false;
     for (size_t i = 0; i < answer.n_records; i++) {
         if (is_ours(check, &answer.records[i].address))
@@ -48,15 +58,26 @@ static bool leads_to_us(struct check *check, struct slice host)
     return false;
 }
 
-/* We are among them, and others come first. */
+static bool have_our_name(const struct exchangers *exchangers)
+{
+    for (size_t i = 0; i < exchangers->answer.n_records; i++) {
+        if (is_our_name(exchangers->answer.records[i].target))
+            return true;
+    }
+    return false;
+}
+
+/* We are among them, and others come first. Addresses are of interest where no name is ours. */
 static bool are_backup(const struct exchangers *exchangers)
 {
+    bool by_name = have_our_name(exchangers);
     bool is_listed = false;
 
     for (size_t i = 0; i < exchangers->answer.n_records; i++) {
         const struct dns_record *record = &exchangers->answer.records[i];
 
-        if (!leads_to_us(exchangers->check, record->target))
+        if (by_name ? !is_our_name(record->target)
+                    : !has_our_address(exchangers->check, record->target))
             continue;
         if (record->preference == exchangers->best)
             return false;
@@ -71,7 +92,7 @@ static bool is_known(struct check *check, struct slice host)
     struct dns_answer answer;
     struct error error;
 
-    if (find_addresses(check, host, &answer) != DNS_OK)
+    if (!find_addresses(check, host, &answer))
         return false;
     for (size_t i = 0; i < answer.n_records; i++) {
         if (match_list_client(settings.backup_networks, host, &answer.records[i].address,
@@ -83,6 +104,8 @@ static bool is_known(struct check *check, struct slice host)
 
 static bool are_known(const struct exchangers *exchangers)
 {
+    bool all = true;
+
     if (match_list_is_empty(settings.backup_networks))
         return true;
     for (size_t i = 0; i < exchangers->answer.n_records; i++) {
@@ -90,9 +113,9 @@ static bool are_known(const struct exchangers *exchangers)
 
         if (record->preference == exchangers->best &&
             !is_known(exchangers->check, record->target))
-            return false;
+            all = false;
     }
-    return true;
+    return all;
 }
 
 static enum access_result permit_backup(struct check *check, struct slice domain)

@@ -59,6 +59,8 @@ static void add_names(void)
     add_mx("lost.test", "10 nowhere.test, 20 us.test");
     dns_cache_add(SLICE("none.test"), DNS_MX, DNS_NO_DATA, NULL, 50);
     dns_cache_add(SLICE("later.test"), DNS_MX, DNS_TEMPORARY, NULL, 50);
+    add_mx("unsure.test", "10 known.test, 20 nowhere.test");
+    add_mx("unsure-but-named.test", "10 nowhere.test, 20 mx.example.test");
     dns_cache_add(SLICE("nowhere.test"), DNS_A, DNS_NO_NAME, NULL, 50);
     dns_cache_add(SLICE("nowhere.test"), DNS_AAAA, DNS_NO_NAME, NULL, 50);
 }
@@ -107,6 +109,7 @@ static void test_without_networks(void **state)
         {"no mail exchanger", "a@none.test", ACCESS_DUNNO},
         {"the best one is not found", "a@lost.test", ACCESS_PERMIT},
         {"whose backup is of no matter", "a@strange.test", ACCESS_PERMIT},
+        {"our name is enough", "a@unsure-but-named.test", ACCESS_PERMIT},
     };
     struct smtp_reply reply = {.code = 0};
 
@@ -157,6 +160,28 @@ static void test_trouble(void **state)
     assert_int_equal(ask("permit_mx_backup, permit", "a@later.test", &reply), ACCESS_PERMIT);
 }
 
+/* Nor for good while it cannot be said whether an exchanger is us, or a known one. */
+static void test_unknown_exchanger(void **state)
+{
+    struct match_list *networks = settings.backup_networks;
+    struct smtp_reply reply = {.code = 0};
+    struct error error;
+
+    (void)state;
+    assert_int_equal(ask("permit_mx_backup, reject", "a@unsure.test", &reply), ACCESS_REJECT);
+    assert_int_equal(reply.code, 450);
+    assert_string_equal(reply.dsn, "4.4.4");
+    assert_int_equal(ask("permit_mx_backup, reject", "a@primary.test", &reply), ACCESS_REJECT);
+    assert_int_equal(reply.code, 554);
+    settings.backup_networks =
+        match_list_open("x", "192.0.2.0/24", MATCH_PARENTS_NEVER, &error);
+    assert_int_equal(ask("permit_mx_backup, reject", "a@unsure-but-named.test", &reply),
+                     ACCESS_REJECT);
+    assert_int_equal(reply.code, 450);
+    match_list_free(settings.backup_networks);
+    settings.backup_networks = networks;
+}
+
 static int set_up(void **state)
 {
     struct error error;
@@ -177,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_without_networks),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_unknown_exchanger),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "conf/params.h"
 #include "dns/dns.h"
+#include "hosts.h"
 #include "mail/address.h"
 
 #define LOOKUP_LIMIT SECONDS(100)
@@ -60,9 +61,7 @@ static void confirm_name(struct peer *peer, struct arena *arena)
         peer->name_status =
             result == DNS_TEMPORARY ? NAME_STATUS_TEMPORARY : NAME_STATUS_FORGED;
         log_warning("hostname %.*s does not resolve to address %.*s: %s", SLICE_ARG(name),
-                    SLICE_ARG(address),
-                    result == DNS_TEMPORARY ? "Temporary failure in name resolution"
-                                            : "Name or service not known");
+                    SLICE_ARG(address), hosts_trouble(result));
     } else if (!leads_back(peer, &answer)) {
         peer->name_status = NAME_STATUS_FORGED;
         log_warning("hostname %.*s does not resolve to address %.*s", SLICE_ARG(name),
