@@ -18,30 +18,29 @@ void check_fit_dsn(char dsn[DSN_STATUS_BYTES], int code)
 void check_map_dsn(char dsn[DSN_STATUS_BYTES], const char *class)
 {
     /* What a status about addresses (X.1.N) becomes; "" stays as it is. */
-    static const struct {
+    static const struct meaning {
         const char *detail, *sender, *recipient, *other;
     } map[] = {
-        {"1.0", "1.0", "1.0", "0.0"}, {"1.1", "1.7", "1.1", "0.0"},
-        {"1.2", "1.8", "1.2", "0.0"}, {"1.3", "1.7", "1.3", "0.0"},
-        {"1.4", "1.0", "1.4", "0.0"}, {"1.5", "1.0", "1.5", "0.0"},
-        {"1.6", "1.7", "1.6", "0.0"}, {"1.7", "1.7", "1.3", "0.0"},
-        {"1.8", "1.8", "1.2", "0.0"},
+        {"1.1", "1.7", "1.1", "0.0"}, {"1.2", "1.8", "1.2", "0.0"},
+        {"1.3", "1.7", "1.3", "0.0"}, {"1.4", "1.7", "1.4", "0.0"},
+        {"1.5", "1.0", "1.5", "0.0"}, {"1.6", "1.7", "1.6", "0.0"},
+        {"1.7", "1.7", "1.3", "0.0"}, {"1.8", "1.8", "1.2", "0.0"},
+        {"1.0", "1.0", "1.0", "0.0"}, /* and all others */
     };
-
+    const struct meaning *found = map;
     const char *detail;
 
-    for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
-        if (!dsn[0] || strcmp(dsn + 2, map[i].detail) != 0)
-            continue;
-        detail = strcmp(class, CLASS_SENDER) == 0      ? map[i].sender
-                 : strcmp(class, CLASS_RECIPIENT) == 0 ? map[i].recipient
-                                                       : map[i].other;
-        if (strcmp(detail, dsn + 2) == 0)
-            return;
-        log_info("mapping DSN status %s into %s status %c.%s", dsn, class, dsn[0], detail);
-        memcpy(dsn + 2, detail, strlen(detail) + 1);
+    if (!dsn[0] || strncmp(dsn + 2, "1.", 2) != 0)
         return;
-    }
+    while (found < &map[ARRAY_SIZE(map) - 1] && strcmp(dsn + 2, found->detail) != 0)
+        found++;
+    detail = strcmp(class, CLASS_SENDER) == 0      ? found->sender
+             : strcmp(class, CLASS_RECIPIENT) == 0 ? found->recipient
+                                                   : found->other;
+    if (strcmp(detail, dsn + 2) == 0)
+        return;
+    log_info("mapping DSN status %s into %s status %c.%s", dsn, class, dsn[0], detail);
+    memcpy(dsn + 2, detail, strlen(detail) + 1);
 }
 
 bool check_sender(const struct check *check, struct slice *sender)
