@@ -265,16 +265,20 @@ static enum access_result permit_listed(struct check *check,
                                         const char *class, struct slice what)
 {
     struct listing listing = {.restriction = restriction, .class = class, .what = what};
+    enum access_result most =
+        check->has_recipient ? check_auth_destination(check) : ACCESS_PERMIT;
 
+    if (most != ACCESS_PERMIT)
+        return most; /* whatever the list may say */
     switch (find(check, &listing, key)) {
     case LISTED:
-        return check->has_recipient ? check_auth_destination(check) : ACCESS_PERMIT;
+        return ACCESS_PERMIT;
     case NOT_LISTED:
         break;
     case LISTED_UNKNOWN:
         return check_defer_if_reject(check, 450, "4.7.1",
-                                     "<%.*s>: %s rejected: Temporary lookup error for %s",
-                                     SLICE_ARG(what), class, listing.query);
+                                     "<%.*s>: %s rejected: Service unavailable",
+                                     SLICE_ARG(what), class);
     }
     return ACCESS_DUNNO;
 }

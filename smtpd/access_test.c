@@ -323,6 +323,44 @@ static void list_client(const char *list)
     dns_cache_add(answer.name, DNS_TXT, DNS_NO_DATA, NULL, 50);
 }
 
+/* Lists of the good let nobody relay, and are not asked about those who would. */
+static void test_allowlists(void **state)
+{
+    const struct {
+        const char *list, *recipient, *reply; /* NULL: permitted */
+    } allowed[] = {
+        {"permit_dnswl_client friends.test, reject", "alice@example.test", NULL},
+        {"permit_dnswl_client friends.test, reject_unauth_destination", "a@elsewhere.test",
+         "554 5.7.1 <a@elsewhere.test>: Relay access denied"},
+        {"permit_dnswl_client lost.test, reject", "alice@example.test",
+         "450 4.7.1 <198.51.100.7>: Client host rejected: Service unavailable"},
+        {"permit_dnswl_client lost.test, reject_unauth_destination", "a@elsewhere.test",
+         "554 5.7.1 <a@elsewhere.test>: Relay access denied"},
+    };
+
+    (void)state;
+    list_client("friends.test");
+    dns_cache_add(SLICE("7.100.51.198.lost.test"), DNS_A, DNS_TEMPORARY, NULL, 50);
+    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+        CLEANUP(buf_release) struct buf line = BUF_INIT;
+        struct session session;
+        struct check check = {.session = &session,
+                              .recipient = slice_from(allowed[i].recipient),
+                              .has_recipient = true};
+
+        test_case(allowed[i].list);
+        begin(&session, "from@client.test");
+        assert_int_equal(
+            restriction_list_run(&check, restriction_list_parse("test", allowed[i].list)),
+            allowed[i].reply ? ACCESS_REJECT : ACCESS_PERMIT);
+        buf_printf(&line, "%d %s %.*s", check.reply.code, check.reply.dsn,
+                   SLICE_ARG(check.reply.text));
+        if (allowed[i].reply)
+            assert_string_equal(line.data, allowed[i].reply);
+        end(&session);
+    }
+}
+
 static void test_reply_that_is_no_refusal(void **state)
 {
     const struct {
@@ -386,11 +424,9 @@ static void test_unknown_peer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restrictions),
-        cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_names_in_lists),
-        cmocka_unit_test(test_message_actions),
-        cmocka_unit_test(test_reply_that_is_no_refusal),
+        cmocka_unit_test(test_restrictions),   cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_names_in_lists), cmocka_unit_test(test_message_actions),
+        cmocka_unit_test(test_allowlists),     cmocka_unit_test(test_reply_that_is_no_refusal),
         cmocka_unit_test(test_unknown_peer),
     };
 
