@@ -127,8 +127,9 @@ static enum access_result bad_table(struct check *check, const struct restrictio
 
 static enum access_result bad_domain(struct check *check, const struct restriction *restriction)
 {
+    (void)check;
     log_warning("restriction %s requires domain name argument", restriction->name);
-    return check_misconfigured(check);
+    return ACCESS_DUNNO;
 }
 
 static enum access_result bad_number(struct check *check, const struct restriction *restriction)
@@ -315,7 +316,7 @@ static void parse_argument(struct parser *parser, struct restriction *item,
         parse_ccert(parser, item);
         return;
     case ARGUMENT_DOMAIN:
-        if (!next_word(parser, &word) || slice_find(word, '.') == word.len)
+        if (!next_word(parser, &word))
             item->run = bad_domain;
         item->argument = arena_text(parser->arena, word);
         return;

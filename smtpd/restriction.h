@@ -79,8 +79,8 @@ struct restriction_list {
 
 /*
  * Parse the list of the parameter `name`, which must stay. What is wrong in it becomes a
- * restriction that logs the trouble and answers 451 whenever it is met, as in Postfix. Lists
- * live as long as the process.
+ * restriction that logs the trouble and answers 451 whenever it is met (a list in the DNS
+ * without a name: that is passed over), as in Postfix. Lists live as long as the process.
  */
 const struct restriction_list *restriction_list_parse(const char *name, const char *text);
 /*
