@@ -273,6 +273,7 @@ static const struct {
     action_fn *run;
 } actions[] = {
     {"OK", ok},
+    {"RELAY", ok}, /* of sendmail's tables */
     {"DUNNO", dunno},
     {"REJECT", reject},
     {"DEFER", defer},

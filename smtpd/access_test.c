@@ -132,6 +132,7 @@ static const struct {
     {"fussy", "a@b.test", "554 5.7.1 <subject>: Recipient address rejected: Access denied"},
     {"check_recipient_access inline:{a@b.test=REJECT}", "a@b.test",
      "554 5.7.1 <a@b.test>: Recipient address rejected: Access denied"},
+    {"check_recipient_access inline:{a@b.test=RELAY}, reject", "a@b.test", NULL},
     {"check_recipient_access inline:{{a@b.test=REJECT 5.1.4 no}}", "a@b.test",
      "554 5.1.4 <a@b.test>: Recipient address rejected: no"},
     {"check_recipient_access inline:{{a@b.test=REJECT 5.1.12 no}}", "a@b.test",
