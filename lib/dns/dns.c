@@ -1,9 +1,9 @@
 #include "dns/dns.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/watch.h"
 #include "dns/cache.h"
 #include "dns/hosts.h"
 #include "dns/message.h"
@@ -14,41 +14,31 @@
 
 enum { RCODE_NXDOMAIN = 3 };
 
-/* The files as they were when they were read; changes are looked for once a second. */
-static struct {
-    const char *path;
-    struct stat read;
-} files[] = {{.path = RESOLV_CONF}, {.path = HOSTS_FILE}};
+/* They may be missing. */
+static const char *const files[] = {RESOLV_CONF, HOSTS_FILE};
+static struct file_watch watches[] = {{.fd = -1}, {.fd = -1}};
 
 int dns_open(struct error *error)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-        if (stat(files[i].path, &files[i].read) < 0)
-            files[i].read = (struct stat){0};
+    struct error missing;
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        file_watch_close(&watches[i]);
+        (void)!file_watch_open(&watches[i], "open", files[i], &missing);
+    }
     dns_cache_clear();
     if (hosts_read(HOSTS_FILE, error) < 0)
         return -1;
     return dns_transport_open(RESOLV_CONF, error);
 }
 
-bool dns_files_changed(void)
+const char *dns_file_changed(void)
 {
-    static int64_t last_ms;
-    static bool changed;
-    struct stat now;
-
-    if (changed || time_now_ms() < last_ms + SECONDS(1))
-        return changed;
-    last_ms = time_now_ms();
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        /* Inside a jail the path may not be there: nothing is known then. */
-        if (files[i].read.st_ino && stat(files[i].path, &now) == 0 &&
-            (now.st_ino != files[i].read.st_ino || now.st_size != files[i].read.st_size ||
-             now.st_mtim.tv_sec != files[i].read.st_mtim.tv_sec ||
-             now.st_mtim.tv_nsec != files[i].read.st_mtim.tv_nsec))
-            changed = true;
+        if (file_watch_changed(&watches[i]))
+            return files[i];
     }
-    return changed;
+    return NULL;
 }
 
 const char *dns_type_name(enum dns_type type)

@@ -67,10 +67,10 @@ struct dns_answer {
 MUST_USE int dns_open(struct error *error);
 
 /*
- * True when resolv.conf or the hosts file was changed since dns_open, as far as that can be
- * seen from here; looks at most once a second. A worker then asks for a successor.
+ * resolv.conf or the hosts file, when it was changed since dns_open as far as that can be seen
+ * from here, or NULL; looks at most once a second. A worker then asks for a successor.
  */
-bool dns_files_changed(void);
+const char *dns_file_changed(void);
 
 /*
  * The domains that short names may belong to, separated by blanks: resolv.conf's "search" or

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/watch.h"
 #include "table/drivers.h"
 #include "table/new_file.h"
 #include "table/plugin_load.h"
-#include "table/watch.h"
 #include "table/writer.h"
 
 #define CDB_SUFFIX ".cdb"

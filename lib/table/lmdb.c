@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/watch.h"
 #include "table/drivers.h"
 #include "table/lmdb_writer.h"
-#include "table/watch.h"
 
 #define SOURCE_AGE_SECONDS 100
 

@@ -5,8 +5,8 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/watch.h"
 #include "table/table.h"
-#include "table/watch.h"
 
 struct memory_table {
     struct table table;

@@ -7,9 +7,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/watch.h"
 #include "conf/main_cf.h"
 #include "table/plugin.h"
-#include "table/watch.h"
 
 struct table_settings {
     char *name; /* the file, or what is in front of "_setting" in main.cf */

@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "base/watch.h"
 #include "table/table.h"
-#include "table/watch.h"
 
 /*
  * Never NULL: see table_open_anyway. *error gets the reason only when this call was the one

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "base/watch.h"
 #include "conf/logical_line.h"
-#include "table/watch.h"
 
 /* More than any table that is kept in memory should have; also the longest line of others. */
 #define SOURCE_MAX_BYTES ((size_t)1 << 30)

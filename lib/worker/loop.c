@@ -73,7 +73,7 @@ static void accept_channel(int listener)
 /* One at a turn: the rest is for the other processes of the service, or for the next turn. */
 static void accept_one(int listener)
 {
-    worker_look_for_changed_tables();
+    worker_look_for_changed_files();
     if (process.is_draining)
         return;
     if (process.worker->serve)
@@ -247,7 +247,7 @@ static void watch_idleness(void *arg)
 {
     (void)arg;
     while (!process.is_draining && co_sleep_until(deadline_in(SECONDS(1))) == WAKE_TIMEOUT) {
-        worker_look_for_changed_tables();
+        worker_look_for_changed_files();
         if (has_been_idle())
             worker_drain();
     }

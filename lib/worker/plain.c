@@ -184,7 +184,7 @@ static int wait_for_work(struct pollfd *fds, nfds_t n_listeners, bool at_listene
 
 static void take_work(struct pollfd *fds, nfds_t n_listeners)
 {
-    worker_look_for_changed_tables();
+    worker_look_for_changed_files();
     if (process.is_draining)
         return;
     if (fds[POLL_HELD].revents) {

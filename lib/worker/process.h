@@ -91,8 +91,9 @@ void worker_job_ended(void);
 MAY_WAIT void worker_wait_for_free_slot(void); /* until worker_slot_try may succeed */
 void worker_wake_acceptors(void);              /* from that */
 
-/* Tables are read before the jail, so a changed one is a successor's to read: drain. */
-void worker_look_for_changed_tables(void);
+/* Tables and the resolver's files are read before the jail, so a changed one is a successor's
+ * to read: drain. */
+void worker_look_for_changed_files(void);
 
 /* Begin to drain: no new work, goodbye to idle connections, end with the last job. */
 void worker_drain(void);

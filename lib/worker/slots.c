@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "dns/dns.h"
 #include "table/maps.h"
 #include "worker/process.h"
 
@@ -182,7 +183,7 @@ bool worker_slot_wait(void)
     return true;
 }
 
-void worker_look_for_changed_tables(void)
+void worker_look_for_changed_files(void)
 {
     const char *spec;
 
@@ -191,6 +192,9 @@ void worker_look_for_changed_tables(void)
     process.next_table_check = time_now_ms() + TABLE_CHECK_MS;
     if (maps_any_changed(&spec)) {
         log_info("table %s has changed -- restarting", spec);
+        worker_drain();
+    } else if ((spec = dns_file_changed())) {
+        log_info("%s has changed -- restarting", spec);
         worker_drain();
     }
 }

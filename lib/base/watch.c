@@ -1,7 +1,7 @@
 /*
  * Change detection by fstat(2) and, where the path can be seen, stat(2).
  */
-#include "table/watch.h"
+#include "base/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +41,8 @@ int file_watch_open(struct file_watch *watch, const char *verb, const char *path
         .seen = seen,
         .next_look = time_now_ms() + SECONDS(1),
     };
+    if (stat("/", &watch->root) < 0)
+        watch->root = (struct stat){0};
     return 0;
 }
 
@@ -57,18 +59,24 @@ static bool same_contents(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static bool same_inode(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
 static bool look(const struct file_watch *watch)
 {
-    struct stat now;
+    struct stat now, root;
 
     if (fstat(watch->fd, &now) < 0)
         return false;
-    if (now.st_nlink == 0 || !same_contents(&now, &watch->seen))
+    if ((now.st_nlink == 0 && watch->seen.st_nlink > 0) || !same_contents(&now, &watch->seen))
         return true;
-    /* A link elsewhere may keep the old inode alive; a jail may hide the path: not a change. */
-    if (stat(watch->path, &now) < 0)
+    /* A link elsewhere may keep the old inode alive. Where the path is out of sight, or of
+     * another file since a chroot has one of that name too, nothing can be told by it. */
+    if (stat("/", &root) < 0 || !same_inode(&root, &watch->root) || stat(watch->path, &now) < 0)
         return false;
-    return now.st_ino != watch->seen.st_ino || now.st_dev != watch->seen.st_dev;
+    return !same_inode(&now, &watch->seen);
 }
 
 bool file_watch_changed(struct file_watch *watch)

@@ -15,6 +15,7 @@ struct file_watch {
     int fd; /* -1: nothing to watch */
     char *path;
     struct stat seen;
+    struct stat root;  /* of the file system when it was opened */
     int64_t next_look; /* on the monotonic clock */
     bool has_changed;
 };
