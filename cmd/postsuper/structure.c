@@ -202,7 +202,7 @@ static void check_queue(struct superintendent *superintendent, const struct chec
 
     if (!scan)
         fatal(1, "open directory %s: %m", queue);
-    progress_begin(&progress, "files checked", 0);
+    progress_begin(&progress, "files checked");
     queue_scan_include_temporaries(scan);
     if (checks->structure)
         queue_scan_remove_empty(scan, hash_depth(&superintendent->layout, queue));

@@ -187,7 +187,7 @@ static int take_all(struct mover *mover, struct error *error)
 {
     int result = 0;
 
-    progress_begin(&mover->progress, mover->to ? "files moved" : "files counted", 0);
+    progress_begin(&mover->progress, mover->to ? "files moved" : "files counted");
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(queues); i++) {
         mover->in_maildrop = strcmp(queues[i], "maildrop") == 0;
         result = take_queue(mover, queues[i], i >= N_LOG_QUEUES, error);

@@ -85,16 +85,22 @@ static int check_master_cf(void)
     return -1;
 }
 
-static int prepare(void)
+/* What comes before a master of either kind. */
+static int prepare_start(void)
 {
     struct error error;
 
+    if (instance_is_running()) {
+        log_error("the %s mail system is already running", params.mail_name);
+        return -1;
+    }
     if (check_master_cf() < 0)
         return -1;
     if (spool_create(&error) < 0) {
         log_error("%s", error.text);
         return -1;
     }
+    log_info("starting the %s mail system", params.mail_name);
     return 0;
 }
 
@@ -103,13 +109,8 @@ static int start(void)
     CLEANUP(buf_release) struct buf path = BUF_INIT;
     const char *words[7];
 
-    if (instance_is_running()) {
-        log_error("the %s mail system is already running", params.mail_name);
+    if (prepare_start() < 0)
         return 1;
-    }
-    if (prepare() < 0)
-        return 1;
-    log_info("starting the %s mail system", params.mail_name);
     master_command(&path, words, "-w");
     int status = run_to_end(path.data, words);
 
@@ -125,13 +126,8 @@ static int start_in_front(void)
     const char *words[7];
 
     logging_open(program_name, LOGGING_COMMAND);
-    if (instance_is_running()) {
-        log_error("the %s mail system is already running", params.mail_name);
+    if (prepare_start() < 0)
         return 1;
-    }
-    if (prepare() < 0)
-        return 1;
-    log_info("starting the %s mail system", params.mail_name);
     master_command(&path, words, getpid() == 1 ? "-i" : "-s");
     log_finish();
     execv(path.data, program_words(words));

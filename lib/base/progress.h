@@ -10,13 +10,12 @@
 
 struct progress {
     const char *what; /* "messages"; outlives the struct */
-    int64_t count, total;
+    int64_t count;
     int64_t next_ms; /* when to show the next number */
     bool is_on, is_shown;
 };
 
-/* total is 0 where nobody knows. */
-void progress_begin(struct progress *progress, const char *what, int64_t total);
+void progress_begin(struct progress *progress, const char *what);
 /* One more is done. Cheap. */
 void progress_step(struct progress *progress);
 /* Remove the line; to be called before other output, too. Harmless at any time. */

@@ -16,11 +16,11 @@ static int64_t test_clock(void)
 }
 
 /* Work of `steps`, of which each takes a millisecond; what a terminal is shown of it. */
-static size_t shown(int64_t steps, int64_t total, char *text, size_t size)
+static size_t shown(int64_t steps, char *text, size_t size)
 {
     struct progress progress;
 
-    progress_begin(&progress, "things", total);
+    progress_begin(&progress, "things");
     for (int64_t i = 0; i < steps; i++) {
         clock_ms++;
         progress_step(&progress);
@@ -46,14 +46,14 @@ static void test_terminal(void **state)
 
     assert_true(dup2(slave, STDERR_FILENO) >= 0 && dup2(master, STDIN_FILENO) >= 0);
     time_test_monotonic = test_clock;
-    size_t quick = shown(900, 0, text, sizeof(text));
-    size_t slow = shown(1100, 2200, text, sizeof(text));
+    size_t quick = shown(900, text, sizeof(text));
+    size_t slow = shown(1100, text, sizeof(text));
 
     time_test_monotonic = NULL;
     assert_true(dup2(saved, STDERR_FILENO) >= 0 && dup2(input, STDIN_FILENO) >= 0);
     assert_int_equal(quick, 0);
     assert_true(slow > 0);
-    assert_non_null(strstr(text, "\r1024 of 2200 things (46%)"));
+    assert_non_null(strstr(text, "\r1024 things"));
     assert_non_null(strstr(text, " \r"));
 }
 
@@ -65,7 +65,7 @@ static void test_no_terminal(void **state)
     int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
 
     assert_true(dup2(null, STDERR_FILENO) >= 0);
-    progress_begin(&progress, "things", 0);
+    progress_begin(&progress, "things");
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     assert_false(progress.is_on);
 }

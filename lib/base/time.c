@@ -61,11 +61,6 @@ int64_t time_wall_seconds(void)
     return time_wall().tv_sec;
 }
 
-int64_t timeval_diff_ms(struct timeval a, struct timeval b)
-{
-    return SECONDS(b.tv_sec - a.tv_sec) + (b.tv_usec - a.tv_usec) / 1000;
-}
-
 double timeval_diff_seconds(struct timeval a, struct timeval b)
 {
     return (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_usec - a.tv_usec) / 1e6;

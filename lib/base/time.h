@@ -27,8 +27,7 @@ int deadline_poll_ms(deadline_t deadline);
 struct timeval time_wall(void);
 int64_t time_wall_seconds(void);
 
-/* b - a in milliseconds, and in seconds with fraction. */
-int64_t timeval_diff_ms(struct timeval a, struct timeval b);
+/* b - a, with fraction. */
 double timeval_diff_seconds(struct timeval a, struct timeval b);
 
 /*

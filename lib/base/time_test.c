@@ -75,8 +75,6 @@ static void test_differences(void **state)
     struct timeval a = {.tv_sec = 10, .tv_usec = 900000}, b = {.tv_sec = 12, .tv_usec = 100000};
 
     (void)state;
-    assert_int_equal(timeval_diff_ms(a, b), 1200);
-    assert_int_equal(timeval_diff_ms(b, a), -1200);
     double seconds = timeval_diff_seconds(a, b);
     assert_true(seconds > 1.19999 && seconds < 1.20001);
     assert_int_equal(DAYS(1), 86400000);

@@ -52,11 +52,6 @@ void main_cf_set(struct main_cf *main_cf, struct slice name, struct slice value)
     add_entry(main_cf, name, value, "", 0);
 }
 
-void main_cf_unset(struct main_cf *main_cf, struct slice name)
-{
-    (void)hash_remove(&main_cf->entries, name);
-}
-
 int main_cf_override(struct main_cf *main_cf, struct slice assignment, struct error *error)
 {
     struct slice name, value;

@@ -51,9 +51,6 @@ MUST_USE int main_cf_parse(struct main_cf *main_cf, struct slice text, const cha
 /* Set one name as an override: wins over what was there. */
 void main_cf_set(struct main_cf *main_cf, struct slice name, struct slice value);
 
-/* Forget what was set for the name, by file or override. */
-void main_cf_unset(struct main_cf *main_cf, struct slice name);
-
 /* An override as "-o" has it: "name=value" or "{ name = value }" without the braces. */
 MUST_USE int main_cf_override(struct main_cf *main_cf, struct slice assignment,
                               struct error *error);

@@ -42,7 +42,8 @@ const char *master_type_name(enum master_type type)
     return type_names[type];
 }
 
-bool master_type_parse(struct slice text, enum master_type *type)
+/* False for another word. */
+static bool parse_type(struct slice text, enum master_type *type)
 {
     for (size_t i = 0; i < ARRAY_SIZE(type_names); i++) {
         if (slice_equals(text, type_names[i])) {
@@ -141,7 +142,7 @@ static int parse_fields(struct master_service *service, enum master_chroot chroo
 
     service->name = fields[NAME];
     service->host = service->port = "";
-    if (!master_type_parse(slice_from(fields[TYPE]), &service->type))
+    if (!parse_type(slice_from(fields[TYPE]), &service->type))
         return bad_field(error, "transport type", fields[TYPE],
                          "inet, unix, unix-dgram, fifo or pass");
     if (service->type == MASTER_TYPE_INET && parse_endpoint(service, arena, error) < 0)

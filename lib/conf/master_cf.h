@@ -95,8 +95,6 @@ bool master_override_is_replaced(const struct master_service *service, size_t nu
 
 /* "inet", "unix", "unix-dgram", "fifo", "pass". */
 const char *master_type_name(enum master_type type);
-/* False for another word. */
-bool master_type_parse(struct slice text, enum master_type *type);
 
 /* The first service of that name and type, or NULL. */
 struct master_service *master_cf_find(const struct master_cf *master_cf, const char *name,

@@ -295,7 +295,7 @@ int table_build(const char *spec, const struct build_options *options, struct er
     struct stat source = {0}, *status = &source;
 
     if (options->shows_progress)
-        progress_begin(&builder.progress, "lines read and entries written", 0);
+        progress_begin(&builder.progress, "lines read and entries written");
     if (find_writer(&builder, error) < 0)
         return -1;
     if (!builder.writer || (builder.writer->is_live && !options->from_stdin)) {

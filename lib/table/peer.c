@@ -154,7 +154,8 @@ struct peer_connection *peer_take(struct peer *peer, deadline_t until, struct er
     return connect_new(peer, until, error);
 }
 
-void peer_give_back(struct peer *peer, struct peer_connection *connection)
+/* The exchange went well: keep it for the next. */
+static void give_back(struct peer *peer, struct peer_connection *connection)
 {
     if (connection->stream.state != STREAM_OK || peer->n_idle >= IDLE_MAX) {
         peer_drop(connection);
@@ -176,7 +177,7 @@ int peer_ask(struct peer *peer, deadline_t until, peer_exchange_fn *exchange, vo
             return -1;
         was_reused = connection->is_reused;
         if (exchange(&connection->stream, arg, error) == 0) {
-            peer_give_back(peer, connection);
+            give_back(peer, connection);
             return 0;
         }
         bool is_dead =

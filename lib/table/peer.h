@@ -42,9 +42,7 @@ void peer_release(struct peer *peer);
 /* An idle connection, or a new one. NULL: temporary error "connect to TEXT: why". */
 MUST_USE MAY_WAIT struct peer_connection *peer_take(struct peer *peer, deadline_t until,
                                                     struct error *error);
-/* The exchange went well: keep it for the next. */
-void peer_give_back(struct peer *peer, struct peer_connection *connection);
-/* It did not: close it. */
+/* Close it. */
 void peer_drop(struct peer_connection *connection);
 
 /*

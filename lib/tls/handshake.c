@@ -292,8 +292,3 @@ int tls_connect(struct stream *stream, struct tls_context *context,
     report(&handshake, peer, options->check != TLS_CHECK_NOTHING);
     return 0;
 }
-
-bool tls_is_active(const struct stream *stream)
-{
-    return link_of(stream) != NULL;
-}

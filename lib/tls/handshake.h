@@ -67,6 +67,3 @@ struct tls_connect {
 MUST_USE MAY_WAIT int tls_connect(struct stream *stream, struct tls_context *context,
                                   const struct tls_connect *options, struct arena *arena,
                                   struct tls_peer *peer, struct error *error);
-
-/* True when the stream has been through a handshake. */
-bool tls_is_active(const struct stream *stream);

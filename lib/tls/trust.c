@@ -111,24 +111,6 @@ X509_STORE *trust_open(const char *file, const char *path, struct error *error)
     return store;
 }
 
-X509_STORE *trust_anchors_open(const char *files, struct error *error)
-{
-    X509_STORE *store = X509_STORE_new();
-    struct slice rest = slice_from(files);
-    struct slice word;
-
-    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-    while ((word = slice_word(&rest, " \t\r\n,")).ptr) {
-        CLEANUP(mem_free_text) char *path = slice_dup(word);
-
-        if (add_file(store, path, error) < 0) {
-            X509_STORE_free(store);
-            return NULL;
-        }
-    }
-    return store;
-}
-
 STACK_OF(X509_NAME) * trust_names(const char *file)
 {
     STACK_OF(X509_NAME) *names = file && *file ? SSL_load_client_CA_file(file) : NULL;

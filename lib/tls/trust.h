@@ -16,11 +16,5 @@
  */
 MUST_USE X509_STORE *trust_open(const char *file, const char *path, struct error *error);
 
-/*
- * Certificates that are believed whoever issued them (trust-anchor files, separated by blanks
- * or commas). The caller frees it. NULL: permanent error.
- */
-MUST_USE X509_STORE *trust_anchors_open(const char *files, struct error *error);
-
 /* The subjects of the file's authorities, which a server announces; empty without a file. */
 MUST_USE STACK_OF(X509_NAME) * trust_names(const char *file);
