@@ -78,7 +78,7 @@ static void take_status(struct session *session, const struct buf *line)
     memcpy(session->status, "5.0.0", sizeof("5.0.0"));
     session->status[0] = (char)('0' + (class_digit == 3 ? 2 : class_digit));
     if (line->len > 4 &&
-        dsn_status_parse(slice_from_offset(buf_slice(line), 4), status, &rest) &&
+        dsn_status_parse(slice_trim(slice_from_offset(buf_slice(line), 4)), status, &rest) &&
         status[0] == line->data[0])
         memcpy(session->status, status, sizeof(status));
 }

@@ -303,6 +303,7 @@ static const struct {
      "354 end with a dot"},
     {"for now", "450 4.2.1 later\r\n", STEP_REFUSED, 450, "4.2.1", "450 4.2.1 later"},
     {"for good", "550 5.1.1 who?\r\n", STEP_REFUSED, 550, "5.1.1", "550 5.1.1 who?"},
+    {"two blanks", "550  5.1.1 who?\r\n", STEP_REFUSED, 550, "5.1.1", "550  5.1.1 who?"},
     {"the last line's code counts", "250-a\r\n550 b\r\n", STEP_REFUSED, 550, "5.0.0",
      "250-a 550 b"},
     {"an empty line is nothing", "\r\n250 a\r\n", STEP_OK, 250, "2.0.0", " 250 a"},

@@ -110,6 +110,13 @@ static void try_kept_session(struct journey *journey)
     }
 }
 
+/* Mail will be tried again, and with it the destination: the queue manager is to go easy on it.
+ */
+static bool is_passing(const struct dsn *dsn)
+{
+    return dsn->status[0] == '4' || params.soft_bounce;
+}
+
 /* The host could be connected to, but is of no use. */
 static void host_failed(struct journey *journey, const struct opening *opening)
 {
@@ -119,7 +126,7 @@ static void host_failed(struct journey *journey, const struct opening *opening)
     char address[ENDPOINT_TEXT_BYTES];
 
     journey->n_sessions++;
-    if (attempt->is_final && opening->failure == OPENING_FAILED)
+    if (attempt->is_final && opening->failure == OPENING_FAILED && is_passing(&opening->dsn))
         delivery_destination_failed(attempt->delivery, &opening->dsn);
     buf_printf(&relay, "%.*s[%s]:%u", SLICE_ARG(host->name),
                endpoint_text(&host->address, address), (unsigned)endpoint_port(&host->address));
@@ -269,7 +276,7 @@ static void give_up(struct journey *journey)
     if (attempt->last.status[0] == '\0')
         delivery_dsn(attempt->delivery, &attempt->last, "4.4.1", "no host to try for %.*s",
                      SLICE_ARG(journey->nexthop));
-    if (attempt->last.status[0] == '4')
+    if (is_passing(&attempt->last))
         delivery_destination_failed(attempt->delivery, &attempt->last);
     attempt->is_final = true;
     struct dsn last = attempt->last;

@@ -212,6 +212,16 @@ def test_short_names():
     sink.close()
 
 
+def test_refusals_for_good():
+    """A server that wants none of our mail is no reason to let it wait: each message is returned."""
+    sink = Sink("127.0.0.2", 25, replies={"EHLO": "500 no", "HELO": "550  5.7.1 go away"})
+    with Instance(main={"initial_destination_concurrency": "1", "relayhost": "[127.0.0.2]"}) as mta:
+        for name in ("one", "two", "three"):
+            mta.send(f"{name}@b.test", "Subject: x\n\nx\n", "alice@example.test")
+            mta.wait_log(rf"to=<{name}@b\.test>, .*dsn=5\.7\.1, status=bounced \(host .* refused to talk to me: 550  5\.7\.1 go away\)")
+    sink.close()
+
+
 def test_our_own_name():
     """A server on the port for mail that has our name is us: the message would go in circles."""
     Names({"one.test MX": ["10 twin.test"], "twin.test A": ["127.0.0.2"], "gone.test A": ["127.0.0.5"],
