@@ -30,7 +30,7 @@ struct drop {
     struct queue_file file;
     struct records records;
     long uid;
-    char login[64];
+    char login[64]; /* empty: not asked for yet */
     bool has_arrival_time, has_sender, has_recipient;
     int status; /* POSTDROP_ bits */
     struct buf reason;
@@ -75,25 +75,26 @@ NORETURN static void leave(struct drop *drop, int exit_code)
     exit(exit_code);
 }
 
-/* The user's name, or uid:NUMBER. */
-static void find_login(struct drop *drop)
+/* The user's name, or uid:NUMBER. Asked for where a table wants it: that reads files. */
+static const char *login_of(struct drop *drop)
 {
-    const struct passwd *user = getpwuid((uid_t)drop->uid);
+    const struct passwd *user = drop->login[0] ? NULL : getpwuid((uid_t)drop->uid);
 
     if (user)
         (void)snprintf(drop->login, sizeof(drop->login), "%s", user->pw_name);
-    else
+    else if (!drop->login[0])
         (void)snprintf(drop->login, sizeof(drop->login), "uid:%ld", drop->uid);
+    return drop->login;
 }
 
-static void check_submit_permission(const struct drop *drop)
+static void check_submit_permission(struct drop *drop)
 {
-    const char *name =
-        slice_starts_with(slice_from(drop->login), "uid:") ? "unknown" : drop->login;
     struct error error = ERROR_INIT;
 
     if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
         return; /* the default needs no table */
+    const char *login = login_of(drop);
+    const char *name = slice_starts_with(slice_from(login), "uid:") ? "unknown" : login;
     enum table_result result = elsewhere_ask(ELSEWHERE_LIST, "authorized_submit_users",
                                              slice_from(name), NULL, &error);
 
@@ -191,7 +192,7 @@ static void check_sender_permission(struct drop *drop, struct slice sender)
     if (slice_equals(slice_from(params.local_login_sender_maps), "static:*"))
         return;
     enum table_result result = elsewhere_ask(ELSEWHERE_MAPS, "local_login_sender_maps",
-                                             slice_from(drop->login), &value, &error);
+                                             slice_from(login_of(drop)), &value, &error);
 
     if (result == TABLE_ERROR) {
         log_warning("local_login_sender_maps: %s", error.text);
@@ -342,7 +343,6 @@ int main(int argc, char **argv)
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
     logging_open("postdrop", LOGGING_COMMAND);
-    find_login(&drop);
     check_submit_permission(&drop);
     if (chdir(params.queue_directory) < 0)
         fatal(1, "chdir %s: %m", params.queue_directory);

@@ -10,10 +10,22 @@
 #include "conf/params.h"
 #include "table/elsewhere.h"
 
+/* NULL: the system does not know the user. Asked once, since that reads files. */
+static const struct passwd *invoking_user(void)
+{
+    static const struct passwd *user;
+    static bool has_asked;
+
+    if (!has_asked)
+        user = getpwuid(getuid());
+    has_asked = true;
+    return user;
+}
+
 const char *user_login(void)
 {
     static char login[64];
-    const struct passwd *user = getpwuid(getuid());
+    const struct passwd *user = invoking_user();
 
     if (user)
         (void)snprintf(login, sizeof(login), "%s", user->pw_name);
@@ -32,7 +44,7 @@ void user_full_name(struct buf *name)
         buf_add_text(name, given);
         return;
     }
-    user = getpwuid(getuid());
+    user = invoking_user();
     text = user ? user->pw_gecos : "";
     for (; *text && *text != ','; text++) {
         if (*text != '&') {
@@ -56,7 +68,7 @@ void user_check_submit(void)
 
     if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
         return; /* the default needs no table */
-    user = getpwuid(getuid());
+    user = invoking_user();
     name = user ? user->pw_name : "unknown";
     enum table_result result = elsewhere_ask(ELSEWHERE_LIST, "authorized_submit_users",
                                              slice_from(name), NULL, &error);
