@@ -18,7 +18,7 @@
 #define CLIENT_IDLE_MS SECONDS(5)
 
 /* While other processes are free they come first: their clients lose no connection. */
-#define PRECEDENCE_MS 20
+#define PRECEDENCE_MS 200
 
 #define TRIGGER_TIMEOUT_MS SECONDS(5)
 
