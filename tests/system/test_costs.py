@@ -107,27 +107,27 @@ def by_smtp(mta):
 
 
 def test_accept():
-    budget(DISCARD, by_smtp, 84, 1, 28)
+    budget(DISCARD, by_smtp, 78, 1, 25)
 
 
 def test_relay():
     sink = Sink()
-    budget({"relayhost": f"[127.0.0.1]:{sink.port}"}, by_smtp, 112, 1, 36)
+    budget({"relayhost": f"[127.0.0.1]:{sink.port}"}, by_smtp, 105, 1, 31)
 
 
 def test_virtual_mailbox():
-    budget({}, lambda mta: mta.send("alice@example.test", BODY), 100, 2, 36)
+    budget({}, lambda mta: mta.send("alice@example.test", BODY), 90, 2, 31)
 
 
 def test_sendmail_command():
     """What comes behind the command, and the two commands themselves."""
     def by_command(mta):
         mta.run("sendmail", "-i", "someone@dest.test", input=BODY, check=True)
-    budget(DISCARD, by_command, 82, 1, 26)
+    budget(DISCARD, by_command, 77, 1, 21)
     with Instance(main=DISCARD) as mta:
         trace = mta.folder / "commands"
         by_command(mta)
         subprocess.run(["strace", "-f", "-ttt", "-qq", "-o", str(trace), mta.command("sendmail"), "-C", str(mta.etc),
                         "-i", "someone@dest.test"], input=BODY, text=True, check=True, timeout=60)
-        check(counts(trace, 0, time.time()), 1, 375, 1)
+        check(counts(trace, 0, time.time()), 1, 330, 1)
         assert not re.search(r"libcrypto|libssl|liblmdb|libpcre|libcares|libicu|libsasl", trace.read_text()), "libraries"
