@@ -162,8 +162,12 @@ int transaction_add_recipient(struct session *session, struct slice recipient,
 
 static void put_attribute(struct transaction *transaction, const char *name, struct slice value)
 {
-    if (value.len)
+    if (value.len == 0)
+        return;
+    if (transaction->proxy || transaction->is_dropped)
         put_printf(transaction, RECORD_ATTRIBUTE, "%s=%.*s", name, SLICE_ARG(value));
+    else
+        cleanup_put_attribute(&transaction->cleanup, name, value);
 }
 
 /* Who is to be blamed in log lines and told to the next hop. */

@@ -2,6 +2,7 @@
 #include "ipc/cleanup_client.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/bug.h"
 #include "conf/params.h"
@@ -11,6 +12,8 @@
 
 /* Records leave in frames of about this size, so a small message is one frame. */
 #define FRAME_BYTES ((size_t)64 << 10)
+/* One record more than a frame, its header included, still fits into a message. */
+#define RECORD_MOST_BYTES (IPC_TEXT_MAX_BYTES - FRAME_BYTES - 8)
 
 static const struct {
     unsigned status;
@@ -167,24 +170,28 @@ static int send_records(struct cleanup_client *cleanup)
     return 0;
 }
 
-void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data)
+static void send_full_frame(struct cleanup_client *cleanup)
 {
-    if (cleanup->failed)
-        return;
-    bug_if(data.len > IPC_TEXT_MAX_BYTES - FRAME_BYTES - 8);
-    record_append(&cleanup->records, type, data);
     if (cleanup->records.len >= FRAME_BYTES)
         (void)send_records(cleanup); /* `failed` remembers */
 }
 
+void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data)
+{
+    if (cleanup->failed)
+        return;
+    bug_if(data.len > RECORD_MOST_BYTES);
+    record_append(&cleanup->records, type, data);
+    send_full_frame(cleanup);
+}
+
 void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name, struct slice value)
 {
-    CLEANUP(buf_release) struct buf text = BUF_INIT;
-
-    buf_add_text(&text, name);
-    buf_add_char(&text, '=');
-    buf_add_slice(&text, value);
-    cleanup_put(cleanup, RECORD_ATTRIBUTE, buf_slice(&text));
+    if (cleanup->failed)
+        return;
+    bug_if(strlen(name) + 1 + value.len > RECORD_MOST_BYTES);
+    record_attribute(&cleanup->records, name, value);
+    send_full_frame(cleanup);
 }
 
 void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
