@@ -98,7 +98,8 @@ static bool pass_over(struct session *session, const struct buf *line)
     return !session->is_garbled;
 }
 
-enum step session_reply_lines(struct session *session, int64_t timeout_ms)
+/* As session_reply_lines, but OK for 3xx as well. */
+static enum step read_lines(struct session *session, int64_t timeout_ms)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     bool is_last = false;
@@ -129,6 +130,20 @@ enum step session_reply_lines(struct session *session, int64_t timeout_ms)
     return session->code / 100 == 2 || session->code / 100 == 3 ? STEP_OK : STEP_REFUSED;
 }
 
+/* Where there is nothing to send more of. */
+static enum step refuse_more(struct session *session, enum step step)
+{
+    if (step != STEP_OK || session->code / 100 == 2)
+        return step;
+    memcpy(session->status, OUT_OF_PLACE, sizeof(OUT_OF_PLACE));
+    return STEP_REFUSED;
+}
+
+enum step session_reply_lines(struct session *session, int64_t timeout_ms)
+{
+    return refuse_more(session, read_lines(session, timeout_ms));
+}
+
 void session_join_lines(struct session *session)
 {
     for (size_t i = 0; i < session->reply.len; i++)
@@ -138,7 +153,7 @@ void session_join_lines(struct session *session)
 
 enum step session_reply_or_more(struct session *session, int64_t timeout_ms)
 {
-    enum step step = session_reply_lines(session, timeout_ms);
+    enum step step = read_lines(session, timeout_ms);
 
     session_join_lines(session);
     return step;
@@ -146,10 +161,5 @@ enum step session_reply_or_more(struct session *session, int64_t timeout_ms)
 
 enum step session_reply(struct session *session, int64_t timeout_ms)
 {
-    enum step step = session_reply_or_more(session, timeout_ms);
-
-    if (step != STEP_OK || session->code / 100 == 2)
-        return step;
-    memcpy(session->status, OUT_OF_PLACE, sizeof(OUT_OF_PLACE));
-    return STEP_REFUSED;
+    return refuse_more(session, session_reply_or_more(session, timeout_ms));
 }

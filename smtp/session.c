@@ -223,8 +223,6 @@ enum step session_hello(struct session *session, const char **activity)
         (options.is_lmtp || !(session->workarounds & PIX_DISABLE_ESMTP))) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
         step = session_reply_lines(session, options.helo_timeout);
-        if (step == STEP_OK && session->code / 100 != 2)
-            step = STEP_REFUSED;
         if (step == STEP_OK)
             take_features(session);
         if (tls_report_is_enabled())

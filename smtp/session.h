@@ -98,8 +98,8 @@ MAY_WAIT void session_command(struct session *session, const char *format, ...)
     PRINTF_LIKE(2, 3);
 /* The same for a line that the log must not show. */
 MAY_WAIT void session_secret(struct session *session, struct slice line);
-/* Read the next reply into session->reply, its lines separated by LF: OK for 2xx and 3xx. A
- * line that is none of a reply is passed over, with a warning, unless commands are pipelined.
+/* Read the next reply into session->reply, its lines separated by LF: OK for 2xx. A line
+ * that is none of a reply is passed over, with a warning, unless commands are pipelined.
  */
 MUST_USE MAY_WAIT enum step session_reply_lines(struct session *session, int64_t timeout_ms);
 /* Lines of session->reply become words. */
