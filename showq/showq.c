@@ -57,6 +57,7 @@ struct listing {
     struct quick_list defer_log, bounce_log;
     int log_directory;   /* -1: none */
     struct buf log_path; /* of the same */
+    struct fd_bin done;  /* files that were read */
 };
 
 /* -- bounce/ ----------------------------------------------------------------------------------
@@ -262,10 +263,12 @@ static void put_message(struct listing *listing, const char *queue, struct slice
 static bool read_quick_log(struct listing *listing, struct quick_list *log, const char *queue,
                            struct slice queue_id)
 {
-    CLEANUP(fd_close) int fd = open_log(listing, queue, queue_id);
+    int fd = open_log(listing, queue, queue_id);
 
     log->count = 0;
-    return fd < 0 || quick_read_log(log, fd);
+    bool is_quick = fd < 0 || quick_read_log(log, fd);
+    fd_bin_add(&listing->done, fd);
+    return is_quick;
 }
 
 static bool has_offset(const struct quick_list *log, size_t count, off_t offset)
@@ -355,15 +358,16 @@ static int show_thoroughly(struct listing *listing, const char *queue, struct sl
 static int show_message(struct listing *listing, const char *queue, struct slice queue_id,
                         const struct queue_scan *scan)
 {
-    CLEANUP(fd_close) int fd = open_message(scan);
+    int fd = open_message(scan);
     struct stat file;
     int result = 0;
+    bool is_complete = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) &&
+                       (file.st_mode & MARK_READY) == MARK_READY;
 
-    if (fd < 0 || fstat(fd, &file) < 0 || !S_ISREG(file.st_mode) ||
-        (file.st_mode & MARK_READY) != MARK_READY)
-        return 0; /* gone, or still being written */
-    if (!show_quick(listing, queue, queue_id, &file, fd))
+    /* Else it is gone, or still being written. */
+    if (is_complete && !show_quick(listing, queue, queue_id, &file, fd))
         result = show_thoroughly(listing, queue, queue_id, &file, fd);
+    fd_bin_add(&listing->done, fd);
     if (listing->logged.n_entries > 0)
         hash_release(&listing->logged, NULL);
     return result;
@@ -433,6 +437,7 @@ static void serve(struct worker_client *client)
     hash_release(&listing.seen, NULL);
     hash_release(&listing.logged, NULL);
     bounces_release(&listing.bounces);
+    fd_bin_empty(&listing.done);
     fd_close(&listing.log_directory);
     buf_release(&listing.log_path);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/mem.h"
 
 #define READ_BYTES 16384
@@ -23,6 +24,37 @@ void fd_close(int *fd)
     (void)close(*fd);
     *fd = -1;
     errno = saved_errno;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int *left = a, *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* Those opened in a row have numbers in a row, but for gaps that were free before. */
+void fd_bin_empty(struct fd_bin *bin)
+{
+    int saved = errno;
+
+    qsort(bin->items, bin->count, sizeof(bin->items[0]), by_number);
+    for (size_t i = 0, end; i < bin->count; i = end) {
+        for (end = i + 1; end < bin->count && bin->items[end] == bin->items[end - 1] + 1;)
+            end++;
+        bug_if(close_range((unsigned)bin->items[i], (unsigned)bin->items[end - 1], 0) < 0);
+    }
+    bin->count = 0;
+    errno = saved;
+}
+
+void fd_bin_add(struct fd_bin *bin, int fd)
+{
+    if (fd < 0)
+        return;
+    bin->items[bin->count++] = fd;
+    if (bin->count == ARRAY_SIZE(bin->items))
+        fd_bin_empty(bin);
 }
 
 int fd_write_all(int fd, const void *data, size_t len)

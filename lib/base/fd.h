@@ -13,6 +13,19 @@
 /* For CLEANUP(fd_close): closes *fd unless it is -1 and sets it to -1. errno is kept. */
 void fd_close(int *fd);
 
+/*
+ * Descriptors that are closed many at a time, which saves who reads very many files a system
+ * call for each. Zero is an empty bin.
+ */
+struct fd_bin {
+    int items[128];
+    size_t count;
+};
+
+/* Takes over fd, or nothing when that is -1. errno is kept. */
+void fd_bin_add(struct fd_bin *bin, int fd);
+void fd_bin_empty(struct fd_bin *bin);
+
 /* Write all of it, over partial writes and EINTR. -1 with errno. Blocking descriptors only. */
 MUST_USE int fd_write_all(int fd, const void *data, size_t len);
 

@@ -161,12 +161,50 @@ static void test_make_parents(void **state)
     assert_int_equal(errno, ENOTDIR);
 }
 
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void test_bin(void **state)
+{
+    struct fd_bin bin = {0};
+    int fds[100], kept = open("/dev/null", O_RDONLY);
+
+    (void)state;
+    fd_bin_empty(&bin);
+    fd_bin_add(&bin, -1);
+    for (size_t i = 0; i < 100; i++)
+        assert_true((fds[i] = open("/dev/null", O_RDONLY)) > kept);
+    for (size_t i = 100; i-- > 0;) {
+        if (i % 10 != 3) /* the others leave gaps */
+            fd_bin_add(&bin, fds[i]);
+    }
+    assert_true(is_open(fds[0]));
+    fd_bin_empty(&bin);
+    assert_true(is_open(kept));
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(is_open(fds[i]), i % 10 == 3);
+        if (i % 10 == 3)
+            fd_close(&fds[i]);
+    }
+    for (int i = 0; i < 1000; i++) { /* never more open than a bin holds */
+        int fd = open("/dev/null", O_RDONLY);
+        assert_true(fd > kept && fd < kept + 200);
+        fd_bin_add(&bin, fd);
+    }
+    fd_bin_empty(&bin);
+    assert_false(is_open(kept + 1));
+    fd_close(&kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipes),     cmocka_unit_test(test_flags),
         cmocka_unit_test(test_read_file), cmocka_unit_test(test_replace_keeps_mode),
         cmocka_unit_test(test_locks),     cmocka_unit_test(test_make_parents),
+        cmocka_unit_test(test_bin),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
