@@ -84,6 +84,15 @@ static bool needs_shell(const char *line)
            strchr(line, '=') != NULL;
 }
 
+/* "sh" is what it puts in front of its complaints, which senders get to read. */
+static void exec_shell(const char *line, char *const *environment)
+{
+    char *words[] = {slice_dup(SLICE("sh")), slice_dup(SLICE("-c")),
+                     slice_dup(slice_from(line)), NULL};
+
+    execve("/bin/sh", words, environment);
+}
+
 static void exec_shell_line(const struct command *command, char *const *environment)
 {
     char *words[SHELL_WORDS_MAX];
@@ -96,9 +105,8 @@ static void exec_shell_line(const struct command *command, char *const *environm
             words[n++] = slice_dup(word);
         words[n++] = slice_dup(rest);
     } else if (needs_shell(command->shell_line)) {
-        words[n++] = slice_dup(SLICE("/bin/sh"));
-        words[n++] = slice_dup(SLICE("-c"));
-        words[n++] = slice_dup(rest);
+        exec_shell(command->shell_line, environment);
+        return;
     } else {
         while (n < SHELL_WORDS_MAX - 1 && (word = slice_word(&rest, " \t")).ptr)
             words[n++] = slice_dup(word);
@@ -111,11 +119,8 @@ static void exec_shell_line(const struct command *command, char *const *environm
     execvpe(words[0], words, environment);
     /* A built-in of the shell; a directory of the path that is not ours to look into makes it
      * EACCES. */
-    if ((errno == ENOENT || errno == EACCES) && !strchr(words[0], '/')) {
-        char *line[] = {slice_dup(SLICE("/bin/sh")), slice_dup(SLICE("-c")),
-                        slice_dup(slice_from(command->shell_line)), NULL};
-        execve(line[0], line, environment);
-    }
+    if ((errno == ENOENT || errno == EACCES) && !strchr(words[0], '/'))
+        exec_shell(command->shell_line, environment);
 }
 
 static NORETURN void run_child(const struct command *command, int input, int output)

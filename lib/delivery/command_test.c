@@ -73,6 +73,8 @@ static const struct {
     {"unknown status", "exit 99", "5.3.0", "Command died with status 99: \"exit 99\""},
     {"with words", "echo disk full; exit 75", "4.3.0",
      "temporary failure. Command output: disk full "},
+    {"the shell complains", "echo $0; exit 75", "4.3.0",
+     "temporary failure. Command output: sh "},
     {"its own status wins", "echo 5.2.2 mailbox full; exit 75", "5.2.2", "mailbox full "},
     {"a successful status does not", "echo 2.0.0 fine; exit 67", "5.1.1",
      "user unknown. Command output: 2.0.0 fine "},
