@@ -49,12 +49,13 @@ static void collect_main(struct check *check)
     const struct main_cf_entry **entries = main_cf_sorted(check->main_cf, by_line, &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (entries[i]->line > 0)
+        if (entries[i]->line > 0) {
             add_setting(check,
                         (struct setting){.name = entries[i]->name,
                                          .file = entries[i]->file,
                                          .line = entries[i]->line},
                         entries[i]->value);
+        }
     }
     mem_free(entries);
 }

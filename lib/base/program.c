@@ -61,7 +61,7 @@ int program_wait(pid_t pid)
 int program_run(const char *program, const char *const words[], int *status,
                 struct error *error)
 {
-    pid_t pid;
+    pid_t pid = 0;
 
     if (program_start(program, words, PROGRAM_IO_OURS, &pid, error) < 0)
         return -1;

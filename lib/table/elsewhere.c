@@ -51,8 +51,8 @@ enum table_result elsewhere_ask(const char *method, const char *parameter, struc
     const char *slash = strrchr(log_tag(), '/');
     const char *const words[] = {
         "lookup", slash ? slash + 1 : log_tag(), method, parameter, key_text, NULL};
-    int from;
-    pid_t pid;
+    int from = -1;
+    pid_t pid = 0;
 
     if (start(words, &from, &pid, error) < 0)
         return TABLE_ERROR;
