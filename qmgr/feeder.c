@@ -26,8 +26,9 @@
 #define BUSY_RETRY_LEAST SECONDS(2)
 #define BUSY_RETRY_MOST  MINUTES(1)
 
-/* Turns after which others run. */
+/* Turns after which others run, and files looked at: a look may wait for the disk. */
 #define TURNS 20
+#define LOOKS 50
 
 static struct {
     char ids[ANNOUNCED_MAX][QUEUE_ID_BYTES]; /* a ring */
@@ -50,6 +51,7 @@ static struct co_queue caught_up; /* announcements wait while we are behind */
 static struct timer queue_run, busy_retry;
 static int64_t busy_delay = BUSY_RETRY_LEAST;
 static bool is_stopped;
+static int n_looks; /* files since others ran */
 
 /* There is no room, or more in the incoming queue than what was announced. */
 static bool is_behind(void)
@@ -274,6 +276,7 @@ static bool take_from_scan(struct scan *scan)
             break;
         }
         scan->intake.path = queue_scan_path(scan->walk);
+        n_looks++;
         if (intake_take(&scan->intake, id))
             break;
     }
@@ -295,7 +298,9 @@ void feeder_run(void *unused)
             is_fed |= take_from_scan(&deferred);
         if (!is_fed && co_wait(&work, DEADLINE_NONE) == WAKE_CANCELLED)
             return;
-        if (is_fed && ++turns % TURNS == 0)
+        if (is_fed && (++turns % TURNS == 0 || n_looks >= LOOKS)) {
+            n_looks = 0;
             co_yield();
+        }
     }
 }
