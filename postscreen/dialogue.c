@@ -24,8 +24,9 @@ static void dialogue_init(struct dialogue *dialogue, struct session *session)
                                   .line = BUF_INIT,
                                   .helo = BUF_INIT,
                                   .sender = BUF_INIT};
-    /* Where we talk anyway we look at all: what they do is of interest in the log. */
-    if (dialogue->watched || session->failed || session->is_refused)
+    /* Who won't get through is watched in all: what such clients do is of interest in the log.
+     */
+    if (session->failed || session->is_refused)
         dialogue->watched = DEEP_TESTS;
     session->stays_here = true;
     session_begin_tests(session, "tests after SMTP handshake");
@@ -151,15 +152,11 @@ static bool is_forbidden(struct dialogue *dialogue, struct slice verb)
 
 static void test_command(struct dialogue *dialogue, struct slice verb, struct slice arguments)
 {
-    CLEANUP(buf_release) struct buf name = BUF_INIT;
-    CLEANUP(buf_release) struct buf escaped = BUF_INIT;
-
     if (!watches(dialogue, TEST_NON_SMTP) || !is_forbidden(dialogue, verb))
         return;
-    escape_some(&name, verb);
-    escape_some(&escaped, arguments);
-    log_info("NON-SMTP COMMAND from %s after %s: %s %s", dialogue->session->name,
-             dialogue->where, name.data, escaped.data);
+    log_info("NON-SMTP COMMAND from %s after %s: %.*s %.*s", dialogue->session->name,
+             dialogue->where, SLICE_ARG(slice_sub(verb, 0, LOGGED_BYTES)),
+             SLICE_ARG(slice_sub(arguments, 0, LOGGED_BYTES)));
     violate(dialogue, TEST_NON_SMTP, "521 5.7.0 Error: I can break rules, too. Goodbye.");
 }
 
@@ -233,9 +230,9 @@ static int run_command(struct dialogue *dialogue, struct slice verb, struct slic
         drop_for(dialogue, "COUNT");
         return 0;
     }
+    dialogue->where = command ? command->name : "UNIMPLEMENTED";
     if (!command)
         return reply_send(dialogue->session, "502 5.5.2 Error: command not recognized");
-    dialogue->where = command->name;
     if (command->shows_speech)
         pass_deep_tests(dialogue);
     if (command_needs_tls(dialogue, command))
@@ -260,10 +257,13 @@ static void take_command(struct dialogue *dialogue)
         session_note_hangup(dialogue->session);
 }
 
+/* Who did not wait for the end of the greeting has taken its first line for all of it. */
 static int greet(struct session *session)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
 
+    if (session->failed & TEST_BIT(TEST_PREGREET))
+        return 0;
     buf_printf(&line, "220 %s\r\n", params.smtpd_banner);
     session->is_greeted = true;
     return reply_send_raw(session, buf_slice(&line));
