@@ -233,6 +233,7 @@ int main(int argc, char **argv)
         .sessions_per_process = 2,
         .limits_processes = true,
         .stays = true,
+        .watchdog_ms = &params.postlogd_watchdog_timeout,
         .before_jail = open_file,
         .started = watch_rings,
         .receive = receive,

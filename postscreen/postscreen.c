@@ -11,6 +11,7 @@
 #include "access.h"
 #include "base/bug.h"
 #include "clients.h"
+#include "conf/params.h"
 #include "dns/dns.h"
 #include "dnsbl.h"
 #include "session.h"
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
         .limits_processes = true,
         .overlaps = true, /* the cache has locks of its own */
         .stays = true,
+        .watchdog_ms = &params.postscreen_watchdog_timeout,
         .before_jail = open_all,
         .started = clients_keep_tidy,
         .serve = session_run,

@@ -89,6 +89,7 @@ static const struct worker qmgr = {
     .sessions_per_process = 1000,
     .limits_processes = true,
     .stays = true,
+    .watchdog_ms = &params.qmgr_daemon_timeout,
     .before_jail = open_tables,
     .started = start,
     .trigger = feeder_take_requests,

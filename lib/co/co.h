@@ -156,6 +156,9 @@ void co_after_fork(void);
  */
 void co_on_idle(bool (*call)(void));
 
+/* How often the loop has turned; for signal handlers, too. Wraps around. */
+unsigned co_turns(void);
+
 /* For the debug log: how deep the deepest stack of the process went, in bytes. */
 size_t co_deepest_stack(void);
 /* "name: waiting for fd 7 since 12 s" for every coroutine, one call each. */

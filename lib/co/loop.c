@@ -151,12 +151,20 @@ static int sleep_ms(void)
     return until_timer < most ? until_timer : most;
 }
 
+static volatile unsigned n_turns;
+
+unsigned co_turns(void)
+{
+    return n_turns;
+}
+
 static void look_for_events(void)
 {
     static struct epoll_event events[EVENTS_AT_ONCE];
     int n = epoll_wait(co_loop.epoll_fd, events, EVENTS_AT_ONCE, sleep_ms());
 
     bug_if(n < 0 && errno != EINTR);
+    n_turns++;
     co_loop.now = time_now_ms();
     for (int i = 0; i < n; i++)
         if (!co_offload_event(events[i].data.fd))

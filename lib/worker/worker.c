@@ -21,6 +21,7 @@
 #include "table/shared.h"
 #include "worker/logging.h"
 #include "worker/process.h"
+#include "worker/watchdog.h"
 
 struct worker_process process;
 
@@ -162,6 +163,8 @@ static void prepare(const char *program)
      */
     if (!worker->needs_root || process.arguments.is_chrooted)
         unicode_prepare();
+    if (!process.is_plain)
+        watchdog_start(worker->watchdog_ms ? *worker->watchdog_ms : params.daemon_timeout);
     worker_enter_jail();
 }
 

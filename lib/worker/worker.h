@@ -26,8 +26,9 @@ struct worker {
     bool stays;      /* neither max_idle nor max_use end it (qmgr, anvil) */
     bool needs_root; /* keeps the right to change user (local, virtual, pipe, spawn) */
 
-    bool opens_files; /* its libraries open files at any time (proxymap, sasl) */
-    int requests_per_use; /* so many requests count as one of max_use; 0: each one does */
+    const int64_t *watchdog_ms; /* its own watchdog timeout; NULL: daemon_timeout */
+    bool opens_files;           /* its libraries open files at any time (proxymap, sasl) */
+    int requests_per_use;       /* so many requests count as one of max_use; 0: each one does */
 
     /* Own command-line words (pipe: flags=, user=, argv=) and -o are taken apart before. */
     void (*arguments)(int argc, char **argv);

@@ -378,3 +378,27 @@ def test_killed_queue_manager_is_back_at_once():
         for pid in first:
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: set(mta.processes("qmgr")) - set(first), 10, "another qmgr")
+
+
+def test_watchdog():
+    """A pattern that takes for ever stops a process that serves many: it ends itself, and another takes over."""
+    endless = "/^(.*)(.*)(.*)(.*)(.*)(.*)\\1\\2\\3\\4\\5\\6x$/ NOOP\n"
+    main = {"smtpd_command_filter": "regexp:$config_directory/words", "daemon_timeout": "3s"}
+    with Instance(main=main, files={"words": endless}) as mta:
+        with connect(mta.port) as client:
+            assert greeting(client).startswith("220")
+            client.sendall(b"EHLO " + b"a" * 400 + b"\r\n")
+            mta.wait_log(r"smtpd\[\d+\]: fatal: watchdog timeout$")
+            mta.wait_log(r"master\[\d+\]: warning: process \S+/smtpd pid \d+ exit status 1$")
+        # Who only has nothing to do is left alone.
+        with connect(mta.port) as client:
+            assert greeting(client).startswith("220")
+            client.settimeout(5)
+            try:
+                raise AssertionError(f"the idle session ended: {client.recv(100)}")
+            except socket.timeout:
+                pass
+            client.settimeout(10)
+            client.sendall(b"QUIT\r\n")
+            assert client.recv(200).startswith(b"221")
+        assert mta.log().count("watchdog timeout") == 1
