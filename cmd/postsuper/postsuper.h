@@ -36,15 +36,17 @@ struct totals {
     unsigned long renamed; /* to match an inode number */
 };
 
+#define LOG_QUEUES 3
+
 struct superintendent {
     struct queue_layout layout;
     struct queues queues;
     struct totals totals;
+    bool has_no_logs[LOG_QUEUES]; /* seen to be empty a moment ago */
 };
 
 /* bounce, defer and trace: what happened to a message so far, under the message's name. */
 extern const char *const log_queues[];
-#define LOG_QUEUES 3
 
 /* requests.c */
 

@@ -4,6 +4,7 @@
  * The mail system may be running: a message can move on at any moment. Each step is one rename,
  * unlink or chmod that either finds the message where we saw it or does nothing.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,11 +12,14 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "postsuper.h"
 
 #define ID_LINE_MAX  1024
 #define MODE_READY   0700 /* all of it: the file is complete */
 #define MODE_EXPIRED 0010 /* expire it at the next delivery attempt */
+
+#define MESSAGES_A_LOOK 64 /* into the directories of logs */
 
 /* Looked at twice: a message that was on its way from one queue to another is found then. */
 #define FIND_ATTEMPTS 2
@@ -72,6 +76,8 @@ static int message_mode(const char *path)
 static void remove_logs(const struct superintendent *superintendent, struct slice id)
 {
     for (size_t i = 0; i < LOG_QUEUES; i++) {
+        if (superintendent->has_no_logs[i])
+            continue;
         if (queue_remove(&superintendent->layout, log_queues[i], id) < 0 && errno != ENOENT)
             log_warning("remove file %s/%.*s: %m", log_queues[i], SLICE_ARG(id));
     }
@@ -242,19 +248,50 @@ static void empty_log_queues(const struct queues *queues)
     }
 }
 
+static bool is_empty_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    if (!directory)
+        return false;
+    do {
+        entry = readdir(directory);
+    } while (entry && entry->d_name[0] == '.');
+    closedir(directory);
+    return !entry;
+}
+
+/*
+ * Most messages have no log in bounce or trace. Looking once in a while spares removing each;
+ * the mail system may make one in between, as it may after we have looked for just that one.
+ */
+static void look_for_logs(struct superintendent *superintendent, unsigned long n_messages)
+{
+    for (size_t i = 0; i < LOG_QUEUES && n_messages % MESSAGES_A_LOOK == 0; i++)
+        superintendent->has_no_logs[i] = is_empty_directory(log_queues[i]);
+}
+
 static void scan_queue(struct superintendent *superintendent, const bool wanted[VERBS + 1],
                        const char *queue)
 {
     struct queue_scan *scan = queue_scan_open(queue);
+    struct progress progress;
+    unsigned long n_messages = 0;
     struct slice id;
     int result;
 
     if (!scan)
         fatal(1, "open directory %s: %m", queue);
+    progress_begin(&progress, "messages");
     while ((result = queue_scan_next(scan, &id)) > 0) {
+        look_for_logs(superintendent, n_messages++);
+        progress_step(&progress);
         if (message_mode(queue_scan_path(scan)) >= 0)
             perform_all(superintendent, wanted, queue, id);
     }
+    progress_end(&progress);
+    memset(superintendent->has_no_logs, 0, sizeof(superintendent->has_no_logs));
     if (result < 0)
         fatal(1, "read directory %s: %m", queue);
     queue_scan_close(scan);
