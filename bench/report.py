@@ -211,7 +211,7 @@ def throughput_chart(folder, store):
     data = series(store, points, "msgs_per_s")
     if not data:
         return ""
-    write(f"{folder}/throughput.svg", chart.draw("Messages accepted a second", "sessions", data))
+    write(f"{folder}/throughput.svg", chart.draw("Messages delivered a second", "sessions", data))
     return "![Messages a second against sessions](throughput.svg)"
 
 

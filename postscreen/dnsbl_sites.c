@@ -45,6 +45,9 @@ static int parse_site(struct dnsbl_sites *sites, struct slice word, struct arena
     if (domain.len == 0)
         return error_set(error, ERROR_PERMANENT, "bad DNSBL domain name in \"%.*s\"",
                          SLICE_ARG(word));
+    if (name.len && !dns_filter_is_valid(name))
+        return error_set(error, ERROR_PERMANENT, "bad DNSBL filter \"%.*s\" in \"%.*s\"",
+                         SLICE_ARG(name), SLICE_ARG(word));
     site->filter = arena_slice(arena, name);
     struct dnsbl_domain *known = find_domain(sites, domain);
 

@@ -50,6 +50,7 @@ static void test_refuses(void **state)
     } rows[] = {
         {"a.test*x", "bad DNSBL weight factor \"x\" in \"a.test*x\""},
         {"a.test*", "bad DNSBL weight factor \"\" in \"a.test*\""},
+        {"a.test=127.0.0", "bad DNSBL filter \"127.0.0\" in \"a.test=127.0.0\""},
         {"=127.0.0.2", "bad DNSBL domain name in \"=127.0.0.2\""},
     };
 

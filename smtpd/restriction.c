@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/params.h"
 #include "conf/words.h"
+#include "dns/filter.h"
 #include "policy_server.h"
 #include "route/open_maps.h"
 
@@ -130,6 +131,13 @@ static enum access_result bad_domain(struct check *check, const struct restricti
     (void)check;
     log_warning("restriction %s requires domain name argument", restriction->name);
     return ACCESS_DUNNO;
+}
+
+static enum access_result bad_filter(struct check *check, const struct restriction *restriction)
+{
+    log_warning("restriction %s: malformed filter in \"%s\"", restriction->name,
+                restriction->argument);
+    return check_misconfigured(check);
 }
 
 static enum access_result bad_number(struct check *check, const struct restriction *restriction)
@@ -300,6 +308,14 @@ static void parse_policy(struct parser *parser, struct restriction *item)
     item->run = bad_policy;
 }
 
+/* "bl.example.com=127.0.0.[2..4]" */
+static bool has_bad_filter(struct slice list)
+{
+    size_t equals = slice_find(list, '=');
+
+    return equals < list.len && !dns_filter_is_valid(slice_from_offset(list, equals + 1));
+}
+
 static void parse_argument(struct parser *parser, struct restriction *item,
                            enum argument argument)
 {
@@ -318,6 +334,8 @@ static void parse_argument(struct parser *parser, struct restriction *item,
     case ARGUMENT_DOMAIN:
         if (!next_word(parser, &word))
             item->run = bad_domain;
+        else if (has_bad_filter(word))
+            item->run = bad_filter;
         item->argument = arena_text(parser->arena, word);
         return;
     case ARGUMENT_NUMBER:

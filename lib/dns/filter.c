@@ -40,6 +40,41 @@ static struct slice next_field(struct slice *filter)
     return slice_sub(all, 0, end);
 }
 
+static bool is_range(struct slice range)
+{
+    size_t dots = slice_find_text(range, SLICE(".."));
+    uint64_t from, to;
+
+    return slice_to_uint(slice_sub(range, 0, dots), 10, 255, &from) &&
+           (dots == range.len ||
+            (slice_to_uint(slice_from_offset(range, dots + 2), 10, 255, &to) && from <= to));
+}
+
+static bool is_field(struct slice field)
+{
+    uint64_t octet;
+
+    if (field.len < 2 || field.ptr[0] != '[')
+        return slice_to_uint(field, 10, 255, &octet);
+    if (field.ptr[field.len - 1] != ']')
+        return false;
+    field = slice_sub(field, 1, field.len - 2);
+    do {
+        if (!is_range(slice_split(&field, ';')))
+            return false;
+    } while (field.len);
+    return true;
+}
+
+bool dns_filter_is_valid(struct slice filter)
+{
+    for (int i = 0; i < 4; i++) {
+        if (!is_field(next_field(&filter)))
+            return false;
+    }
+    return filter.len == 0;
+}
+
 bool dns_filter_matches(struct slice filter, struct slice address)
 {
     for (int i = 0; i < 4; i++) {

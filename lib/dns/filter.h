@@ -9,7 +9,10 @@
 #include "base/slice.h"
 
 /*
- * Does the IPv4 address, as text, match? Each of the four fields is a number or, in brackets,
- * numbers and ranges "2..4" separated by ";". A malformed filter matches nothing.
+ * Four fields, each a number or, in brackets, numbers and ranges "2..4" separated by ";". What
+ * is something else should be refused when it is read: it matches nothing.
  */
+bool dns_filter_is_valid(struct slice filter);
+
+/* Does the IPv4 address, as text, match? */
 bool dns_filter_matches(struct slice filter, struct slice address);
