@@ -2,6 +2,7 @@
 import os
 import re
 import sqlite3
+import time
 
 import test_man_examples_root as as_root
 from harness import Instance
@@ -55,21 +56,29 @@ def logged(pattern):
     return lambda mta, _: mta.wait_log(pattern)
 
 
+def put_off(mta, number, sender, recipient, name=None, **text):
+    """A deferred message that the queue manager lets lie: it is not due before tomorrow."""
+    path = put_message(mta, "nobody-looks-here", number, 1, sender, [recipient], **text)
+    os.utime(path, (time.time() + 86400,) * 2)
+    (mta.queue / "deferred").mkdir(exist_ok=True)
+    path.rename(mta.queue / "deferred" / (name or path.name))
+    path.parent.rmdir()
+
+
 def message_to_show(mta):
-    path = put_message(mta, "deferred", 1, 1, "ada@example.com", ["grace@example.net"], subject="lunch", text="At noon?")
-    path.rename(mta.queue / "deferred" / "48006AD4358")
+    put_off(mta, 1, "ada@example.com", "grace@example.net", "48006AD4358", subject="lunch", text="At noon?")
 
 
 def deferred(mta):
     for number, sender in enumerate(("ada@example.com", "grace@example.com", "ada@example.com"), 1):
-        put_message(mta, "deferred", number, sender=sender, age_minutes=1, recipients=["grace@example.net"])
+        put_off(mta, number, sender, "grace@example.net")
     for name in ("incoming", "active"):
         (mta.queue / name).mkdir(exist_ok=True)
 
 
 def one_of_each(mta):
     message_to_show(mta)
-    put_message(mta, "deferred", 2, 1, "grace@example.com", ["ada@example.net"])
+    put_off(mta, 2, "grace@example.com", "ada@example.net")
 
 
 def one_is_left(mta, _):
