@@ -66,9 +66,11 @@ static void serve(void *arg)
 
 static void check_reply(const struct session *session, enum step step)
 {
-    bug_if(session->code < 100 || session->code > 599);
-    bug_if((step == STEP_OK) != (session->code < 400));
-    bug_if(session->status[0] < '1' || session->status[0] > '5');
+    bug_if(session->code < 100 || session->code > 999);
+    bug_if((step == STEP_OK) != (session->code / 100 == 2));
+    bug_if(session->status[0] != (step == STEP_OK            ? '2'
+                                  : session->code / 100 == 4 ? '4'
+                                                             : '5'));
     /* It goes to the log and into reports: one line, without control bytes. */
     for (size_t i = 0; i < session->reply.len; i++)
         bug_if((unsigned char)session->reply.data[i] < ' ');
