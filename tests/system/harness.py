@@ -271,7 +271,8 @@ class Instance:
             return reply.decode().rsplit(" ", 1)[1]
 
     def inbox(self, box):
-        return sorted((self.boxes / box / "new").glob("*"))
+        """In the order of arrival; that of the names is another within a second."""
+        return sorted((self.boxes / box / "new").glob("*"), key=lambda path: path.stat().st_mtime_ns)
 
     def mail(self, box, count=1, seconds=30):
         """Wait until the box has that many messages; the text of the last."""
