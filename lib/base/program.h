@@ -21,9 +21,10 @@ struct program_io {
 #define PROGRAM_IO_OURS ((struct program_io){-1, -1})
 
 /*
- * Start a program: a path, or a name to be searched for in PATH. words ends with NULL and begins
- * with what the program is called. -1 with errno and a temporary error "start PROGRAM: ...".
- * From now on children leave a status behind, even if who started us had it that they do not.
+ * Start a program: a path, or a name to be searched for in PATH. words ends with NULL and
+ * begins with what the program is called. -1 with errno and a temporary error "start PROGRAM:
+ * ...". From now on children leave a status behind, even if who started us had it that they do
+ * not.
  */
 MUST_USE int program_start(const char *program, const char *const words[], struct program_io io,
                            pid_t *pid, struct error *error);

@@ -147,11 +147,12 @@ static void test_limit_of_memory(void **state)
     static struct dns_record records[N_RECORDS];
 
     (void)state;
-    for (size_t i = 0; i < N_RECORDS; i++)
+    for (size_t i = 0; i < N_RECORDS; i++) {
         records[i] = (struct dns_record){.type = DNS_TXT,
                                          .name = SLICE("large.test"),
                                          .target = SLICE_EMPTY,
                                          .data = SLICE("a text of thirty-two bytes or so")};
+    }
     add_mx("small.test", "mx.test", 60);
     for (int i = 0; i < N_ANSWERS; i++) {
         char name[32];

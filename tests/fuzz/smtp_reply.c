@@ -64,13 +64,18 @@ static void serve(void *arg)
         stream_consume(&stream, said.len);
 }
 
+static char status_class(const struct session *session)
+{
+    int class_digit = session->code / 100;
+
+    return class_digit == 2 || class_digit == 4 ? (char)('0' + class_digit) : '5';
+}
+
 static void check_reply(const struct session *session, enum step step)
 {
     bug_if(session->code < 100 || session->code > 999);
     bug_if((step == STEP_OK) != (session->code / 100 == 2));
-    bug_if(session->status[0] != (step == STEP_OK            ? '2'
-                                  : session->code / 100 == 4 ? '4'
-                                                             : '5'));
+    bug_if(session->status[0] != status_class(session));
     /* It goes to the log and into reports: one line, without control bytes. */
     for (size_t i = 0; i < session->reply.len; i++)
         bug_if((unsigned char)session->reply.data[i] < ' ');
