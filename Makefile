@@ -58,6 +58,7 @@ HARD := $(filter-out -fcf-protection=branch,$(HARD))
 endif
 ifdef SANITIZE # a debug build: bigger frames, no fortified libc
 CHECK    := -fsanitize=address,undefined -fno-sanitize-recover=all
+CPPFLAGS += -DWITH_SANITIZERS
 HARD     := $(filter-out -D_FORTIFY_SOURCE=3 -fstack-clash-protection,$(HARD))
 WARN     := $(filter-out -Wframe-larger-than=8192 -Wnull-dereference,$(WARN))
 GCC_ONLY := $(filter-out -Wstack-usage=8192,$(GCC_ONLY))

@@ -430,11 +430,11 @@ enum table_result remote_lookup(struct table *table, struct slice key, struct bu
     CLEANUP(answer_release) struct answer answer;
     enum table_result filtered;
 
+    answer_init(&answer, remote, key);
     if (is_filtered(remote, key, &filtered, error))
         return filtered;
     if (!is_askable(remote, key))
         return TABLE_NOT_FOUND;
-    answer_init(&answer, remote, key);
     if (ask(remote, &answer, error) < 0)
         return TABLE_ERROR;
     if (answer.is_too_much) {
