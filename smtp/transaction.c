@@ -234,8 +234,8 @@ static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
     case STEP_OK:
         break;
     }
-    if (session->code / 100 != 3)
-        return TRANSACTION_DONE;
+    if (session->code / 100 != 3) /* what it takes for commands is not known any more */
+        return TRANSACTION_BROKEN;
     /* It wants a message although it has no recipient: give it none (RFC 2920 section 3.1). */
     session_command(session, ".");
     return session_reply(session, options.data_done_timeout) == STEP_BROKEN ? TRANSACTION_BROKEN

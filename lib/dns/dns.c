@@ -265,13 +265,15 @@ struct slice dns_reversed(const struct endpoint *endpoint, struct arena *arena)
     return slice_of(text, TEXT_BYTES);
 }
 
-/* "1.2.0.192.in-addr.arpa" */
+/* "1.2.0.192.in-addr.arpa"; empty for what is no address. */
 static struct slice reverse_name(const struct endpoint *endpoint, struct arena *arena)
 {
     const char *zone = endpoint_family(endpoint) == AF_INET6 ? "ip6.arpa" : "in-addr.arpa";
+    struct slice reversed = dns_reversed(endpoint, arena);
 
-    return slice_from(
-        arena_printf(arena, "%.*s.%s", SLICE_ARG(dns_reversed(endpoint, arena)), zone));
+    if (reversed.len == 0)
+        return SLICE_EMPTY;
+    return slice_from(arena_printf(arena, "%.*s.%s", SLICE_ARG(reversed), zone));
 }
 
 /* Both answers in one; the better result of the two decides. */
