@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "conf/params.h"
-#include "conf/words.h"
 #include "ipc/cleanup_client.h"
 #include "mail/address.h"
 #include "mail/record.h"
@@ -50,23 +49,6 @@ static enum submission_end later(const struct submission *submission, const char
 {
     log_warning("%s: %s", submission->id, what);
     return SUBMISSION_LATER;
-}
-
-static unsigned cleanup_flags(void)
-{
-    unsigned flags =
-        CLEANUP_BOUNCE | CLEANUP_FILTER | CLEANUP_BCC | CLEANUP_MAP | CLEANUP_MILTER;
-    struct slice rest = slice_from(params.receive_override_options), word;
-
-    while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
-        if (slice_equals_nocase(word, "no_address_mappings"))
-            flags &= ~(unsigned)(CLEANUP_BCC | CLEANUP_MAP);
-        else if (slice_equals_nocase(word, "no_header_body_checks"))
-            flags &= ~(unsigned)CLEANUP_FILTER;
-        else if (slice_equals_nocase(word, "no_milters"))
-            flags &= ~(unsigned)CLEANUP_MILTER;
-    }
-    return flags | cleanup_smtputf8_flag("sendmail");
 }
 
 /* Sixth field of a C record: what "sendmail -O" asked for. */
@@ -274,7 +256,8 @@ static enum submission_end forward(struct submission *submission)
 {
     static char service[128];
     deadline_t until = deadline_in(params.ipc_timeout);
-    unsigned flags = cleanup_flags();
+    unsigned flags =
+        CLEANUP_BOUNCE | cleanup_content_flags() | cleanup_smtputf8_flag("sendmail");
     struct error error;
     enum submission_end end;
 

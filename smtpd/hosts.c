@@ -18,12 +18,6 @@ enum dns_result hosts_look_up(struct slice name, enum dns_type type, struct aren
     return result;
 }
 
-const char *hosts_trouble(enum dns_result result)
-{
-    return result == DNS_TEMPORARY ? "Temporary failure in name resolution"
-                                   : "Name or service not known";
-}
-
 enum hosts_result hosts_find_mail(struct slice domain, struct arena *arena)
 {
     static const enum dns_type types[] = {DNS_MX, DNS_A, DNS_AAAA};

@@ -22,6 +22,3 @@ MUST_USE MAY_WAIT enum hosts_result hosts_find_mail(struct slice domain, struct 
 MUST_USE MAY_WAIT enum dns_result hosts_look_up(struct slice name, enum dns_type type,
                                                 struct arena *arena, struct dns_answer *answer,
                                                 struct error *error);
-
-/* Why dns_host_addresses found nothing, in the words of gai_strerror(3), as Postfix says it. */
-const char *hosts_trouble(enum dns_result result);

@@ -9,15 +9,8 @@
 #include "base/compiler.h"
 #include "mail/message.h"
 #include "net/endpoint.h"
+#include "route/client_name.h"
 #include "worker/worker.h"
-
-/* How sure a name is; the numbers are the first digit of the reply they lead to. */
-enum name_status {
-    NAME_STATUS_OK = 2,
-    NAME_STATUS_TEMPORARY = 4, /* the look-up failed for now */
-    NAME_STATUS_UNKNOWN = 5,
-    NAME_STATUS_FORGED = 6, /* there is a name, but it does not lead back to the address */
-};
 
 struct peer {
     struct client_attributes text; /* helo and protocol are set by XCLIENT, XFORWARD alone */

@@ -30,6 +30,20 @@ static const struct {
     {CLEANUP_STATUS_WRITE, {451, "4.3.0", "queue file write error"}},
 };
 
+unsigned cleanup_content_flags(void)
+{
+    struct slice spared = slice_from(params.receive_override_options);
+    unsigned flags = CLEANUP_FILTER | CLEANUP_BCC | CLEANUP_MAP | CLEANUP_MILTER;
+
+    if (words_have(spared, SLICE("no_address_mappings")))
+        flags &= ~(unsigned)(CLEANUP_BCC | CLEANUP_MAP);
+    if (words_have(spared, SLICE("no_header_body_checks")))
+        flags &= ~(unsigned)CLEANUP_FILTER;
+    if (words_have(spared, SLICE("no_milters")))
+        flags &= ~(unsigned)CLEANUP_MILTER;
+    return flags;
+}
+
 unsigned cleanup_smtputf8_flag(const char *class)
 {
     struct slice classes = slice_from(params.smtputf8_autodetect_classes);

@@ -36,6 +36,11 @@ enum cleanup_flag {
 };
 
 /*
+ * What new mail goes through: CLEANUP_FILTER, _BCC, _MAP and _MILTER, but for what
+ * receive_override_options spares it. Reads that parameter.
+ */
+unsigned cleanup_content_flags(void);
+/*
  * CLEANUP_SMTPUTF8 where smtputf8_autodetect_classes names the class of message ("smtpd",
  * "verify") or all of them; else 0. Reads that parameter.
  */

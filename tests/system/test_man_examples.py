@@ -236,6 +236,7 @@ CONFIGURATIONS = {
                         "argv=/usr/local/bin/store -f ${sender} -- ${recipient}"}),
     "postscreen.8": master_cf(known=[], lines={"smtp/inet": "smtp inet n - n - 1 postscreen",
                                                "smtpd/pass": "smtpd pass - - n - - smtpd"}),
+    "qmqpd.8": master_cf(known=[], lines={"628/inet": "628 inet n - n - - qmqpd"}),
     "sasl.8": master_cf(lines={"sasl/unix": "sasl unix - - n - - sasl"}),
     "spawn.8": master_cf(known=[r"policy-server"], lines={
         "policy/unix": "policy unix - n n - 0 spawn user=nobody argv=/usr/local/libexec/policy-server"}),
