@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -24,6 +23,7 @@
 #include "mail/queue_file.h"
 #include "records.h"
 #include "table/elsewhere.h"
+#include "table/user_entry.h"
 #include "worker/logging.h"
 
 struct drop {
@@ -78,11 +78,18 @@ NORETURN static void leave(struct drop *drop, int exit_code)
 /* The user's name, or uid:NUMBER. Asked for where a table wants it: that reads files. */
 static const char *login_of(struct drop *drop)
 {
-    const struct passwd *user = drop->login[0] ? NULL : getpwuid((uid_t)drop->uid);
+    CLEANUP(user_entry_release) struct user_entry user = USER_ENTRY_INIT;
+    struct error error = ERROR_INIT;
 
-    if (user)
-        (void)snprintf(drop->login, sizeof(drop->login), "%s", user->pw_name);
-    else if (!drop->login[0])
+    if (drop->login[0])
+        return drop->login;
+    enum table_result result = user_entry_find(&user, (uid_t)drop->uid, &error);
+
+    if (result == TABLE_ERROR)
+        log_warning("uid=%ld: %s", drop->uid, error.text);
+    if (result == TABLE_FOUND)
+        (void)snprintf(drop->login, sizeof(drop->login), "%s", user.name.data);
+    else
         (void)snprintf(drop->login, sizeof(drop->login), "uid:%ld", drop->uid);
     return drop->login;
 }
@@ -342,7 +349,7 @@ int main(int argc, char **argv)
     request.directory = parse_options(argc, argv);
     if (conf_load(&request, &error) < 0)
         fatal(1, "%s", error.text);
-    logging_open("postdrop", LOGGING_COMMAND);
+    logging_open("postdrop", LOGGING_SUBMIT);
     check_submit_permission(&drop);
     if (chdir(params.queue_directory) < 0)
         fatal(1, "chdir %s: %m", params.queue_directory);

@@ -150,7 +150,7 @@ int main(int argc, char **argv)
     request.directory = options_config_directory(argc, argv);
     if (conf_load(&request, &error) < 0)
         fatal(EX_TEMPFAIL, "%s", error.text);
-    logging_open(argv[0], LOGGING_COMMAND);
+    logging_open(argv[0], LOGGING_SUBMIT);
     options_parse(&options, argc, argv);
     act(&options);
     return 0;

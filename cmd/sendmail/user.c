@@ -1,43 +1,47 @@
 /* The invoking user. */
 #include "user.h"
 
-#include <pwd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/slice.h"
 #include "conf/params.h"
 #include "table/elsewhere.h"
+#include "table/user_entry.h"
 
 /* NULL: the system does not know the user. Asked once, since that reads files. */
-static const struct passwd *invoking_user(void)
+static const struct user_entry *invoking_user(void)
 {
-    static const struct passwd *user;
+    static struct user_entry user = USER_ENTRY_INIT;
+    static enum table_result result;
     static bool has_asked;
+    struct error error = ERROR_INIT;
 
     if (!has_asked)
-        user = getpwuid(getuid());
+        result = user_entry_find(&user, getuid(), &error);
+    if (!has_asked && result == TABLE_ERROR)
+        log_warning("user %ld: %s", (long)getuid(), error.text);
     has_asked = true;
-    return user;
+    return result == TABLE_FOUND ? &user : NULL;
 }
 
 const char *user_login(void)
 {
-    static char login[64];
-    const struct passwd *user = invoking_user();
+    static char number[16];
+    const struct user_entry *user = invoking_user();
 
     if (user)
-        (void)snprintf(login, sizeof(login), "%s", user->pw_name);
-    else
-        (void)snprintf(login, sizeof(login), "%ld", (long)getuid());
-    return login;
+        return user->name.data;
+    (void)snprintf(number, sizeof(number), "%ld", (long)getuid());
+    return number;
 }
 
 void user_full_name(struct buf *name)
 {
     const char *given = getenv("NAME");
-    const struct passwd *user;
+    const struct user_entry *user;
     const char *text;
 
     if (given && *given) {
@@ -45,7 +49,7 @@ void user_full_name(struct buf *name)
         return;
     }
     user = invoking_user();
-    text = user ? user->pw_gecos : "";
+    text = user ? user->full_name.data : "";
     for (; *text && *text != ','; text++) {
         if (*text != '&') {
             buf_add_char(name, *text);
@@ -54,7 +58,7 @@ void user_full_name(struct buf *name)
         /* "&" stands for the login name with a capital. */
         size_t at = name->len;
 
-        buf_add_text(name, user->pw_name);
+        buf_add_slice(name, buf_slice(&user->name));
         if (name->len > at)
             name->data[at] = ascii_upper(name->data[at]);
     }
@@ -62,14 +66,14 @@ void user_full_name(struct buf *name)
 
 void user_check_submit(void)
 {
-    const struct passwd *user;
+    const struct user_entry *user;
     const char *name;
     struct error error = ERROR_INIT;
 
     if (slice_equals(slice_from(params.authorized_submit_users), "static:anyone"))
         return; /* the default needs no table */
     user = invoking_user();
-    name = user ? user->pw_name : "unknown";
+    name = user ? user->name.data : "unknown";
     enum table_result result = elsewhere_ask(ELSEWHERE_LIST, "authorized_submit_users",
                                              slice_from(name), NULL, &error);
 

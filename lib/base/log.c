@@ -356,6 +356,22 @@ static void prepare_once(void)
     (void)atexit(log_finish);
 }
 
+static void open_sinks(const struct log_target *target)
+{
+    void (*open_socket)(struct log_socket *, const char *) =
+        target->opens_late ? log_socket_open_late : log_socket_open;
+
+    if (logger.sink == LOG_SINK_POSTLOG)
+        open_socket(&logger.postlog, logger.postlog_path);
+    /* Without a ring each line is a datagram. */
+    if (logger.sink == LOG_SINK_POSTLOG && target->has_ring)
+        (void)!log_ring_create(&logger.ring);
+    if (logger.sink != LOG_SINK_STDERR)
+        open_socket(&logger.syslog, "/dev/log");
+    if (!target->opens_late)
+        (void)time_syslog(time_wall_seconds()); /* loads the time zone while we can */
+}
+
 void log_open(const char *tag, const struct log_target *target)
 {
     prepare_once();
@@ -372,13 +388,6 @@ void log_open(const char *tag, const struct log_target *target)
     logger.stderr_too = target->stderr_too && target->sink != LOG_SINK_STDERR;
     logger.facility = log_facility(target->facility);
     logger.pid = getpid();
-    if (logger.sink == LOG_SINK_POSTLOG)
-        log_socket_open(&logger.postlog, logger.postlog_path);
-    /* Without a ring each line is a datagram. */
-    if (logger.sink == LOG_SINK_POSTLOG && target->has_ring)
-        (void)!log_ring_create(&logger.ring);
-    if (logger.sink != LOG_SINK_STDERR)
-        log_socket_open(&logger.syslog, "/dev/log");
-    (void)time_syslog(time_wall_seconds()); /* loads the time zone while we can */
+    open_sinks(target);
     logger.open = true;
 }

@@ -56,13 +56,15 @@ struct log_target {
     bool has_ring; /* for a daemon: lines reach postlogd through memory (base/log_ring.h) */
     const char *hostname;      /* for postlogd's "Mmm dd hh:mm:ss host tag[pid]: text" */
     const char *fallback_file; /* where lines go while postlogd does not answer; NULL: syslog */
+    bool opens_late;           /* with the first line: for a command that seldom has one */
 };
 
 void log_open(const char *tag, const struct log_target *target);
 const char *log_tag(void);
 
 /*
- * Descriptor-based sinks (syslog, postlog) are opened by log_open, so they survive the jail.
+ * Descriptor-based sinks (syslog, postlog) are opened by log_open, so they survive the jail,
+ * unless opens_late.
  * Lines that could not be sent at once are kept (bounded) and sent by the next call; the event
  * loop calls this when it is idle. Returns true while some are left.
  */

@@ -34,9 +34,14 @@ static void try_open(struct log_socket *log_socket)
     log_socket->fd = connect_datagram(log_socket->path);
 }
 
-void log_socket_open(struct log_socket *log_socket, const char *path)
+void log_socket_open_late(struct log_socket *log_socket, const char *path)
 {
     *log_socket = (struct log_socket){.path = path, .fd = -1};
+}
+
+void log_socket_open(struct log_socket *log_socket, const char *path)
+{
+    log_socket_open_late(log_socket, path);
     try_open(log_socket);
 }
 

@@ -23,8 +23,10 @@ struct log_socket {
     int64_t next_try; /* monotonic milliseconds */
 };
 
-/* Opens it if that is possible now. */
+/* Opened if that is possible now, or else when something is sent. */
 void log_socket_open(struct log_socket *socket, const char *path);
+/* Opened when something is sent. */
+void log_socket_open_late(struct log_socket *socket, const char *path);
 void log_socket_close(struct log_socket *socket);
 MUST_USE enum log_sent log_socket_send(struct log_socket *socket, const char *data, size_t len);
 /* Send the ring's bell. */

@@ -22,9 +22,9 @@
 struct conf {
     struct conf *previous;
     struct main_cf main_cf;
-    struct params normal, stressed;
-    struct buf notices;     /* lines for conf_log_warnings */
-    struct hash lookups[2]; /* what conf_lookup found: without and with stress */
+    struct params normal, *stressed; /* NULL: not asked for */
+    struct buf notices;              /* lines for conf_log_warnings */
+    struct hash lookups[2];          /* what conf_lookup found: without and with stress */
 };
 
 static struct conf *current;
@@ -142,12 +142,14 @@ static void settle_directory(struct conf *conf, const char *name, const char *pr
 static int load_stressed(struct conf *conf, const char *program, struct error *error)
 {
     struct main_cf *main_cf = &conf->main_cf;
+    struct params *stressed = arena_new(&main_cf->arena, struct params);
 
     main_cf->stressed = true;
-    if (params_load(&conf->stressed, main_cf, program, &main_cf->arena, error) < 0)
+    if (params_load(stressed, main_cf, program, &main_cf->arena, error) < 0)
         return error_context(error, "with stress=yes");
-    conf->stressed.daemon_directory = conf->normal.daemon_directory;
-    conf->stressed.command_directory = conf->normal.command_directory;
+    stressed->daemon_directory = conf->normal.daemon_directory;
+    stressed->command_directory = conf->normal.command_directory;
+    conf->stressed = stressed;
     main_cf->stressed = false;
     return 0;
 }
@@ -233,7 +235,7 @@ const struct main_cf *conf_main_cf(void)
 
 void conf_set_stress(bool stressed)
 {
-    params = stressed ? current->stressed : current->normal;
+    params = stressed && current->stressed ? *current->stressed : current->normal;
     current->main_cf.stressed = stressed;
 }
 

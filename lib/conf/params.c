@@ -139,6 +139,17 @@ static char missing_unit(const struct load *load, const struct param_row *row,
     return param_default_unit(row, load->main_cf);
 }
 
+/* The text of a default lives as long as the process: it is used where it lies. */
+static const char *kept_text(const struct load *load, const struct param_row *row,
+                             struct slice value)
+{
+    if (value.len == 0)
+        return "";
+    if (value.ptr == param_default(row) && value.ptr[value.len] == '\0')
+        return value.ptr;
+    return arena_text(load->arena, value);
+}
+
 /* Store the value of a row, from expanded text (RAW: from the text as it is). */
 static int store(struct load *load, const struct param_row *row, struct slice value,
                  struct error *error)
@@ -167,7 +178,7 @@ static int store(struct load *load, const struct param_row *row, struct slice va
     case PARAM_TYPE_RAW:
         if (check_length(row, value, error) < 0)
             return -1;
-        *(const char **)into = value.len > 0 ? arena_text(load->arena, value) : "";
+        *(const char **)into = kept_text(load, row, value);
         return 0;
     }
     return -1;
@@ -178,6 +189,8 @@ static int load_text(struct load *load, const struct param_row *row, const char 
 {
     if (row->type == PARAM_TYPE_RAW)
         return store(load, row, slice_from(text), error);
+    if (!strchr(text, '$')) /* most: nothing to expand */
+        return store(load, row, slice_trim(slice_from(text)), error);
     buf_reset(&load->value);
     if (main_cf_expand(load->main_cf, text, &load->value, error) < 0)
         return error_context(error, "%s", param_name(row));

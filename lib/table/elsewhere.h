@@ -10,13 +10,17 @@
 #include "base/slice.h"
 #include "table/table.h"
 
-/* How `lookup` is told what to do: maps_find, or match_list_name with MATCH_PARENTS_NEVER. */
+/*
+ * How `lookup` is told what to do: maps_find, match_list_name with MATCH_PARENTS_NEVER, or, for
+ * user_entry.c, what the system knows of a user.
+ */
 #define ELSEWHERE_MAPS "maps"
 #define ELSEWHERE_LIST "list"
+#define ELSEWHERE_USER "user"
 
 /*
- * method     ELSEWHERE_LIST or ELSEWHERE_MAPS.
- * parameter  the name of the parameter that has the tables.
+ * method     one of ELSEWHERE_.
+ * parameter  the name of the parameter that has the tables; of a user "uid".
  * value      what was found, replaced then; NULL for a list.
  * The answer is that of maps_find or match_list_name; trouble with the program is TABLE_ERROR,
  * too. Waits, and for nobody but the child. The configuration is that of MAIL_CONFIG, which

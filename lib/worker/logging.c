@@ -20,7 +20,8 @@ static void open_log(const char *tag, enum logging_user user)
     const struct log_target target = {
         .sink = *params.maillog_file ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
         .stderr_too =
-            user == LOGGING_COMMAND || (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
+            user == LOGGING_COMMAND || user == LOGGING_SUBMIT ||
+            (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
         .never_stderr = user == LOGGING_SESSION,
         .facility = params.syslog_facility,
         .postlog_path = path.data,
@@ -30,6 +31,7 @@ static void open_log(const char *tag, enum logging_user user)
         .fallback_file = user != LOGGING_DAEMON && strncmp(params.maillog_file, "/dev/", 5) != 0
                              ? params.maillog_file
                              : "",
+        .opens_late = user == LOGGING_SUBMIT,
     };
 
     log_open(tag, &target);

@@ -6,6 +6,7 @@
 enum logging_user {
     LOGGING_DAEMON,  /* its working directory is and stays the queue directory */
     LOGGING_COMMAND, /* run by a person or a program that reads its standard error, too */
+    LOGGING_SUBMIT,  /* as COMMAND, for each message: the log is opened with the first line */
     LOGGING_CONTROL, /* as COMMAND, but the second copy only where that is a terminal */
     LOGGING_SESSION, /* run by a mail program: standard error is nobody's to write to */
 };
