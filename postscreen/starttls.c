@@ -92,6 +92,8 @@ void starttls_open(void)
         log_warning("No server certs available. TLS won't be enabled");
         return;
     }
+    if (log_level >= 2)
+        log_info("initializing the server-side TLS engine");
     context = tls_context_new(&wanted, &error);
     if (error.kind != ERROR_NONE)
         log_warning("%s%s", error.text, context ? "" : ": disabling TLS support");
@@ -142,7 +144,9 @@ static int shake_hands(struct dialogue *dialogue)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct session *session = dialogue->session;
-    const struct tls_log log = {.name = session->name, .level = log_level_for(session)};
+    const struct tls_log log = {.name = session->name,
+                                .level = log_level_for(session),
+                                .trace_limit_bytes = params.postscreen_tls_trace_size_limit};
     struct tls_peer peer;
     struct error error;
 

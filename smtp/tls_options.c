@@ -77,6 +77,7 @@ static void load_values(void)
     tls_options.server_name = OPTION(tls_servername);
     tls_options.trust_anchor_file = OPTION(tls_trust_anchor_file);
     tls_options.log_level = OPTION(tls_loglevel);
+    tls_options.trace_limit_bytes = OPTION(tls_trace_size_limit);
     tls_options.starttls_timeout = OPTION(starttls_timeout);
 }
 

@@ -22,6 +22,7 @@ struct tls_options {
     const char *server_name;
     const char *trust_anchor_file;
     const char *log_level;
+    int trace_limit_bytes;
     int64_t starttls_timeout;
     struct maps *policy_maps, *per_site, *log_level_maps;
 };

@@ -42,6 +42,8 @@ void tls_session_open(void)
     };
     struct error error = ERROR_INIT;
 
+    if (tls_log_level_parse(tls_options.log_level) >= 2)
+        log_info("initializing the client-side TLS engine");
     context = tls_context_new(&settings, &error);
     if (!context)
         log_warning("%s: disabling TLS support", error.text);
@@ -204,13 +206,14 @@ static int check_server(struct session *session, struct opening *opening)
 static int handshake(struct session *session, struct opening *opening)
 {
     const struct tls_policy *policy = opening->policy;
-    struct tls_connect connect = {
-        .log = {.name = session->relay.data, .level = log_level(opening)},
-        .server_name = policy->server_name,
-        .terms = {.protocols = policy->protocols,
-                  .cipher_grade = policy->ciphers,
-                  .exclude_ciphers = policy->exclude_ciphers},
-        .session_id = session_id(session, opening)};
+    struct tls_connect connect = {.log = {.name = session->relay.data,
+                                          .level = log_level(opening),
+                                          .trace_limit_bytes = tls_options.trace_limit_bytes},
+                                  .server_name = policy->server_name,
+                                  .terms = {.protocols = policy->protocols,
+                                            .cipher_grade = policy->ciphers,
+                                            .exclude_ciphers = policy->exclude_ciphers},
+                                  .session_id = session_id(session, opening)};
     struct error error;
 
     stream_set_deadline(&session->stream, deadline_in(tls_options.starttls_timeout));

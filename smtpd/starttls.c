@@ -132,6 +132,8 @@ void starttls_open(void)
         log_warning("No server certs available. TLS won't be enabled");
         return;
     }
+    if (tls.log_level >= 2)
+        log_info("initializing the server-side TLS engine");
     tls.context = tls_context_new(&wanted, &error);
     if (error.kind != ERROR_NONE)
         log_warning("%s%s", error.text, tls.context ? "" : ": disabling TLS support");
@@ -215,7 +217,8 @@ static bool is_within_rate(struct session *session)
 static bool start(struct session *session)
 {
     const struct tls_log log = {.name = session_client(session),
-                                .level = log_level_for(session)};
+                                .level = log_level_for(session),
+                                .trace_limit_bytes = params.smtpd_tls_trace_size_limit};
     struct tls_peer *peer = arena_new(&session->arena, struct tls_peer);
     struct error error;
 

@@ -20,6 +20,7 @@
 #include "tls/openssl.h"
 #include "tls/pairs.h"
 #include "tls/sessions.h"
+#include "tls/trace.h"
 #include "tls/trust.h"
 
 #define LOOK_INTERVAL SECONDS(1)
@@ -74,6 +75,7 @@ static int note_verdict(int ok, X509_STORE_CTX *store)
     struct tls_link *link = link_from_ssl(ssl);
     X509 *certificate = X509_STORE_CTX_get_current_cert(store);
 
+    trace_certificate(link, store, ok);
     if (!ok && certificate) {
         X509_free(link->culprit);
         X509_up_ref(certificate);

@@ -18,6 +18,7 @@
 #include "tls/link.h"
 #include "tls/openssl.h"
 #include "tls/sessions.h"
+#include "tls/trace.h"
 
 /* One side of a handshake. */
 struct handshake {
@@ -137,11 +138,8 @@ static void report_failure(const struct handshake *handshake, const struct error
 
 static int run(struct handshake *handshake, struct error *error)
 {
-    if (handshake->log->level >= 2)
-        log_info("setting up TLS connection %s %s",
-                 strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
-                 handshake->log->name);
     if (shake_hands(handshake, error) == 0) {
+        trace_handshake_end(handshake->link);
         link_attach(handshake->link, handshake->stream);
         return 0;
     }
@@ -163,6 +161,32 @@ static const char *side_of(const struct handshake *handshake, const char *distru
     return "";
 }
 
+/* Of a client Postfix shows the whole names, too. */
+static void report_certificate(const struct handshake *handshake, const struct tls_peer *peer)
+{
+    X509 *certificate = SSL_get0_peer_certificate(handshake->link->ssl);
+    bool is_server = strcmp(handshake->function, "SSL_accept") == 0;
+    char name[256];
+
+    if (peer->is_resumed && is_server)
+        log_info("%s: Reusing old session%s", handshake->log->name,
+                 SSL_SESSION_has_ticket(SSL_get0_session(handshake->link->ssl))
+                     ? " (RFC 5077 session ticket)"
+                     : "");
+    if (!certificate || !peer->fingerprint.len)
+        return;
+    if (is_server) {
+        X509_NAME_oneline(X509_get_subject_name(certificate), name, sizeof(name));
+        log_info("subject=%s", name);
+        X509_NAME_oneline(X509_get_issuer_name(certificate), name, sizeof(name));
+        log_info("issuer=%s", name);
+    }
+    log_info("%s: subject_CN=%.*s, %s=%.*s, fingerprint=%.*s, pkey_fingerprint=%.*s",
+             handshake->log->name, SLICE_ARG(peer->subject), is_server ? "issuer" : "issuer_CN",
+             SLICE_ARG(peer->issuer), SLICE_ARG(peer->fingerprint),
+             SLICE_ARG(peer->key_fingerprint));
+}
+
 static void report(const struct handshake *handshake, const struct tls_peer *peer,
                    bool logs_distrust)
 {
@@ -173,10 +197,8 @@ static void report(const struct handshake *handshake, const struct tls_peer *pee
     if (logs_distrust && peer->distrust && peer->trust < TLS_VERIFIED)
         log_info("%scertificate verification failed for %s: %s",
                  side_of(handshake, peer->distrust), handshake->log->name, peer->distrust);
-    if (handshake->log->level >= 2 && peer->fingerprint.len)
-        log_info("%s: subject_CN=%.*s, issuer=%.*s, fingerprint=%.*s, pkey_fingerprint=%.*s",
-                 handshake->log->name, SLICE_ARG(peer->subject), SLICE_ARG(peer->issuer),
-                 SLICE_ARG(peer->fingerprint), SLICE_ARG(peer->key_fingerprint));
+    if (handshake->log->level >= TRACE_STEPS)
+        report_certificate(handshake, peer);
     tls_peer_summary(peer, strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
                      handshake->log->name, &line);
     log_info("%s", line.data);
@@ -193,9 +215,23 @@ static void send_at_once(int fd)
     (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+static void announce(const struct handshake *handshake, const struct tls_terms *terms)
+{
+    struct error error;
+    CLEANUP(mem_free_text)
+    char *ciphers = tls_cipher_list(terms->cipher_grade, terms->exclude_ciphers, &error);
+
+    log_info("setting up TLS connection %s %s",
+             strcmp(handshake->function, "SSL_accept") == 0 ? "from" : "to",
+             handshake->log->name);
+    if (ciphers)
+        log_info("%s: TLS cipher list \"%s\"", handshake->log->name, ciphers);
+}
+
 /* Plain bytes must be gone from the buffers: what was said in the open is not to be believed.
  */
-static int begin(struct handshake *handshake, struct tls_context *context, struct error *error)
+static int begin(struct handshake *handshake, struct tls_context *context,
+                 const struct tls_terms *terms, struct error *error)
 {
     struct stream *stream = handshake->stream;
 
@@ -209,6 +245,9 @@ static int begin(struct handshake *handshake, struct tls_context *context, struc
     if (!handshake->link)
         return -1;
     handshake->link->is_drained = stream->drained;
+    if (handshake->log->level >= TRACE_STEPS)
+        announce(handshake, terms);
+    trace_begin(handshake->link, handshake->log);
     return 0;
 }
 
@@ -219,7 +258,7 @@ int tls_accept(struct stream *stream, struct tls_context *context, const struct 
     struct handshake handshake = {.stream = stream, .log = log, .function = "SSL_accept"};
 
     sessions_renew_keys(settings, stream->deadline);
-    if (begin(&handshake, context, error) < 0 || !handshake.link) {
+    if (begin(&handshake, context, &settings->terms, error) < 0 || !handshake.link) {
         report_failure(&handshake, error);
         return -1;
     }
@@ -274,7 +313,7 @@ int tls_connect(struct stream *stream, struct tls_context *context,
     struct handshake handshake = {
         .stream = stream, .log = &options->log, .function = "SSL_connect"};
 
-    if (begin(&handshake, context, error) < 0 || !handshake.link) {
+    if (begin(&handshake, context, &options->terms, error) < 0 || !handshake.link) {
         report_failure(&handshake, error);
         return -1;
     }

@@ -3,7 +3,7 @@
  * its release says goodbye to the peer without waiting.
  *
  * Logs what Postfix logs about a handshake, according to the level: 0 failures alone, 1 also
- * the summary, 2 also the progress and what was negotiated.
+ * the summary, 2 also the steps, 3 also the bytes, 4 also those of what follows.
  */
 #pragma once
 
@@ -18,8 +18,9 @@
 
 /* For the log. */
 struct tls_log {
-    const char *name; /* "mail.example.com[192.0.2.1]", with ":25" in a client */
-    int level;        /* ..._tls_loglevel */
+    const char *name;      /* "mail.example.com[192.0.2.1]", with ":25" in a client */
+    int level;             /* ..._tls_loglevel */
+    int trace_limit_bytes; /* ..._tls_trace_size_limit: of what levels 3 and 4 show */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "tls/context_private.h"
 #include "tls/openssl.h"
+#include "tls/trace.h"
 
 /* More than this is not kept for a peer that does not read. */
 #define OUT_MAX_BYTES ((size_t)96 << 10)
@@ -124,6 +125,7 @@ void link_free(struct tls_link *link)
     if (!link)
         return;
     SSL_free(link->ssl);
+    trace_release(link);
     X509_free(link->culprit);
     SSL_SESSION_free(link->found_session);
     tls_context_free(link->context);

@@ -35,6 +35,13 @@ struct tls_link {
     X509 *culprit;              /* the certificate that could not be verified; counted */
     SSL_SESSION *found_session; /* server: of tlsmgr's cache, asked for by ID; counted */
     struct buf session_id;      /* client: key in the cache; empty: sessions are not kept */
+
+    struct {
+        char *name; /* whom log lines are about */
+        int level;
+        int64_t left; /* bytes that may still be shown */
+        bool is_cut;
+    } trace; /* tls/trace.h */
 };
 
 /* What an operation of OpenSSL came to. */

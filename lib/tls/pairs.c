@@ -43,7 +43,9 @@ static int install(SSL_CTX *context, struct slice pem, struct error *error)
     if (!key)
         return -1;
     ERR_clear_error();
-    if (!SSL_CTX_use_cert_and_key(context, leaf, key, chain, 1))
+    /* Without a chain of its own one is made of the trusted authorities: old configurations
+     * have the intermediate one in smtpd_tls_CAfile. */
+    if (!SSL_CTX_use_cert_and_key(context, leaf, key, sk_X509_num(chain) ? chain : NULL, 1))
         return tls_error(error, ERROR_PERMANENT, "certificate from tlskey");
     return 0;
 }

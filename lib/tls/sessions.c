@@ -1,5 +1,6 @@
 #include "tls/sessions.h"
 
+#include <inttypes.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -11,6 +12,7 @@
 #include "co/co.h"
 #include "conf/params.h"
 #include "ipc/tlsmgr_client.h"
+#include "tls/trace.h"
 
 #define ANSWER_TIME    SECONDS(10)
 #define RETRY_INTERVAL SECONDS(1)
@@ -21,6 +23,7 @@
 static struct {
     struct tlsmgr_keys ring;
     int64_t renew_at;
+    int64_t expiry; /* of the newest key, for the log: seconds of the clock on the wall */
     bool is_asking;
 } tickets;
 
@@ -48,6 +51,7 @@ void sessions_renew_keys(const struct tls_settings *settings, deadline_t until)
     if (tlsmgr_ticket_keys(&ring, sooner(until), &error) == 0) {
         tickets.ring = ring;
         tickets.renew_at = time_now_ms() + ring.renewal_ms;
+        tickets.expiry = time_wall_seconds() + ring.renewal_ms / 1000;
     } else {
         log_warning("session tickets: %s", error.text);
         tickets.renew_at = time_now_ms() + RETRY_INTERVAL;
@@ -119,12 +123,22 @@ static const EVP_CIPHER *ticket_cipher(void)
     return cipher;
 }
 
+static void note_ticket(const struct tls_link *link, const char *what)
+{
+    if (trace_shows_steps(link))
+        log_info("%s: %s session ticket, key expiration: %" PRId64, link->trace.name, what,
+                 tickets.expiry);
+}
+
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int makes)
 {
-    (void)ssl;
-    return makes ? seal(name, iv, cipher, ticket_cipher(), mac)
-                 : unseal(name, iv, cipher, ticket_cipher(), mac);
+    int result = makes ? seal(name, iv, cipher, ticket_cipher(), mac)
+                       : unseal(name, iv, cipher, ticket_cipher(), mac);
+
+    if (result > 0)
+        note_ticket(link_from_ssl(ssl), makes ? "Issuing" : "Decrypting");
+    return result;
 }
 
 /* -- keeping sessions at tlsmgr ---------------------------------------------------------- */
@@ -170,6 +184,26 @@ static void begin_to_keep(const char *cache, struct slice id, SSL_SESSION *sessi
     }
 }
 
+/* Sessions of a server are known by what OpenSSL made up, those of a client by our text. */
+static void note_session(const struct tls_link *link, const char *done, struct slice id,
+                         const char *where)
+{
+    const struct tls_settings *settings = tls_context_settings(link->context);
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    if (!trace_shows_steps(link))
+        return;
+    if (settings->role == TLS_CLIENT) {
+        log_info("%s session %.*s %s %s cache", done, SLICE_ARG(id), where,
+                 settings->session_cache);
+        return;
+    }
+    for (size_t i = 0; i < id.len; i++)
+        buf_printf(&text, "%02X", (unsigned char)id.ptr[i]);
+    log_info("%s: %s session %s %s %s cache", link->trace.name, done, text.data, where,
+             settings->session_cache);
+}
+
 static int take_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_link *link = link_from_ssl(ssl);
@@ -178,9 +212,12 @@ static int take_new_session(SSL *ssl, SSL_SESSION *session)
     const unsigned char *id = SSL_SESSION_get_id(session, &id_len);
 
     if (settings->role == TLS_CLIENT) {
-        if (link->session_id.len > 0)
+        if (link->session_id.len > 0) {
+            note_session(link, "save", buf_slice(&link->session_id), "to");
             begin_to_keep(settings->session_cache, buf_slice(&link->session_id), session);
+        }
     } else if (SSL_version(ssl) < TLS1_3_VERSION && !SSL_SESSION_has_ticket(session)) {
+        note_session(link, "save", slice_of(id, id_len), "to");
         begin_to_keep(settings->session_cache, slice_of(id, id_len), session);
     }
     return 0; /* we have not kept OpenSSL's object */
@@ -222,9 +259,14 @@ static SSL_SESSION *find(const char *cache, struct slice id, deadline_t until)
 
 void sessions_find_wanted(struct tls_link *link, deadline_t until)
 {
-    if (link->wanted_session.len)
-        link->found_session = find(tls_context_settings(link->context)->session_cache,
-                                   buf_slice(&link->wanted_session), until);
+    struct slice id = buf_slice(&link->wanted_session);
+
+    if (id.len == 0)
+        return;
+    note_session(link, "looking up", id, "in");
+    link->found_session = find(tls_context_settings(link->context)->session_cache, id, until);
+    if (link->found_session)
+        note_session(link, "reloaded", id, "from");
 }
 
 void sessions_resume(struct tls_link *link, deadline_t until)
@@ -232,10 +274,14 @@ void sessions_resume(struct tls_link *link, deadline_t until)
     const char *cache = tls_context_settings(link->context)->session_cache;
     SSL_SESSION *session = NULL;
 
-    if (cache && *cache)
+    if (cache && *cache) {
+        note_session(link, "looking for", buf_slice(&link->session_id), "in");
         session = find(cache, buf_slice(&link->session_id), until);
-    else
+    } else {
         buf_reset(&link->session_id);
+    }
+    if (session)
+        note_session(link, "reloaded", buf_slice(&link->session_id), "from");
     if (session && !SSL_set_session(link->ssl, session))
         ERR_clear_error();
     SSL_SESSION_free(session);
