@@ -61,8 +61,11 @@ static void read_main(struct postconf *postconf)
         fatal(1, "%s", error.text);
     log_lines(&postconf->main_cf.warnings);
     for (size_t i = 0; i < options->n_overrides; i++) {
-        if (main_cf_override(&postconf->main_cf, slice_from(options->overrides[i]), &error) < 0)
-            fatal(1, "%s", error.text);
+        const char *text = options->overrides[i];
+
+        if (main_cf_override(&postconf->main_cf, slice_from(text), &error) < 0)
+            fatal(1, "invalid parameter override: %s: missing %s", text,
+                  strchr(text, '=') ? "attribute name" : "'=' after attribute name");
     }
     params_compute_process(&postconf->main_cf);
     if (params_compute_host(&postconf->main_cf, &error) < 0)

@@ -49,11 +49,11 @@ static int by_name(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
-/* Former names are listed only where they are set. */
+/* What the user made has no default. */
 static bool is_listed(const struct postconf *postconf, const struct known_name *known)
 {
     return (known->class & postconf->options.classes) &&
-           (!known->row || known->row->kind != PARAM_KIND_OLD || postconf->options.non_default);
+           !(postconf->options.defaults && known->class == NAME_CLASS_USER);
 }
 
 static void show_all(const struct postconf *postconf)

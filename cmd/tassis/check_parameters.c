@@ -14,8 +14,13 @@ static struct place place_of(const char *kind, const struct name_finding *findin
 static void unused(struct report *to, const struct name_finding *finding)
 {
     struct place place = place_of("unknown-parameter", finding);
+    struct slice service;
 
-    if (finding->nearest) {
+    if (param_template_find(slice_from(finding->name), &service)) {
+        report(to, SEVERITY_WARNING, place,
+               "%s: nothing reads it: there is no service %.*s to deliver mail in master.cf",
+               finding->name, SLICE_ARG(service));
+    } else if (finding->nearest) {
         report(to, SEVERITY_WARNING, place,
                "%s: unknown parameter, nothing reads it (the nearest name is %s)",
                finding->name, finding->nearest);
@@ -37,13 +42,27 @@ static void deprecated(struct report *to, const struct name_finding *finding)
                finding->name);
 }
 
+static void removed(struct report *to, const struct name_finding *finding)
+{
+    struct place place = place_of("obsolete-parameter", finding);
+
+    if (finding->use_instead.len > 0)
+        report(to, SEVERITY_WARNING, place,
+               "%s: obsolete parameter without effect: use %.*s instead", finding->name,
+               SLICE_ARG(finding->use_instead));
+    else
+        report(to, SEVERITY_WARNING, place, "%s: obsolete parameter without effect",
+               finding->name);
+}
+
 static void take(void *context, const struct name_finding *finding)
 {
     struct report *to = context;
 
     switch (finding->trouble) {
     case NAME_UNUSED:
-        unused(to, finding);
+        if (!finding->row) /* a former name: NAME_REMOVED says more */
+            unused(to, finding);
         break;
     case NAME_UNDEFINED:
         report(to, SEVERITY_WARNING, place_of("undefined-parameter", finding),
@@ -57,8 +76,7 @@ static void take(void *context, const struct name_finding *finding)
         deprecated(to, finding);
         break;
     case NAME_REMOVED:
-        report(to, SEVERITY_WARNING, place_of("obsolete-parameter", finding),
-               "%s: obsolete parameter without effect", finding->name);
+        removed(to, finding);
         break;
     case NAME_NOT_YET:
         report(to, SEVERITY_WARNING, place_of("unsupported-parameter", finding),

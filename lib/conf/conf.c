@@ -257,7 +257,7 @@ static void log_unsupported(const struct main_cf *main_cf, const struct param_ro
 
     if (!entry || entry->line == 0)
         return;
-    if (row->kind == PARAM_KIND_OLD && param_replacement(row)[0]) {
+    if (row->kind == PARAM_KIND_OLD && param_old_is_read(row)) {
         log_warning(
             "%s, line %d: support for parameter \"%s\" will be removed; instead, specify "
             "\"%s\"",

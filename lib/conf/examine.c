@@ -50,7 +50,7 @@ static void examine_age(const struct examination *examination, const char *value
         .name = param_name(row), .value = value, .row = row, .use_instead = replacement(row)};
     bool is_deprecated = slice_starts_with(slice_from(param_note(row)), "deprecated");
 
-    if (row->kind == PARAM_KIND_OLD && finding.use_instead.len == 0)
+    if (row->kind == PARAM_KIND_OLD && !param_old_is_read(row))
         finding.trouble = NAME_REMOVED;
     else if (finding.use_instead.len > 0 || is_deprecated)
         finding.trouble = NAME_DEPRECATED;
@@ -72,15 +72,24 @@ static void examine_state(const struct examination *examination, const char *val
                                               .row = row});
 }
 
+/* Former names without effect are unused too. */
 static void examine_unused(const struct examination *examination, const char *name,
                            const char *value)
 {
-    report(examination, (struct name_finding){.trouble = NAME_UNUSED,
-                                              .name = name,
-                                              .value = value,
-                                              .nearest = param_name_nearest(name)});
+    const struct param_row *row = param_row_find(slice_from(name));
+    bool is_former = row && row->kind == PARAM_KIND_OLD;
+
+    report(examination,
+           (struct name_finding){.trouble = NAME_UNUSED,
+                                 .name = name,
+                                 .value = value,
+                                 .row = is_former ? row : NULL,
+                                 .nearest = row ? NULL : param_name_nearest(name)});
+    if (is_former)
+        examine_age(examination, value, row);
 }
 
+/* A value in main.cf may count on what services define. */
 static void examine_reference(void *context, struct slice name)
 {
     struct examination *examination = context;
@@ -89,10 +98,9 @@ static void examine_reference(void *context, struct slice name)
 
     if (known_names_find(known, name) || main_cf_find(known->main_cf, name))
         return;
-    for (size_t i = 0; service && i < service->n_overrides; i++) {
-        if (slice_equals(name, service->overrides[i].name))
-            return;
-    }
+    if (service ? master_service_overrides(service, name)
+                : master_cf_overrides(known->master_cf, name))
+        return;
     CLEANUP(mem_free_text) char *text = slice_dup(name);
 
     report(examination,

@@ -11,7 +11,7 @@ enum name_trouble {
     NAME_UNDEFINED,    /* $name of something that does not exist */
     NAME_COMMENT,      /* "#" inside of a value starts no comment there */
     NAME_DEPRECATED,   /* acted on, but there is a better way */
-    NAME_REMOVED,      /* had a meaning once */
+    NAME_REMOVED,      /* had a meaning once; the same name is NAME_UNUSED as well */
     NAME_NOT_YET,      /* set to other than its default, and nobody acts on it */
     NAME_WITHOUT_WORK, /* the same, and nobody has to: what it was for is gone */
 };

@@ -41,6 +41,28 @@ static void add_known(struct known_names *known, struct slice name, int class,
     (void)hash_set(&known->names, name, entry);
 }
 
+struct search {
+    struct slice name;
+    bool is_found;
+};
+
+static void search_name(void *context, struct slice name)
+{
+    struct search *search = context;
+
+    search->is_found |= slice_same(name, search->name);
+}
+
+bool param_old_is_read(const struct param_row *row)
+{
+    const struct param_row *successor = param_row_find(slice_from(param_replacement(row)));
+    struct search search = {.name = slice_from(param_name(row))};
+
+    if (successor)
+        names_referenced(slice_from(param_default(successor)), search_name, &search);
+    return search.is_found;
+}
+
 /* The slices that an expression holds, for names_referenced to walk into. */
 static size_t inner_texts(const struct expression *expression, struct slice inner[4])
 {
@@ -90,7 +112,18 @@ static void validate_user_name(void *context, struct slice name)
     struct known_names *known = context;
 
     if (main_cf_find(known->main_cf, name))
-        add_known(known, name, NAME_CLASS_USER, NULL);
+        add_known(known, name, NAME_CLASS_USER, param_row_find(name));
+}
+
+/* A former name counts while the default of its successor refers to it. */
+static void collect_former(struct known_names *known, const struct param_row *row)
+{
+    struct slice name = slice_from(param_name(row));
+    bool is_set =
+        main_cf_find(known->main_cf, name) || master_cf_overrides(known->master_cf, name);
+
+    if (param_old_is_read(row))
+        add_known(known, name, is_set ? NAME_CLASS_USER : NAME_CLASS_FORMER, row);
 }
 
 /* Programs that deliver mail have the qmgr's parameters under their service's name. */
@@ -116,21 +149,26 @@ static bool is_delivery_service(const struct known_names *known, struct slice na
     return false;
 }
 
+/* smtp_destination_recipient_limit and the like are there as long as the service is. */
+static void collect_plain(struct known_names *known, const struct param_row *row)
+{
+    struct slice name = slice_from(param_name(row));
+    struct slice service;
+    const struct param_row *template = param_template_find(name, &service);
+
+    if (template && is_delivery_service(known, service))
+        add_known(known, name, NAME_CLASS_SERVICE, row);
+    else if (!template || strcmp(param_default(template), param_default(row)) != 0)
+        add_known(known, name, NAME_CLASS_BUILTIN, row);
+}
+
 static void collect_rows(struct known_names *known)
 {
-    struct slice service;
-
     for (size_t i = 0; i < n_param_rows; i++) {
-        const struct param_row *row = &param_rows[i];
-        struct slice name = slice_from(param_name(row));
-
-        if (row->kind != PARAM_KIND_TEMPLATE) {
-            add_known(known, name,
-                      param_template_find(name, &service) && is_delivery_service(known, service)
-                          ? NAME_CLASS_SERVICE
-                          : NAME_CLASS_BUILTIN,
-                      row);
-        }
+        if (param_rows[i].kind == PARAM_KIND_OLD)
+            collect_former(known, &param_rows[i]);
+        else if (param_rows[i].kind == PARAM_KIND_PLAIN)
+            collect_plain(known, &param_rows[i]);
     }
 }
 
@@ -237,7 +275,7 @@ const char *param_name_nearest(const char *name)
         if (param_rows[i].kind != PARAM_KIND_PLAIN)
             continue;
         d = distance(name, param_name(&param_rows[i]), 2);
-        if (d < best) {
+        if (d > 0 && d < best) {
             best = d;
             found = param_name(&param_rows[i]);
         }

@@ -13,6 +13,7 @@
 
 /* A name is in exactly one class; postconf -C speaks of them. */
 enum {
+    NAME_CLASS_FORMER = 0, /* of old, and not set: known when asked for, never listed */
     NAME_CLASS_BUILTIN = 1,
     NAME_CLASS_SERVICE = 2,
     NAME_CLASS_USER = 4,
@@ -40,6 +41,12 @@ void known_names_release(struct known_names *known);
 void known_names_collect(struct known_names *known);
 /* NULL for a name that is no parameter. */
 const struct known_name *known_names_find(const struct known_names *known, struct slice name);
+
+/*
+ * Does a setting under this former name (an OLD row) still have an effect? It has while the
+ * default of its successor refers to it.
+ */
+bool param_old_is_read(const struct param_row *row);
 
 /* The parameter of params.def that is at most two typing errors away from the name, or NULL. */
 const char *param_name_nearest(const char *name);

@@ -326,3 +326,21 @@ bool master_override_is_replaced(const struct master_service *service, size_t nu
     }
     return false;
 }
+
+bool master_service_overrides(const struct master_service *service, struct slice name)
+{
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        if (slice_equals(name, service->overrides[i].name))
+            return true;
+    }
+    return false;
+}
+
+bool master_cf_overrides(const struct master_cf *master_cf, struct slice name)
+{
+    for (size_t i = 0; i < master_cf->n_services; i++) {
+        if (master_service_overrides(&master_cf->services[i], name))
+            return true;
+    }
+    return false;
+}

@@ -93,6 +93,10 @@ MUST_USE int master_service_parse(struct master_service *service, struct slice t
 /* Is a later override of the same name there, so that overrides[number] has no effect? */
 bool master_override_is_replaced(const struct master_service *service, size_t number);
 
+/* Does the service, or does any service of the file, set that name with -o? */
+bool master_service_overrides(const struct master_service *service, struct slice name);
+bool master_cf_overrides(const struct master_cf *master_cf, struct slice name);
+
 /* "inet", "unix", "unix-dgram", "fifo", "pass". */
 const char *master_type_name(enum master_type type);
 

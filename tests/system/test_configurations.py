@@ -16,6 +16,8 @@ REQUESTS = (
     ["-P"], ["-P", "-x"], ["-P", "-h"], ["-P", "*/*/smtpd_banner"], ["-P", "smtp/inet"],
     ["-F"], ["-F", "-x"], ["-F", "*/unix/chroot"], ["-F", "smtp/inet"],
     ["-o", "stress=yes", "-x", "-n"], ["-o", "myhostname=other.test", "-x", "mydestination"],
+    ["-n", "-C", "user"], ["-n", "-C", "builtin"], ["-C", "user"], ["-d", "-C", "user"], ["-o", "=x"], ["-o", "x"],
+    ["virtual_maps", "fallback_relay", "enable_errors_to"], ["-d", "virtual_maps", "enable_errors_to", "greeting"],
     ["mydestination", "relayhost"], ["-h", "biff"], ["-x", "smtpd_timeout"], ["-n", "biff", "nosuch"],
 )
 
