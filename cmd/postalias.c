@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
     static const struct table_command postalias = {
         .name = "postalias",
-        .options = "c:d:fijnNopq:rsuUvw",
+        .options = "+c:d:fijnNopq:rsuUvw",
         .usage = "[-fijnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
         .syntax = BUILD_ALIASES,
         .separator = ":\t",

@@ -221,6 +221,13 @@ static bool show_record(struct file *file, const struct record *record)
     return true;
 }
 
+/* A first record that cannot be read, and would be of no type that begins a queue file. */
+static bool starts_oddly(const struct record_reader *records)
+{
+    return records->position == 0 && records->buffer.len > 0 &&
+           !strchr(first_types, records->buffer.data[0]);
+}
+
 static void show(const struct options *options, const char *name, int fd)
 {
     struct file file = {.options = options, .name = name, .area = AREA_ENVELOPE};
@@ -245,6 +252,10 @@ static void show(const struct options *options, const char *name, int fd)
         if (log_verbosity > 0 ||
             (record.type != RECORD_POINTER && record.type != RECORD_PADDING))
             file.printed = file.records.position;
+    }
+    if (result < 0 && starts_oddly(&file.records)) {
+        log_warning("%s: input is not a valid queue file", name);
+        result = 0;
     }
     if (result < 0) {
         (void)fflush(stdout); /* what could be read comes before the reason */

@@ -1,6 +1,7 @@
 /*
  * postlock: run a command while a mailbox is locked the way local(8) locks it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,17 @@ static NORETURN void usage(void)
           "usage: postlock [-c config_dir] [-l lock_style] [-v] folder command...");
 }
 
-static int run(const char *const command[])
+static int run(const char *const command[], struct mbox_lock_held *held)
 {
     struct error error;
     int status;
+    int result = program_run(command[0], command, &status, &error);
+    int reason = errno;
 
-    if (program_run(command[0], command, &status, &error) == 0)
-        return status;
-    log_error("execvp %s: %m", command[0]);
-    return 1;
+    mbox_lock_release(held);
+    if (result < 0)
+        fatal(1, "execvp %s: %s", command[0], strerror(reason));
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -69,7 +72,5 @@ int main(int argc, char **argv)
     if (mbox_lock_take(&mbox, &held, &error) < 0) {
         fatal(EX_TEMPFAIL, "open file %s: %s", mbox.path, error.text);
     }
-    int status = run((const char *const *)argv + optind + 1);
-    mbox_lock_release(&held);
-    return status;
+    return run((const char *const *)argv + optind + 1, &held);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -38,7 +37,7 @@ static enum log_level parse_level(const char *text)
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (strcmp(text, known[i].name) == 0)
             return known[i].level;
-    fatal(1, "unknown severity level: %s", text);
+    fatal(1, "bad severity: \"%s\"", text);
 }
 
 static void log_words(enum log_level level, char *const words[])
@@ -89,7 +88,7 @@ int main(int argc, char **argv)
                   "usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text...]");
     }
     if (conf_load(&request, &error) < 0)
-        fatal(EX_CONFIG, "%s", error.text);
+        fatal(1, "%s", error.text);
     logging_open_tagged(tag, "postlog");
     if (optind < argc)
         log_words(level, argv + optind);

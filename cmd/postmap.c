@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
     static const struct table_command postmap = {
         .name = "postmap",
-        .options = "bc:d:fFhijmnNopq:rsuUvw",
+        .options = "+bc:d:fFhijmnNopq:rsuUvw",
         .usage = "[-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
         .syntax = BUILD_MAP,
         .separator = "\t",

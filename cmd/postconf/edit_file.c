@@ -119,6 +119,8 @@ void edit_check_request(const char *request)
 void edit_split_assignment(const char *request, struct slice *name, struct slice *value)
 {
     edit_check_request(request);
+    if (slice_starts_with(slice_trim(slice_from(request)), "="))
+        fatal(1, "missing attribute name: \"%s\"", request);
     if (!words_split_assignment(slice_from(request), name, value) ||
         slice_find_any(*name, " \t\r\f\v") < name->len)
         fatal(1, "missing '=' after attribute name: \"%s\"", request);

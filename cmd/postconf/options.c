@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -113,44 +114,55 @@ static void set_value(struct options *options, int letter, const char *value)
     }
 }
 
-/* At most one letter of the set. */
+/* The letters of the set that were given, as options. */
+static size_t list_given(const struct seen *seen, const char *set, struct buf *list)
+{
+    size_t n = 0;
+
+    buf_reset(list);
+    for (const char *letter = set; *letter; letter++) {
+        if (seen->letter[(int)*letter]) {
+            buf_printf(list, " -%c", *letter);
+            n++;
+        }
+    }
+    return n;
+}
+
 static void check_exclusive(const struct seen *seen, const char *set)
 {
-    char first = '\0';
+    CLEANUP(buf_release) struct buf list = BUF_INIT;
 
-    for (const char *letter = set; *letter; letter++) {
-        if (!seen->letter[(int)*letter])
-            continue;
-        if (first)
-            fatal(1, "specify one of -%c -%c", first, *letter);
-        first = *letter;
-    }
+    if (list_given(seen, set, &list) > 1)
+        fatal(1, "specify one of%s", list.data);
 }
 
 static void check_without(const struct seen *seen, char with, const char *set)
 {
-    for (const char *letter = set; seen->letter[(int)with] && *letter; letter++) {
-        if (seen->letter[(int)*letter])
-            fatal(1, "with option -%c, do not specify -%c", with, *letter);
-    }
+    CLEANUP(buf_release) struct buf list = BUF_INIT;
+
+    if (seen->letter[(int)with] && list_given(seen, set, &list) > 0)
+        fatal(1, "with option -%c, do not specify%s", with, list.data);
 }
 
 static void check(const struct seen *seen)
 {
-    check_exclusive(seen, "aAblmMFPptT");
-    check_exclusive(seen, "dn");
-    check_exclusive(seen, "hH");
-    check_exclusive(seen, "jH");
-    check_exclusive(seen, "jh");
-    check_exclusive(seen, "e#X");
-    check_exclusive(seen, "eh");
-    check_exclusive(seen, "eH");
-    check_exclusive(seen, "ed");
-    check_exclusive(seen, "en");
-    check_exclusive(seen, "ex");
-    check_without(seen, 'M', "CdhHn");
-    check_without(seen, 'F', "CdnX#");
-    check_without(seen, 'P', "Cdn#");
+    static const char *const exclusive[] = {"aAbFlmMpPtT", "denX#", "efX#", "ehHX#",
+                                            "exX#",        "jH",    "jh"};
+
+    static const struct {
+        char with;
+        const char *without;
+    } contradictions[] = {
+        {'a', "defhHnxX#"}, {'A', "defhHnxX#"}, {'b', "defhHnxX#"}, {'F', "dnX#"},
+        {'l', "defhHnxX#"}, {'m', "defhHnxX#"}, {'M', "dhHn"},      {'P', "dn#"},
+        {'t', "defhHnxX#"}, {'T', "defhHnxX#"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++)
+        check_exclusive(seen, exclusive[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(contradictions); i++)
+        check_without(seen, contradictions[i].with, contradictions[i].without);
 }
 
 static bool is_about_files(enum postconf_subject subject)
@@ -159,21 +171,17 @@ static bool is_about_files(enum postconf_subject subject)
            subject == SUBJECT_MASTER_FIELD || subject == SUBJECT_MASTER_PARAM;
 }
 
-static void set_arguments(struct options *options, const struct seen *seen, int argc,
-                          char **argv)
+static void set_arguments(struct options *options, int argc, char **argv)
 {
     for (int i = optind; i < argc; i++)
         options->arguments[options->n_arguments++] = argv[i];
-    if (options->n_arguments > 0 && !options->defaults && !options->non_default &&
-        strchr(options->arguments[0], '=') && is_about_files(options->subject)) {
-        if (options->action == ACTION_REMOVE || options->action == ACTION_COMMENT_OUT)
-            fatal(1, "specify one of -e -%c", options->action == ACTION_REMOVE ? 'X' : '#');
-        options->action = ACTION_EDIT;
-    }
-    if (options->action != ACTION_SHOW && options->n_arguments == 0)
-        fatal(1, "%s",
-              seen->letter['e'] ? "-e requires name=value argument"
-                                : "missing service argument");
+}
+
+/* An assignment is an edit, with -e or without. */
+static bool is_assignment(const struct options *options)
+{
+    return options->n_arguments > 0 && strchr(options->arguments[0], '=') &&
+           is_about_files(options->subject);
 }
 
 void options_parse(struct options *options, int argc, char **argv)
@@ -188,7 +196,7 @@ void options_parse(struct options *options, int argc, char **argv)
         options->subject = SUBJECT_MANUAL;
         return;
     }
-    while ((letter = getopt(argc, argv, OPTION_LETTERS)) > 0) {
+    while ((letter = getopt(argc, argv, "+" OPTION_LETTERS)) > 0) {
         set_subject(options, letter);
         set_action(options, letter);
         set_value(options, letter, optarg);
@@ -202,6 +210,14 @@ void options_parse(struct options *options, int argc, char **argv)
     options->expand = seen.letter['x'];
     options->json = seen.letter['j'];
     options->quiet = seen.letter['q'];
+    set_arguments(options, argc, argv);
+    if (is_assignment(options)) {
+        options->action = ACTION_EDIT;
+        seen.letter['e'] = true;
+    }
     check(&seen);
-    set_arguments(options, &seen, argc, argv);
+    if (options->action != ACTION_SHOW && options->n_arguments == 0)
+        fatal(1, "%s",
+              seen.letter['e'] ? "-e requires name=value argument"
+                               : "missing service argument");
 }

@@ -65,6 +65,17 @@ static void parse_option(struct options *options, int option)
     }
 }
 
+/* Names stand in lists, and in the names of files. */
+static void check_safe(const char *option, const char *name)
+{
+    struct slice text = slice_from(name ? name : "");
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (!ascii_is_alnum(text.ptr[i]) && !strchr("_-.", text.ptr[i]))
+            fatal(1, "Unsafe characters in '%s %s'", option, name);
+    }
+}
+
 static void check_options(const struct options *options)
 {
     bool assigns = options->new_name || options->new_group;
@@ -82,6 +93,10 @@ static void check_options(const struct options *options)
     if ((options->mode == MODE_CONTROL || options->mode == MODE_COMMAND) &&
         options->n_arguments == 0)
         fatal(1, "Command required with '-p' or '-x' option");
+    if (assigns && strcmp(options->edit, "init") == 0)
+        fatal(1, "Cannot assign instance name or group with '-e init'");
+    check_safe("-I", options->new_name);
+    check_safe("-G", options->new_group);
     if (options->new_name && strcmp(options->new_name, "-") != 0 &&
         strncmp(options->new_name, "postfix-", strlen("postfix-")) != 0)
         fatal(1, "New instance name must start with 'postfix-'");

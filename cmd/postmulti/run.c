@@ -70,7 +70,7 @@ static bool is_selected(const struct instance *instance, const struct options *o
 {
     if (options->name)
         return instance_is_named(instance, options->name);
-    return !options->group || strcmp(instance->group, options->group) == 0;
+    return !options->group || (*options->group && strcmp(instance->group, options->group) == 0);
 }
 
 static void list(const struct instance *instance)
@@ -134,6 +134,7 @@ int iterate(const struct instances *instances, const struct options *options)
                          ? is_among(params.postmulti_stop_commands, options->arguments[0])
                          : options->reverse;
     int status = 0;
+    bool is_found = false;
 
     for (size_t i = 0; i < instances->count; i++) {
         size_t which = backwards ? instances->count - 1 - i : i;
@@ -142,6 +143,7 @@ int iterate(const struct instances *instances, const struct options *options)
 
         if (!is_selected(instance, options))
             continue;
+        is_found = true;
         if (options->mode == MODE_LIST)
             list(instance);
         else if (options->mode == MODE_CONTROL)
@@ -151,5 +153,7 @@ int iterate(const struct instances *instances, const struct options *options)
         if (result != 0)
             status = 1;
     }
+    if (!is_found && options->mode != MODE_LIST)
+        fatal(1, "No matching instances");
     return status;
 }

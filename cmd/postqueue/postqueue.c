@@ -178,7 +178,7 @@ static enum request parse_arguments(int argc, char **argv, const char **config,
     enum request request = REQUEST_NONE;
     int option;
 
-    while ((option = getopt(argc, argv, "c:fi:jps:v")) != -1) {
+    while ((option = getopt(argc, argv, "+c:fi:jps:v")) != -1) {
         switch (option) {
         case 'c':
             *config = optarg;

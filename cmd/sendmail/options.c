@@ -189,6 +189,7 @@ static void option_r(struct options *options, const char *value)
 static void option_v(struct options *options, const char *value)
 {
     struct slice id = slice_from(value);
+    bool is_bad = id.len == 0;
 
     if (id.len == 2) { /* from before -XV: VERP delimiters */
         log_warning("option -V%s is deprecated with Postfix 2.3; specify -XV%s instead", value,
@@ -196,13 +197,11 @@ static void option_v(struct options *options, const char *value)
         set_verp(options, value);
         return;
     }
-    for (size_t i = 0; i < id.len; i++) {
-        if (!ascii_is_print(id.ptr[i])) {
-            log_warning("bad syntax in -V option value -- ignored");
-            return;
-        }
-    }
-    if (id.len > ENVELOPE_ID_MAX || id.len == 0)
+    for (size_t i = 0; i < id.len; i++)
+        is_bad = is_bad || !ascii_is_print(id.ptr[i]);
+    if (is_bad)
+        log_warning("bad syntax in -V option value -- ignored");
+    else if (id.len > ENVELOPE_ID_MAX)
         log_warning("too long -V option value -- ignored");
     else
         options->envelope_id = value;

@@ -225,10 +225,24 @@ static int flush(void)
     return run_to_end(path.data, words);
 }
 
-static int set_permissions(void)
+/* Settings for an installation, which ours takes from main.cf, are passed over. */
+static bool has_settings_alone(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strchr(argv[i], '=')) {
+            log_error("%s: name=value expected instead of '%s'", argv[0], argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int set_permissions(int argc, char **argv)
 {
     struct error error;
 
+    if (!has_settings_alone(argc, argv))
+        return 1;
     if (spool_set_permissions(&error) < 0 || spool_set_command_permissions(&error) < 0) {
         log_error("%s", error.text);
         return 1;
@@ -237,9 +251,9 @@ static int set_permissions(void)
 }
 
 /* Nothing of an old configuration has to be changed for this version. */
-static int upgrade_configuration(void)
+static int upgrade_configuration(int argc, char **argv)
 {
-    return check_master_cf() < 0;
+    return !has_settings_alone(argc, argv) || check_master_cf() < 0;
 }
 
 static int rotate(void)
@@ -273,15 +287,23 @@ static const struct verb verbs[] = {
     {"check", NULL, check},
     {"quick-check", NULL, check},
     {"logrotate", rotate, NULL},
-    {"set-permissions", set_permissions, NULL},
-    {"upgrade-permissions", set_permissions, NULL},
-    {"upgrade-configuration", upgrade_configuration, NULL},
+    {"set-permissions", NULL, set_permissions},
+    {"upgrade-permissions", NULL, set_permissions},
+    {"upgrade-configuration", NULL, upgrade_configuration},
     {"tls", NULL, tls_command},
 };
 
 static NORETURN void usage(void)
 {
     fatal(1, "usage: %s [-c config_dir] [-Dv] command", program_name);
+}
+
+/* What is started gets the name, and has another working directory. */
+static const char *absolute(const char *directory)
+{
+    if (directory[0] != '/')
+        fatal(1, "-c requires absolute pathname");
+    return directory;
 }
 
 /* An ordinary user runs instances of their own, and leaves the others alone. */
@@ -306,7 +328,7 @@ int main(int argc, char **argv)
     log_open(program_name, &terminal);
     while ((option = getopt(argc, argv, "+c:Dv")) != -1) {
         if (option == 'c')
-            request.directory = optarg;
+            request.directory = absolute(optarg);
         else if (option == 'v')
             verbosity++;
         else if (option != 'D')

@@ -28,8 +28,9 @@ int mbox_parse_locks(const char *text, unsigned *locks, struct error *error)
             if (slice_equals(word, known[i].name))
                 bit = known[i].lock;
         if (!bit)
-            return error_set(error, ERROR_PERMANENT, "unknown lock method: %.*s",
-                             SLICE_ARG(word));
+            return error_set(error, ERROR_PERMANENT,
+                             "unknown mailbox_delivery_lock value \"%.*s\" in \"%s\"",
+                             SLICE_ARG(word), text);
         found |= bit;
     }
     *locks = found;

@@ -72,7 +72,8 @@ static void test_parse_locks(void **state)
     assert_int_equal(mbox_parse_locks("", &locks, &error), 0);
     assert_int_equal(locks, 0);
     assert_int_equal(mbox_parse_locks("fcntl maillock", &locks, &error), -1);
-    assert_string_equal(error.text, "unknown lock method: maillock");
+    assert_string_equal(error.text, "unknown mailbox_delivery_lock value \"maillock\" in "
+                                    "\"fcntl maillock\"");
 }
 
 static void test_appends(void **state)

@@ -299,7 +299,7 @@ int client_trigger(const char *service, struct slice bytes, deadline_t until,
     struct stat status;
 
     if (stat(service, &status) < 0)
-        return error_set(error, ERROR_TEMPORARY, "look for %s: %m", service);
+        return error_set(error, ERROR_TEMPORARY, "unable to look up %s: %m", service);
     if (S_ISFIFO(status.st_mode))
         return trigger_fifo(service, bytes, error);
     return trigger_socket(service, bytes, until, error);

@@ -163,8 +163,8 @@ static int warn_about_duplicates(struct builder *builder, struct error *error)
 
     while (builder->duplicates &&
            (result = sorter_next(builder->duplicates, &entry, error)) > 0)
-        log_warning("%s, line %d: duplicate entry: \"%s\"", builder->source.name, entry.number,
-                    entry.value.ptr);
+        log_warning("%s: duplicate entry: \"%s\" (%s, line %d)", builder->spec, entry.value.ptr,
+                    builder->source.name, entry.number);
     return result;
 }
 

@@ -81,9 +81,12 @@ static char warnings[1000];
 static void keep_warning(enum log_level level, const char *line)
 {
     size_t len = strlen(warnings);
+    const char *duplicate = strstr(line, "duplicate entry: ");
 
     (void)level;
-    snprintf(warnings + len, sizeof(warnings) - len, "%s\n", strstr(line, "line "));
+    snprintf(warnings + len, sizeof(warnings) - len, "%.*s%s\n",
+             duplicate ? (int)strcspn(duplicate, "(") : 0, duplicate ? duplicate : "",
+             strstr(line, "line "));
 }
 
 static void test_map(void **state)
@@ -98,7 +101,7 @@ static void test_map(void **state)
     log_hook = NULL;
     assert_string_equal(warnings,
                         "line 6: expected format: key whitespace value -- ignoring this line\n"
-                        "line 4: duplicate entry: \"key\"\n");
+                        "duplicate entry: \"key\" line 4)\n");
     assert_string_equal(ask("KEY"), "one more");
     assert_string_equal(ask("b"), "two");
     assert_string_equal(ask("\xc3\xa9"), "utf");
@@ -142,7 +145,7 @@ static void test_large_source(void **state)
     log_hook = keep_warning;
     build(&options);
     log_hook = NULL;
-    assert_string_equal(warnings, "line 240003: duplicate entry: \"key1\"\n");
+    assert_string_equal(warnings, "duplicate entry: \"key1\" line 240003)\n");
     for (int i = 0; i < 60000; i += 97) {
         snprintf(key, sizeof(key), "key%d", i * 7919 % 60000);
         snprintf(value, sizeof(value), "one two%d", i);

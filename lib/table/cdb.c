@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/watch.h"
 #include "table/drivers.h"
+#include "table/index_age.h"
 #include "table/new_file.h"
 #include "table/plugin_load.h"
 #include "table/writer.h"
@@ -73,6 +74,7 @@ static struct table *cdb_open(const char *name, const struct table_options *opti
         cdb_close(&cdb->table);
         return NULL;
     }
+    index_warn_if_older(&cdb->watch, name);
     return &cdb->table;
 }
 

@@ -36,7 +36,8 @@ static NORETURN void usage(const struct table_command *command)
 static void set_action(struct request *request, enum action action, const char *key)
 {
     if (request->action != ACTION_BUILD)
-        fatal(EXIT_TROUBLE, "specify only one of -s -q or -d");
+        fatal(EXIT_TROUBLE, "specify only one of -s%s -q or -d",
+              action == ACTION_LIST ? " or" : "");
     request->action = action;
     request->key = key;
 }

@@ -7,14 +7,11 @@
 #include <lmdb.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/time.h"
 #include "base/watch.h"
 #include "table/drivers.h"
+#include "table/index_age.h"
 #include "table/lmdb_writer.h"
-
-#define SOURCE_AGE_SECONDS 100
 
 struct lmdb_table {
     struct table table;
@@ -78,16 +75,6 @@ static int open_environment(struct lmdb_table *lmdb, const char *path)
     return result;
 }
 
-/* The administrator may have forgotten postmap; a source that is being edited is no news. */
-static void warn_if_older(const struct lmdb_table *lmdb, const char *source)
-{
-    struct stat status;
-
-    if (stat(source, &status) == 0 && status.st_mtime > lmdb->watch.seen.st_mtime &&
-        status.st_mtime < time_wall_seconds() - SOURCE_AGE_SECONDS)
-        log_warning("database %s is older than source file %s", lmdb->watch.path, source);
-}
-
 static struct table *lmdb_open(const char *name, const struct table_options *options,
                                struct error *error)
 {
@@ -109,7 +96,7 @@ static struct table *lmdb_open(const char *name, const struct table_options *opt
         lmdb_close(&lmdb->table);
         return NULL;
     }
-    warn_if_older(lmdb, name);
+    index_warn_if_older(&lmdb->watch, name);
     return &lmdb->table;
 }
 

@@ -159,6 +159,11 @@ bool table_source_next(struct table_source *source, struct slice *line)
 {
     while (next_line(source)) {
         *line = buf_slice(&source->text);
+        if (slice_find(*line, '\0') < line->len) {
+            log_warning("%s, line %d: the line has a NUL byte -- ignoring this line",
+                        source->name, source->line);
+            continue;
+        }
         if (line->len == 0 || !ascii_is_space(line->ptr[0]))
             return true;
         log_warning("%s: logical line must not start with whitespace: \"%.30s\"", source->name,

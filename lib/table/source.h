@@ -52,7 +52,8 @@ void table_source_release(struct table_source *source); /* for CLEANUP */
 
 /*
  * The next line, NUL-terminated and valid until the next call; false at the end. A line that
- * starts with white space and has nothing to continue is passed over with a warning in the log.
+ * starts with white space and has nothing to continue, or holds a NUL byte, is passed over with
+ * a warning in the log.
  */
 bool table_source_next(struct table_source *source, struct slice *line);
 

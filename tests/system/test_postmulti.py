@@ -65,6 +65,10 @@ def test_without_other_instances():
         assert "Specify exactly one of '-e', '-l', '-p', '-x'" in one.refuses()
         assert "Invalid '-e' edit action 'foo'" in one.refuses("-e", "foo")
         assert "New instance name must start with 'postfix-'" in one.refuses("-I", "foo", "-e", "create")
+        assert "Cannot assign instance name or group with '-e init'" in one.refuses("-I", "postfix-a", "-e", "init")
+        assert "Unsafe characters in '-G a b'" in one.refuses("-I", "postfix-a", "-G", "a b", "-e", "create")
+        assert "No matching instances" in one.refuses("-i", "postfix-a", "-x", "true")
+        assert one.multi("-l", "-g", "").stdout == ""
         assert "Cannot remove the primary instance" in one.refuses("-i", "-", "-e", "destroy")
 
 
