@@ -24,10 +24,6 @@
 #include "worker/jail.h"
 #include "worker/logging.h"
 
-/* How long processes may take to end before they are killed. */
-#define STOP_MS         SECONDS(5)
-#define STOP_POSTLOG_MS SECONDS(1)
-
 /* Another process of the same service may hold an address for a moment after a crash. */
 #define START_ATTEMPTS 5
 
@@ -260,127 +256,6 @@ static void reload(void)
     notify("READY=1");
 }
 
-static bool is_postlog(const struct service *service)
-{
-    return service->conf->type == MASTER_TYPE_UNIX_DGRAM && service->path &&
-           strcmp(service->conf->program, "postlogd") == 0;
-}
-
-enum which { ALL_BUT_POSTLOG, EVERYTHING };
-
-static void signal_all(int number, enum which which)
-{
-    LIST_FOREACH(&services, link)
-    {
-        struct service *service = CONTAINER_OF(link, struct service, link);
-
-        if (which == ALL_BUT_POSTLOG && !service->is_removed && is_postlog(service))
-            continue;
-        LIST_FOREACH(&service->processes, process)
-        process_signal(CONTAINER_OF(process, struct process, link), number);
-    }
-}
-
-static bool is_anybody_left(enum which which)
-{
-    LIST_FOREACH(&services, link)
-    {
-        const struct service *service = CONTAINER_OF(link, struct service, link);
-        bool counts = which == EVERYTHING || service->is_removed || !is_postlog(service);
-
-        if (counts && !list_is_empty(&service->processes))
-            return true;
-    }
-    return false;
-}
-
-static void wait_for_the_end(enum which which, deadline_t until)
-{
-    while (is_anybody_left(which) && time_now_ms() < until)
-        co_sleep_until(deadline_in(10));
-}
-
-static void close_services(void)
-{
-    LIST_FOREACH(&services, link)
-    {
-        struct service *service = CONTAINER_OF(link, struct service, link);
-
-        if (!is_postlog(service))
-            service_close(service);
-    }
-}
-
-/* The log goes last: the others may have had something to say. */
-static void stop_the_log(void)
-{
-    wait_for_the_end(ALL_BUT_POSTLOG, deadline_in(STOP_POSTLOG_MS));
-    signal_all(SIGTERM, EVERYTHING);
-    wait_for_the_end(EVERYTHING, deadline_in(STOP_POSTLOG_MS));
-    signal_all(SIGKILL, EVERYTHING);
-    co_stop();
-}
-
-static void stop(void)
-{
-    notify("STOPPING=1");
-    close_services();
-    signal_all(SIGTERM, ALL_BUT_POSTLOG);
-    wait_for_the_end(ALL_BUT_POSTLOG, deadline_in(STOP_MS));
-    signal_all(SIGKILL, ALL_BUT_POSTLOG);
-    stop_the_log();
-}
-
-/* No new work; every process ends with its last job, however long that takes. */
-static void drain(void)
-{
-    close_services();
-    LIST_FOREACH(&services, link)
-    {
-        struct service *service = CONTAINER_OF(link, struct service, link);
-
-        if (is_postlog(service))
-            continue;
-        LIST_FOREACH(&service->processes, process)
-        process_drain(CONTAINER_OF(process, struct process, link));
-    }
-    wait_for_the_end(ALL_BUT_POSTLOG, DEADLINE_NONE);
-    stop();
-}
-
-/* At once, with whatever is in progress: that is repeated after the next start. */
-static void abort_all(void)
-{
-    close_services();
-    signal_all(SIGKILL, ALL_BUT_POSTLOG);
-    stop_the_log();
-}
-
-static void run_stop(void *arg)
-{
-    (void)arg;
-    stop();
-}
-
-static void run_drain(void *arg)
-{
-    (void)arg;
-    drain();
-}
-
-/* Who asks again, or with SIGQUIT, does not want to wait. */
-static void terminate(int number)
-{
-    static bool is_stopping;
-    bool again = is_stopping;
-
-    log_info("terminating on signal %d", number);
-    is_stopping = number != SIGUSR1;
-    if (number == SIGQUIT || again ||
-        !co_spawn("end", number == SIGUSR1 ? run_drain : run_stop, NULL))
-        abort_all();
-}
-
 static void await_signals(void *arg)
 {
     int number;
@@ -400,7 +275,7 @@ static void exit_in_time(void *arg)
 
     co_sleep_until(deadline_in(SECONDS(options->exit_seconds)));
     log_info("exit time has come");
-    stop();
+    terminate_now();
 }
 
 /* As process 1 of a container we inherit what others leave behind. */

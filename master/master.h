@@ -122,5 +122,11 @@ bool lock_is_free(void);
 MUST_USE int owner_enter(struct error *error);
 void owner_leave(void);
 
+/* -- terminate.c -- */
+/* What a signal to end asks for; comes back at once. */
+void terminate(int number);
+/* As SIGTERM has it; comes back when all have ended, and the loop is stopped. */
+MAY_WAIT void terminate_now(void);
+
 /* -- notify.c: the service manager's socket (NOTIFY_SOCKET), where there is one -- */
 void notify(const char *state);
