@@ -100,9 +100,8 @@ static int begin(struct posting *posting, struct error *error)
 
     if (words_have(slice_from(params.internal_mail_filter_classes), SLICE("bounce")))
         flags |= CLEANUP_FILTER | CLEANUP_MILTER;
-    if (cleanup_open(cleanup, cleanup_service(), flags, notice->send_options,
-                     deadline_in(params.ipc_timeout), error) < 0)
-        return -1;
+    cleanup_open(cleanup, cleanup_service(), flags, notice->send_options,
+                 deadline_in(params.ipc_timeout));
     id = cleanup_id(cleanup, error);
     if (!id)
         return -1;

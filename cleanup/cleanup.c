@@ -2,6 +2,8 @@
  * cleanup: takes messages from smtpd, pickup, bounce and local, completes and rewrites them,
  * inspects them, and makes queue files of them. What it has said yes to is on the disk.
  */
+#include <stdio.h>
+
 #include "base/log.h"
 #include "co/co.h"
 #include "conf/params.h"
@@ -78,6 +80,21 @@ static void slow_down(void)
         (void)co_sleep_until(deadline_in(params.in_flow_delay));
 }
 
+/* What the client would have logged, had it waited for the queue ID. */
+static void log_for_client(const struct transaction *transaction,
+                           const struct cleanup_request *request)
+{
+    char tag[128];
+    int length;
+
+    if (request->log_line.len == 0)
+        return;
+    length = snprintf(tag, sizeof(tag), "%.*s", SLICE_ARG(request->log_tag));
+    if (length > 0)
+        log_info_for(tag, (pid_t)request->log_pid, "%s: %.*s", transaction->file.id,
+                     SLICE_ARG(request->log_line));
+}
+
 static int take_message(struct channel *channel, struct slice body)
 {
     CLEANUP(transaction_release) struct transaction transaction;
@@ -94,6 +111,7 @@ static int take_message(struct channel *channel, struct slice body)
     if (transaction_init(&transaction, (unsigned)request.flags, (int)request.send_options,
                          &error) < 0)
         return refuse(channel, &error);
+    log_for_client(&transaction, &request);
     if (answer_id(channel, &transaction, &error) < 0)
         return -1;
     received = receive(channel, &transaction, &error);

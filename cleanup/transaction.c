@@ -184,7 +184,7 @@ static void take_flags(struct transaction *transaction, struct slice data)
         transaction_fail(transaction, CLEANUP_STATUS_BAD);
 }
 
-static void take_record(struct transaction *transaction, char type, struct slice data)
+static void place_record(struct transaction *transaction, char type, struct slice data)
 {
     if (type == RECORD_FLAGS)
         take_flags(transaction, data);
@@ -196,6 +196,33 @@ static void take_record(struct transaction *transaction, char type, struct slice
         content_record(transaction, type, data);
     else
         extracted_record(transaction, type, data);
+}
+
+/* The client could not know the queue ID yet. */
+static void take_record_with_id(struct transaction *transaction, struct slice data)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    char type = data.len ? *data.ptr : '\0';
+    struct slice rest = slice_from_offset(data, 1);
+    size_t place = slice_find(rest, '\0');
+
+    if (place == rest.len || (type != RECORD_ATTRIBUTE && type != RECORD_LINE)) {
+        log_warning("%s: malformed record", transaction->file.id);
+        transaction_fail(transaction, CLEANUP_STATUS_BAD);
+        return;
+    }
+    buf_add_slice(&text, slice_sub(rest, 0, place));
+    buf_add_text(&text, transaction->file.id);
+    buf_add_slice(&text, slice_from_offset(rest, place + 1));
+    place_record(transaction, type, buf_slice(&text));
+}
+
+static void take_record(struct transaction *transaction, char type, struct slice data)
+{
+    if (type == RECORD_WITH_ID)
+        take_record_with_id(transaction, data);
+    else
+        place_record(transaction, type, data);
 }
 
 void transaction_feed(struct transaction *transaction, struct slice records)

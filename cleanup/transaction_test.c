@@ -425,6 +425,31 @@ static void test_size_limit(void **state)
     assert_int_equal(status, CLEANUP_STATUS_SIZE);
 }
 
+static void test_places_the_queue_id(void **state)
+{
+    static const char records[] = "T\0031 1%\012Ax=\0 there"
+                                  "S\1aR\5a@b.cM\0%\011N\tid \0; yN\0X\0E\0";
+    CLEANUP(transaction_release) struct transaction transaction;
+    CLEANUP(buf_release) struct buf file = BUF_INIT;
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    CLEANUP(buf_release) struct buf expected = BUF_INIT;
+    struct error error;
+
+    (void)state;
+    assert_int_equal(transaction_init(&transaction, ALL, 0, &error), 0);
+    transaction_feed(&transaction, slice_of(records, sizeof(records) - 1));
+    assert_int_equal(transaction.segment, SEGMENT_END);
+    assert_int_equal(transaction.status, CLEANUP_STATUS_OK);
+    assert_int_equal(transaction_write_all(&transaction, &error), 0);
+    assert_int_equal(file_read_all(transaction.file.path.data, &file, 1 << 20, &error), 0);
+    show(&text, buf_slice(&file));
+    buf_printf(&expected, "A x=%s there\n", transaction.file.id);
+    assert_non_null(strstr(text.data, expected.data));
+    buf_reset(&expected);
+    buf_printf(&expected, "N \tid %s; y\n", transaction.file.id);
+    assert_non_null(strstr(text.data, expected.data));
+}
+
 static const struct {
     const char *name, *records;
     size_t len;
@@ -444,6 +469,10 @@ static const struct {
     ROW("no sender", "T\0031 1M\0X\0E\0"),
     ROW("recipient in the content", "T\0031 1S\1aM\0R\1a"),
     ROW("end in the envelope", "E\0"),
+    ROW("nothing for the ID", "%\0"),
+    ROW("no place for the ID", "%\004Aa=b"),
+    ROW("ID in a recipient", "T\0031 1S\1a%\2R\0"),
+    ROW("ID in an ID", "%\5%A\0=b"),
 };
 
 static void test_malformed(void **state)
@@ -468,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_commits),
         cmocka_unit_test(test_keeps_nothing_of_what_it_refuses),
         cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_places_the_queue_id),
         cmocka_unit_test(test_malformed),
     };
 

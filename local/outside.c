@@ -97,9 +97,8 @@ static int send_forward(const struct job *job, const struct forward *forward,
         (int)job->delivery->request.send_options & (SEND_SMTPUTF8_REQUESTED | SEND_REQUIRETLS);
 
     buf_printf(&service, "public/%s", params.cleanup_service_name);
-    if (cleanup_open(&cleanup, service.data, CLEANUP_MAP, send_options,
-                     deadline_in(params.daemon_timeout), error) < 0)
-        return -1;
+    cleanup_open(&cleanup, service.data, CLEANUP_MAP, send_options,
+                 deadline_in(params.daemon_timeout));
     const char *id = cleanup_id(&cleanup, error);
     if (!id)
         return -1;

@@ -132,28 +132,28 @@ static void extracted_record(struct submission *submission, const struct record 
 /* "Received: by HOST (MAIL_NAME, from userid N)" */
 static void put_received(struct submission *submission)
 {
+    CLEANUP(buf_release) struct buf date = BUF_INIT;
     struct cleanup_client *cleanup = &submission->cleanup;
 
     cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s, from userid %ld)",
                    params.myhostname, params.mail_name, (long)submission->status.st_uid);
-    cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", cleanup->queue_id,
-                   time_rfc5322(time_wall_seconds()));
+    buf_printf(&date, "; %s", time_rfc5322(time_wall_seconds()));
+    cleanup_put_with_id(cleanup, RECORD_LINE, SLICE("\tid "), buf_slice(&date));
 }
 
-static void log_submission(const struct submission *submission)
+static void log_submission(struct submission *submission)
 {
-    CLEANUP(buf_release) struct buf sender = BUF_INIT;
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
 
+    buf_printf(&line, "uid=%ld from=<", (long)submission->status.st_uid);
     if (slice_equals(slice_from(params.info_log_address_format), "internal"))
-        buf_add_slice(&sender, buf_slice(&submission->sender));
+        buf_add_slice(&line, buf_slice(&submission->sender));
     else
-        address_quote(&sender, buf_slice(&submission->sender));
+        address_quote(&line, buf_slice(&submission->sender));
+    buf_add_char(&line, '>');
     if (submission->is_requeued)
-        log_info("%s: uid=%ld from=<%s> orig_id=%s", submission->cleanup.queue_id,
-                 (long)submission->status.st_uid, sender.data, submission->id);
-    else
-        log_info("%s: uid=%ld from=<%s>", submission->cleanup.queue_id,
-                 (long)submission->status.st_uid, sender.data);
+        buf_printf(&line, " orig_id=%s", submission->id);
+    cleanup_log(&submission->cleanup, buf_slice(&line));
 }
 
 enum segment { ENVELOPE, CONTENT, EXTRACTED };
@@ -238,7 +238,7 @@ static enum submission_end verdict(struct submission *submission)
     return later(submission, cleanup_status_detail(result.status)->text);
 }
 
-/* The options of the C record must be known before cleanup is asked. */
+/* The options of the C record stand in cleanup's request. */
 static int read_send_options(struct submission *submission)
 {
     struct record record;
@@ -258,17 +258,13 @@ static enum submission_end forward(struct submission *submission)
     deadline_t until = deadline_in(params.ipc_timeout);
     unsigned flags =
         CLEANUP_BOUNCE | cleanup_content_flags() | cleanup_smtputf8_flag("sendmail");
-    struct error error;
     enum submission_end end;
 
     /* Milters saw it when it came in; what they would now be told of its client is not true. */
     if (submission->is_requeued)
         flags &= ~(unsigned)CLEANUP_MILTER;
     (void)snprintf(service, sizeof(service), "public/%s", params.cleanup_service_name);
-    if (cleanup_open(&submission->cleanup, service, flags, read_send_options(submission), until,
-                     &error) < 0 ||
-        !cleanup_id(&submission->cleanup, &error))
-        return later(submission, error.text);
+    cleanup_open(&submission->cleanup, service, flags, read_send_options(submission), until);
     end = copy(submission);
     return end == SUBMISSION_DONE ? verdict(submission) : end;
 }

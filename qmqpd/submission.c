@@ -37,8 +37,7 @@ int submission_begin(struct submission *submission, struct error *error)
     unsigned flags = cleanup_content_flags() | cleanup_smtputf8_flag("qmqpd");
 
     submission->arrival_time = time_wall();
-    if (cleanup_open(&submission->cleanup, service, flags, 0, DEADLINE_NONE, error) < 0)
-        return -1;
+    cleanup_open(&submission->cleanup, service, flags, 0, DEADLINE_NONE);
     return cleanup_id(&submission->cleanup, error) ? 0 : -1;
 }
 

@@ -207,17 +207,6 @@ static bool has_recipients(struct session *session, struct smtp_reply *reply)
     return false;
 }
 
-/* The message has somewhere to go. False with the reply. */
-static bool open_destination(struct session *session, struct smtp_reply *reply)
-{
-    struct error error;
-
-    if (transaction_settle(session, &error) == 0)
-        return true;
-    *reply = write_error(session, &error);
-    return false;
-}
-
 /* smtpd_proxy_filter is asked last: once it waits for content it hears no command any more. */
 static bool open_proxy(struct session *session, struct smtp_reply *reply)
 {
@@ -242,10 +231,7 @@ struct smtp_reply data_data(struct session *session, struct slice arguments)
     }
     if (!session->is_standalone && !access_data(session, &reply))
         return reply;
-    if (!open_destination(session, &reply)) {
-        session_end_transaction(session);
-        return reply;
-    }
+    transaction_prepare(session);
     if (!milter_data(session, &reply))
         return reply;
     if (!open_proxy(session, &reply)) {
@@ -344,9 +330,9 @@ static bool begin_bdat(struct session *session, struct smtp_reply *reply)
 
     if (transaction->in_bdat)
         return true;
-    if ((!session->is_standalone && !access_data(session, reply)) ||
-        !open_destination(session, reply))
+    if (!session->is_standalone && !access_data(session, reply))
         return false;
+    transaction_prepare(session);
     if (!milter_data(session, reply) || !open_proxy(session, reply))
         return false;
     transaction->in_bdat = true;

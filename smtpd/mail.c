@@ -202,7 +202,8 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
         return reply;
     }
     if (!params.smtpd_delay_open_until_valid_rcpt && !session->transaction->proxy &&
-        transaction_open(session, &trouble) < 0) {
+        (transaction_open(session, &trouble) < 0 ||
+         transaction_settle(session, &trouble) < 0)) {
         session_end_transaction(session);
         return write_error(session, &trouble);
     }

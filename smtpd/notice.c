@@ -168,8 +168,7 @@ static int post(struct session *session, struct cleanup_client *cleanup, struct 
     struct cleanup_result_texts result;
     const char *queue_id;
 
-    if (cleanup_open(cleanup, settings.cleanup_service, flags, 0, DEADLINE_NONE, error) < 0)
-        return -1;
+    cleanup_open(cleanup, settings.cleanup_service, flags, 0, DEADLINE_NONE);
     queue_id = cleanup_id(cleanup, error);
     if (!queue_id)
         return -1;

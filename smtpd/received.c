@@ -102,32 +102,42 @@ static bool is_esmtp(const struct session *session)
     return strcmp(session->protocol, "ESMTP") == 0;
 }
 
-void received_put(struct session *session)
+/* "by HOST (NAME) with ESMTPSA id QUEUEID"; protocol: RFC 3848, RFC 6531 section 4.3 */
+static void put_by(struct session *session)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     struct transaction *transaction = session->transaction;
     const char *utf8 = transaction->parameters.is_smtputf8 ? "UTF8" : "";
-    const char *protocol = *utf8 ? "SMTP" : session->protocol;
-    const char *queue_id = transaction_queue_id(transaction);
-    const char *date = time_rfc5322(transaction->arrival_time.tv_sec);
-    bool is_hidden = params.smtpd_hide_client_session;
+    struct slice after = transaction->n_recipients > 1 ? SLICE(";") : SLICE_EMPTY;
 
-    if (!is_hidden) {
+    buf_printf(&line, "%sby %s (%s) with %s%s%s%s",
+               params.smtpd_hide_client_session ? "Received: " : "\t", params.myhostname,
+               params.mail_name, utf8, *utf8 ? "SMTP" : session->protocol,
+               session->tls ? "S" : "",
+               is_esmtp(session) && session->sasl_username.len ? "A" : "");
+    if (!transaction->proxy) { /* a message that a filter takes over has no ID here */
+        buf_add_text(&line, " id ");
+        transaction_put_with_id(transaction, RECORD_LINE, buf_slice(&line), after);
+        return;
+    }
+    buf_add_slice(&line, after);
+    put_line(transaction, &line);
+}
+
+void received_put(struct session *session)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    struct transaction *transaction = session->transaction;
+    const char *date = time_rfc5322(transaction->arrival_time.tv_sec);
+
+    if (!params.smtpd_hide_client_session) {
         add_from(session, &line);
         put_line(transaction, &line);
         if (session->tls && params.smtpd_tls_received_header)
             put_tls(session, &line);
         put_login(session, &line);
     }
-    /* ESMTPSA and UTF8SMTPSA: RFC 3848, RFC 6531 section 4.3. */
-    buf_printf(&line, "%sby %s (%s) with %s%s%s%s", is_hidden ? "Received: " : "\t",
-               params.myhostname, params.mail_name, utf8, protocol, session->tls ? "S" : "",
-               is_esmtp(session) && session->sasl_username.len ? "A" : "");
-    if (queue_id) /* a message that a filter takes over has none here */
-        buf_printf(&line, " id %s", queue_id);
-    if (transaction->n_recipients > 1)
-        buf_add_char(&line, ';');
-    put_line(transaction, &line);
+    put_by(session);
     if (transaction->n_recipients > 1) {
         buf_printf(&line, "\t%s", date);
     } else {

@@ -51,8 +51,8 @@ void session_end_transaction(struct session *session)
 
     if (!transaction)
         return;
-    /* Logs "client=" before the message goes. */
-    if (transaction_settle(session, &error) < 0)
+    /* Logs "client=" before the message goes; trouble was reported when it came. */
+    if (!transaction->cleanup.failed && transaction_settle(session, &error) < 0)
         log_warning("%s", error.text);
     session->transaction = NULL;
     transaction_free(transaction);
@@ -113,12 +113,8 @@ void session_send(struct session *session, struct smtp_reply reply)
 /* While the client thinks: it has its replies, and we hold as little memory as possible. */
 static void go_idle(struct session *session)
 {
-    struct error error;
-
     if (stream_flush(session->stream) < 0)
         return;
-    if (transaction_settle(session, &error) < 0)
-        log_warning("%s", error.text);
     arena_release(&session->scratch);
     stream_shrink(session->stream);
 }

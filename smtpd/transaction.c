@@ -57,8 +57,9 @@ const char *transaction_queue_id(const struct transaction *transaction)
 {
     if (!transaction || !transaction->has_envelope || transaction->proxy)
         return NULL;
-    return transaction->is_dropped ? transaction->postdrop.queue_id
-                                   : transaction->cleanup.queue_id;
+    if (transaction->is_dropped)
+        return transaction->postdrop.queue_id;
+    return transaction->cleanup.has_queue_id ? transaction->cleanup.queue_id : NULL;
 }
 
 void transaction_put(struct transaction *transaction, char type, struct slice data)
@@ -69,6 +70,21 @@ void transaction_put(struct transaction *transaction, char type, struct slice da
         postdrop_put(&transaction->postdrop, type, data);
     else
         cleanup_put(&transaction->cleanup, type, data);
+}
+
+void transaction_put_with_id(struct transaction *transaction, char type, struct slice before,
+                             struct slice after)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    if (!transaction->is_dropped) {
+        cleanup_put_with_id(&transaction->cleanup, type, before, after);
+        return;
+    }
+    buf_add_slice(&text, before);
+    buf_add_text(&text, transaction->postdrop.queue_id);
+    buf_add_slice(&text, after);
+    transaction_put(transaction, type, buf_slice(&text));
 }
 
 PRINTF_LIKE(3, 4)
@@ -121,9 +137,8 @@ int transaction_open(struct session *session, struct error *error)
         return 0;
     }
     transaction->cleanup_flags = cleanup_flags(session);
-    if (cleanup_open(&transaction->cleanup, settings.cleanup_service,
-                     transaction->cleanup_flags, send_options, DEADLINE_NONE, error) < 0)
-        return -1;
+    cleanup_open(&transaction->cleanup, settings.cleanup_service, transaction->cleanup_flags,
+                 send_options, DEADLINE_NONE);
     transaction->has_destination = true;
     return 0;
 }
@@ -228,9 +243,11 @@ static void put_envelope(struct session *session)
                (long)transaction->arrival_time.tv_usec);
     if (*params.content_filter)
         transaction_put(transaction, RECORD_FILTER, slice_from(params.content_filter));
-    put_attribute(transaction, "log_ident",
-                  session->forwarded_ident.len ? session->forwarded_ident
-                                               : slice_from(transaction_queue_id(transaction)));
+    if (session->forwarded_ident.len)
+        put_attribute(transaction, "log_ident", session->forwarded_ident);
+    else
+        transaction_put_with_id(transaction, RECORD_ATTRIBUTE, SLICE("log_ident="),
+                                SLICE_EMPTY);
     put_attribute(transaction, "rewrite_context", transaction->rewrite_context);
     put_attribute(transaction, "sasl_method", session->sasl_method);
     put_attribute(transaction, "sasl_username", session->sasl_username);
@@ -261,16 +278,14 @@ static void log_client(struct session *session)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
     const struct client_attributes *forwarded = &session->forwarded;
+    struct transaction *transaction = session->transaction;
 
-    buf_printf(&line, "%s: client=%s",
-               session->transaction->proxy ? "NOQUEUE"
-                                           : transaction_queue_id(session->transaction),
-               session_client(session));
+    buf_printf(&line, "client=%s", session_client(session));
     if (session->sasl_username.len)
         buf_printf(&line, ", sasl_method=%.*s, sasl_username=%.*s",
                    SLICE_ARG(session->sasl_method), SLICE_ARG(session->sasl_username));
-    if (session->transaction->sasl_sender.len)
-        buf_printf(&line, ", sasl_sender=%.*s", SLICE_ARG(session->transaction->sasl_sender));
+    if (transaction->sasl_sender.len)
+        buf_printf(&line, ", sasl_sender=%.*s", SLICE_ARG(transaction->sasl_sender));
     if (session->forwarded_ident.len)
         buf_printf(&line, ", orig_queue_id=%.*s", SLICE_ARG(session->forwarded_ident));
     if (session->has_forwarded) {
@@ -278,7 +293,12 @@ static void log_client(struct session *session)
         if (!slice_equals(forwarded->address, "unknown"))
             buf_printf(&line, "[%.*s]", SLICE_ARG(forwarded->address));
     }
-    log_info("%s", line.data);
+    if (transaction->proxy)
+        log_info("NOQUEUE: %s", line.data);
+    else if (transaction->is_dropped)
+        log_info("%s: %s", transaction->postdrop.queue_id, line.data);
+    else
+        cleanup_log(&transaction->cleanup, buf_slice(&line));
 }
 
 void transaction_log_client(struct session *session)
@@ -302,15 +322,13 @@ static void put_recipients(struct transaction *transaction)
     buf_reset(&transaction->recipients);
 }
 
-int transaction_settle(struct session *session, struct error *error)
+void transaction_prepare(struct session *session)
 {
     struct transaction *transaction = session->transaction;
 
     if (!transaction || !transaction->has_destination)
-        return 0;
+        return;
     if (!transaction->has_envelope) {
-        if (!transaction->is_dropped && !cleanup_id(&transaction->cleanup, error))
-            return -1;
         transaction->has_envelope = true;
         log_client(session);
         if (transaction->is_dropped)
@@ -320,7 +338,18 @@ int transaction_settle(struct session *session, struct error *error)
         put_verp(transaction);
     }
     put_recipients(transaction);
-    return 0;
+}
+
+int transaction_settle(struct session *session, struct error *error)
+{
+    struct transaction *transaction = session->transaction;
+
+    if (!transaction || !transaction->has_destination)
+        return 0;
+    transaction_prepare(session);
+    if (transaction->is_dropped)
+        return 0;
+    return cleanup_id(&transaction->cleanup, error) ? 0 : -1;
 }
 
 static void put_prepended(struct transaction *transaction)

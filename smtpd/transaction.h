@@ -63,14 +63,11 @@ struct transaction *transaction_new(void);
 /* Give up the message unless it was handed over; frees everything. NULL is harmless. */
 MAY_WAIT void transaction_free(struct transaction *transaction);
 
-/*
- * Open the message at cleanup before there is a recipient (smtpd_delay_open_until_valid_rcpt =
- * no). Temporary error.
- */
+/* Open the message before there is a recipient. Temporary error. */
 MUST_USE MAY_WAIT int transaction_open(struct session *session, struct error *error);
 /*
- * A recipient was accepted. The first one opens the message at cleanup (in stand-alone mode:
- * postdrop); its queue ID is waited for by transaction_settle. Temporary error.
+ * A recipient was accepted. The first one opens the message (in stand-alone mode: at
+ * postdrop). Temporary error.
  */
 MUST_USE MAY_WAIT int transaction_add_recipient(struct session *session, struct slice recipient,
                                                 const struct rcpt_parameters *parameters,
@@ -80,15 +77,20 @@ void transaction_note_recipient(struct transaction *transaction, struct slice re
 /* Once for a message that gets no queue ID here: log "NOQUEUE: client=". */
 void transaction_log_client(struct session *session);
 /*
- * Wait for the queue ID, log "client=", hand over the envelope. Harmless when there is nothing
- * to do; to be called when the client has its replies and before content. Temporary error.
+ * Hand over the envelope as far as it is known, and "client=" for the log. Harmless when there
+ * is nothing to do; to be called before content.
  */
+MAY_WAIT void transaction_prepare(struct session *session);
+/* The same, and wait for the queue ID, with which "client=" is logged. Temporary error. */
 MUST_USE MAY_WAIT int transaction_settle(struct session *session, struct error *error);
 /* NULL while there is none. */
 const char *transaction_queue_id(const struct transaction *transaction);
 
 /* Records of the content. */
 MAY_WAIT void transaction_put(struct transaction *transaction, char type, struct slice data);
+/* The same with the queue ID between the two; not for one that a filter takes over. */
+MAY_WAIT void transaction_put_with_id(struct transaction *transaction, char type,
+                                      struct slice before, struct slice after);
 /* Received:, prepended headers: in front of the first line of content. */
 MAY_WAIT void transaction_begin_content(struct session *session);
 /* The message is complete. 0 with the verdict, or -1 with a temporary error. */

@@ -24,7 +24,8 @@ struct line {
     struct line *next;
     enum log_level level;
     int64_t when;
-    const char *tag; /* NULL: the process's own */
+    pid_t pid;
+    const char *tag; /* NULL: the process's own; lies behind the text */
     size_t len;
     char text[];
 };
@@ -36,6 +37,7 @@ static struct {
     bool open;
     char *tag, *hostname, *postlog_path, *fallback_file;
     const char *other_tag; /* of the line that is being sent, where it is not tag */
+    pid_t other_pid;       /* and whose it is; 0: ours */
     enum log_sink sink;
     bool stderr_too, never_stderr;
     int facility;
@@ -51,6 +53,11 @@ const char *log_tag(void)
     if (logger.other_tag)
         return logger.other_tag;
     return logger.tag ? logger.tag : program_invocation_short_name;
+}
+
+static pid_t sender_pid(void)
+{
+    return logger.other_pid ? logger.other_pid : logger.pid;
 }
 
 static const char *severity(enum log_level level)
@@ -97,7 +104,7 @@ static enum log_sent send_syslog(const char *text, size_t len, enum log_level le
     static char line[HEAD_BYTES + LINE_BYTES];
     int n = snprintf(line, sizeof(line), "<%d>%s %.256s[%d]: %.*s",
                      log_priority(logger.facility, level), time_syslog(when), log_tag(),
-                     logger.pid, (int)len, text);
+                     sender_pid(), (int)len, text);
 
     return n > 0 ? log_socket_send(&logger.syslog, line, (size_t)n) : LOG_SENT;
 }
@@ -140,7 +147,7 @@ static enum log_sent send_postlog(const char *text, size_t len, int64_t when)
 {
     static char line[HEAD_BYTES + LINE_BYTES];
     int n = snprintf(line, sizeof(line), "%s %.128s %.256s[%d]: %.*s", time_syslog(when),
-                     logger.hostname, log_tag(), logger.pid, (int)len, text);
+                     logger.hostname, log_tag(), sender_pid(), (int)len, text);
 
     if (n <= 0)
         return LOG_SENT;
@@ -165,16 +172,20 @@ static bool send_line(const char *text, size_t len, enum log_level level, int64_
 
 static void keep_line(const char *text, size_t len, enum log_level level, int64_t when)
 {
+    size_t tag_bytes = logger.other_tag ? strlen(logger.other_tag) + 1 : 0;
     /* Not mem_new: running out of memory is itself logged. */
-    struct line *line =
-        logger.queued_bytes + len > QUEUE_LIMIT_BYTES ? NULL : malloc(sizeof(*line) + len);
+    struct line *line = logger.queued_bytes + len > QUEUE_LIMIT_BYTES
+                            ? NULL
+                            : malloc(sizeof(*line) + len + tag_bytes);
 
     if (!line) {
         logger.n_dropped++;
         return;
     }
-    *line = (struct line){.level = level, .when = when, .tag = logger.other_tag, .len = len};
+    *line = (struct line){.level = level, .when = when, .pid = logger.other_pid, .len = len};
     memcpy(line->text, text, len);
+    if (tag_bytes)
+        line->tag = memcpy(line->text + len, logger.other_tag, tag_bytes);
     *logger.end = line;
     logger.end = &line->next;
     logger.queued_bytes += len;
@@ -197,6 +208,7 @@ static bool send_kept_lines(void)
         struct line *line = logger.first;
 
         logger.other_tag = line->tag;
+        logger.other_pid = line->pid;
         if (!send_line(line->text, line->len, line->level, line->when))
             return false;
         forget_first();
@@ -224,11 +236,14 @@ bool log_flush(void)
         return false;
     int saved_errno = errno;
     const char *saved_tag = logger.other_tag;
+    pid_t saved_pid = logger.other_pid;
     bool busy = !send_kept_lines();
 
     logger.other_tag = NULL;
+    logger.other_pid = 0;
     busy = busy || !report_dropped();
     logger.other_tag = saved_tag;
+    logger.other_pid = saved_pid;
     busy = remind_reader() || busy;
     errno = saved_errno;
     return busy;
@@ -284,14 +299,33 @@ void log_info(const char *format, ...)
     va_end(arguments);
 }
 
+static void log_other(const char *tag, pid_t pid, const char *format, va_list arguments)
+    PRINTF_LIKE(3, 0);
+
+static void log_other(const char *tag, pid_t pid, const char *format, va_list arguments)
+{
+    logger.other_tag = tag;
+    logger.other_pid = pid;
+    log_at(LOG_LEVEL_INFO, format, arguments);
+    logger.other_tag = NULL;
+    logger.other_pid = 0;
+}
+
 void log_info_as(const char *tag, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    logger.other_tag = tag;
-    log_at(LOG_LEVEL_INFO, format, arguments);
-    logger.other_tag = NULL;
+    log_other(tag, 0, format, arguments);
+    va_end(arguments);
+}
+
+void log_info_for(const char *tag, pid_t pid, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_other(tag, pid, format, arguments);
     va_end(arguments);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/compiler.h"
 
@@ -24,10 +25,15 @@ void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 /* "error: ": mail is not moving. */
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /*
- * At info level, under another tag than the process's own ("postfix/dnsblog"), which must live
- * as long as the process: events that people expect of a program whose work is done here.
+ * At info level, under another tag than the process's own ("postfix/dnsblog"; copied): events
+ * that people expect of a program whose work is done here.
  */
 void log_info_as(const char *tag, const char *format, ...) PRINTF_LIKE(2, 3);
+/*
+ * At info level, in the name of another process, which left it to us to say so: its tag
+ * (copied) and its number.
+ */
+void log_info_for(const char *tag, pid_t pid, const char *format, ...) PRINTF_LIKE(3, 4);
 void log_at(enum log_level level, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 
 /*

@@ -171,6 +171,28 @@ static void test_postlog(void **state)
     close_postlog(&receiver);
 }
 
+static void test_in_the_name_of_another(void **state)
+{
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
+    struct receiver receiver;
+    char tag[] = "postfix/submission/smtpd";
+    char expected[100];
+
+    (void)state;
+    open_receiver(&receiver);
+    open_postlog(&receiver);
+    log_info_for(tag, 4711, "%s: client=a", "3x");
+    log_info("ours");
+    assert_true(receive(&receiver, &line));
+    assert_string_equal(line.data,
+                        "Nov 22 03:10:29 mail postfix/submission/smtpd[4711]: 3x: client=a");
+    assert_true(receive(&receiver, &line));
+    snprintf(expected, sizeof(expected), "Nov 22 03:10:29 mail postfix/smtpd[%d]: ours",
+             getpid());
+    assert_string_equal(line.data, expected);
+    close_postlog(&receiver);
+}
+
 static void test_child_has_its_own_number(void **state)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
@@ -333,6 +355,7 @@ int main(void)
         TEST(test_control_bytes),
         TEST(test_long_line),
         TEST(test_postlog),
+        TEST(test_in_the_name_of_another),
         TEST(test_child_has_its_own_number),
         TEST(test_slow_receiver),
         TEST(test_lost_lines_are_counted),

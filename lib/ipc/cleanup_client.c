@@ -3,15 +3,19 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "conf/params.h"
 #include "conf/words.h"
 #include "mail/record.h"
 #include "net/socket.h"
 
-/* Records leave in frames of about this size, so a small message is one frame. */
+/* Records leave in frames of about this size. */
 #define FRAME_BYTES ((size_t)64 << 10)
+/* A message that becomes larger than this is begun at cleanup while its end is on the way. */
+#define WHOLE_BYTES ((size_t)16 << 10)
 /* One record more than a frame, its header included, still fits into a message. */
 #define RECORD_MOST_BYTES (IPC_TEXT_MAX_BYTES - FRAME_BYTES - 8)
 
@@ -90,25 +94,32 @@ static void begin_step(struct cleanup_client *cleanup)
     stream_set_deadline(&cleanup->call.channel->stream, step_deadline(cleanup));
 }
 
-/* An idle connection may turn out to be dead with the first bytes: then over another one. */
-static int send_request(struct cleanup_client *cleanup)
+static int send_records(struct cleanup_client *cleanup)
 {
-    struct cleanup_request request = {.flags = cleanup->flags,
-                                      .send_options = cleanup->send_options};
-    struct client_call *call = &cleanup->call;
-    struct error *error = &cleanup->error;
+    struct cleanup_records frame = {.records = buf_slice(&cleanup->records)};
 
-    while (channel_send(call->channel, MESSAGE_cleanup_request, &request, error) < 0 ||
-           channel_flush(call->channel, error) < 0) {
-        if (!client_call_may_repeat(call) ||
-            client_call_begin_anew(call, step_deadline(cleanup), error) < 0)
-            return -1;
-    }
-    return 0;
+    return channel_send(cleanup->call.channel, MESSAGE_cleanup_records, &frame,
+                        &cleanup->error);
 }
 
-int cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned flags,
-                 int send_options, deadline_t until, struct error *error)
+static int send_request(struct cleanup_client *cleanup)
+{
+    struct cleanup_request request = {
+        .flags = cleanup->flags,
+        .send_options = cleanup->send_options,
+        .log_tag = slice_from(log_tag()),
+        .log_pid = getpid(),
+        .log_line = cleanup->is_whole ? buf_slice(&cleanup->log_line) : SLICE_EMPTY,
+    };
+
+    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_request, &request,
+                     &cleanup->error) < 0)
+        return -1;
+    return cleanup->is_whole ? send_records(cleanup) : 0;
+}
+
+void cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned flags,
+                  int send_options, deadline_t until)
 {
     *cleanup = (struct cleanup_client){
         .service = service,
@@ -116,14 +127,8 @@ int cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned f
         .send_options = send_options,
         .until = until,
         .records = BUF_INIT,
+        .log_line = BUF_INIT,
     };
-    if (client_call_begin(&cleanup->call, service, step_deadline(cleanup), &cleanup->error) <
-            0 ||
-        send_request(cleanup) < 0) {
-        *error = cleanup->error;
-        return fail(cleanup);
-    }
-    return 0;
 }
 
 static int receive_id(struct cleanup_client *cleanup, struct error *error)
@@ -142,23 +147,39 @@ static int receive_id(struct cleanup_client *cleanup, struct error *error)
     return 0;
 }
 
+static void log_line(const struct cleanup_client *cleanup)
+{
+    log_info("%s: %s", cleanup->queue_id, cleanup->log_line.data);
+}
+
 /*
- * The ID is the first answer: a server from which it does not come for it had retired, or had
+ * The ID is the first answer: a server from which it does not come, for it had retired or had
  * closed an idle connection, has not begun with anything, and the request goes to another.
  */
+static int ask(struct cleanup_client *cleanup)
+{
+    struct client_call *call = &cleanup->call;
+    struct error *error = &cleanup->error;
+
+    if (client_call_begin_repeatable(call, cleanup->service, step_deadline(cleanup), error) < 0)
+        return fail(cleanup);
+    while (send_request(cleanup) < 0 || receive_id(cleanup, error) < 0) {
+        if (!client_call_may_repeat(call) ||
+            client_call_begin_anew(call, step_deadline(cleanup), error) < 0)
+            return fail(cleanup);
+    }
+    cleanup->error = ERROR_INIT;
+    return 0;
+}
+
 static int need_id(struct cleanup_client *cleanup)
 {
     if (cleanup->has_queue_id)
         return 0;
-    begin_step(cleanup);
-    while (receive_id(cleanup, &cleanup->error) < 0) {
-        if (!client_call_may_repeat(&cleanup->call) ||
-            client_call_begin_anew(&cleanup->call, step_deadline(cleanup), &cleanup->error) <
-                0 ||
-            send_request(cleanup) < 0)
-            return fail(cleanup);
-    }
-    cleanup->error = ERROR_INIT;
+    if (ask(cleanup) < 0)
+        return -1;
+    if (cleanup->log_line.len && !cleanup->is_whole)
+        log_line(cleanup);
     return 0;
 }
 
@@ -170,15 +191,21 @@ const char *cleanup_id(struct cleanup_client *cleanup, struct error *error)
     return NULL;
 }
 
-static int send_records(struct cleanup_client *cleanup)
+void cleanup_log(struct cleanup_client *cleanup, struct slice line)
 {
-    struct cleanup_records frame = {.records = buf_slice(&cleanup->records)};
+    buf_set(&cleanup->log_line, line);
+    if (cleanup->has_queue_id)
+        log_line(cleanup);
+}
 
+static int flush_records(struct cleanup_client *cleanup)
+{
     if (need_id(cleanup) < 0)
         return -1;
+    if (cleanup->records.len == 0)
+        return 0;
     begin_step(cleanup);
-    if (channel_send(cleanup->call.channel, MESSAGE_cleanup_records, &frame, &cleanup->error) <
-        0)
+    if (send_records(cleanup) < 0)
         return fail(cleanup);
     buf_reset(&cleanup->records);
     return 0;
@@ -186,8 +213,8 @@ static int send_records(struct cleanup_client *cleanup)
 
 static void send_full_frame(struct cleanup_client *cleanup)
 {
-    if (cleanup->records.len >= FRAME_BYTES)
-        (void)send_records(cleanup); /* `failed` remembers */
+    if (cleanup->records.len >= (cleanup->has_queue_id ? FRAME_BYTES : WHOLE_BYTES))
+        (void)flush_records(cleanup); /* `failed` remembers */
 }
 
 void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data)
@@ -208,6 +235,22 @@ void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name, str
     send_full_frame(cleanup);
 }
 
+void cleanup_put_with_id(struct cleanup_client *cleanup, char type, struct slice before,
+                         struct slice after)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+    if (!cleanup->has_queue_id)
+        buf_add_char(&text, type);
+    buf_add_slice(&text, before);
+    if (cleanup->has_queue_id)
+        buf_add_text(&text, cleanup->queue_id);
+    else
+        buf_add_char(&text, '\0');
+    buf_add_slice(&text, after);
+    cleanup_put(cleanup, cleanup->has_queue_id ? type : (char)RECORD_WITH_ID, buf_slice(&text));
+}
+
 void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
@@ -225,7 +268,7 @@ void cleanup_give_milters(struct cleanup_client *cleanup,
     struct cleanup_milters head = {.count = (int64_t)count};
     int result;
 
-    if (cleanup->failed || (cleanup->records.len && send_records(cleanup) < 0))
+    if (cleanup->failed || flush_records(cleanup) < 0)
         return;
     begin_step(cleanup);
     result =
@@ -260,12 +303,21 @@ static int send_milters(struct cleanup_client *cleanup, struct error *error)
     return 0;
 }
 
+/* What nothing was sent of yet goes with the request. */
+static int send_rest(struct cleanup_client *cleanup)
+{
+    if (cleanup->has_queue_id)
+        return flush_records(cleanup);
+    cleanup->is_whole = true;
+    return need_id(cleanup);
+}
+
 int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
                    struct cleanup_result_texts *result, struct error *error)
 {
     struct cleanup_result answer;
 
-    if (cleanup->failed || (cleanup->records.len && send_records(cleanup) < 0)) {
+    if (cleanup->failed || send_rest(cleanup) < 0) {
         *error = cleanup->error;
         return -1;
     }
@@ -292,7 +344,7 @@ static void abandon(struct cleanup_client *cleanup)
     struct cleanup_abort nothing;
     struct error error;
 
-    if ((cleanup->records.len == 0 || send_records(cleanup) == 0) &&
+    if (flush_records(cleanup) == 0 &&
         channel_send(cleanup->call.channel, MESSAGE_cleanup_abort, &nothing, &error) == 0 &&
         channel_flush(cleanup->call.channel, &error) == 0)
         client_call_done(&cleanup->call);
@@ -304,4 +356,5 @@ void cleanup_client_release(struct cleanup_client *cleanup)
         abandon(cleanup);
     client_call_release(&cleanup->call);
     buf_release(&cleanup->records);
+    buf_release(&cleanup->log_line);
 }

@@ -1,12 +1,16 @@
 /*
  * Handing a message to cleanup: smtpd, pickup, bounce and local forwarding do so.
  *
- *     cleanup_open(&cleanup, CLEANUP_ORIGIN_SMTP..., until, &error)
+ *     cleanup_open(&cleanup, "public/cleanup", CLEANUP_FILTER, 0, until)
  *     cleanup_put(&cleanup, RECORD_SENDER, ...)   envelope, M, content, X, extracted, E
- *     cleanup_finish(&cleanup, &result, &error)
+ *     cleanup_finish(&cleanup, &arena, &result, &error)
  *
  * The records are those of a queue file (mail/record.h) without the C record; the order is the
  * file's. Nothing is acknowledged to anybody before cleanup_finish said CLEANUP_STATUS_OK.
+ *
+ * A small message whose queue ID nobody asked for on the way (cleanup_id) goes to cleanup in
+ * one piece: one request, one answer. So where the ID belongs into a record or into the first
+ * line of the log, leave it to cleanup_put_with_id and cleanup_log.
  */
 #pragma once
 
@@ -77,8 +81,10 @@ struct cleanup_client {
     unsigned flags; /* CLEANUP_ bits, and the rest of the request, to repeat it */
     int send_options;
     deadline_t until;
-    struct buf records; /* not yet sent */
-    bool has_queue_id;  /* asked for and received */
+    struct buf records;  /* not yet sent */
+    struct buf log_line; /* to be logged with the queue ID */
+    bool is_whole;       /* the records are all of the message, and go with the request */
+    bool has_queue_id;   /* asked for and received */
     const int *milter_fds;
     size_t n_milters;
     bool failed;        /* the connection broke; cleanup_finish reports it */
@@ -88,18 +94,22 @@ struct cleanup_client {
 };
 
 /*
- * Begin a message: the request is on its way when this returns; the queue ID is waited for by
- * cleanup_id. service is cleanup_service_name's socket ("public/cleanup"). All ends at `until`;
- * nor does any wait for cleanup last longer than ipc_timeout.
+ * Begin a message; cleanup is asked when it must be. service is cleanup_service_name's socket
+ * ("public/cleanup"), and lives as long as the message. All ends at `until`; nor does any wait
+ * for cleanup last longer than ipc_timeout.
  */
-MUST_USE MAY_WAIT int cleanup_open(struct cleanup_client *cleanup, const char *service,
-                                   unsigned flags, int send_options, deadline_t until,
-                                   struct error *error);
-/* The queue ID; NULL with a temporary error when cleanup failed. */
+void cleanup_open(struct cleanup_client *cleanup, const char *service, unsigned flags,
+                  int send_options, deadline_t until);
+/* Wait for the queue ID; NULL with a temporary error when cleanup failed. */
 MUST_USE MAY_WAIT const char *cleanup_id(struct cleanup_client *cleanup, struct error *error);
+/* Log "QUEUEID: line" in our name, before cleanup logs anything of the message. Once. */
+void cleanup_log(struct cleanup_client *cleanup, struct slice line);
 
 /* Add a record. Trouble is remembered and reported by cleanup_finish; `failed` tells early. */
 MAY_WAIT void cleanup_put(struct cleanup_client *cleanup, char type, struct slice data);
+/* An attribute or a line of content with the queue ID between the two, which have no NUL. */
+MAY_WAIT void cleanup_put_with_id(struct cleanup_client *cleanup, char type,
+                                  struct slice before, struct slice after);
 MAY_WAIT void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name,
                                     struct slice value);
 MAY_WAIT void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
@@ -122,7 +132,10 @@ struct cleanup_result_texts {
     struct slice milters;    /* what became of those that were given */
 };
 
-/* Send the E record's end, wait for the verdict; the connection goes back to the pool. */
+/*
+ * Send what is left, up to the E record, and wait for the verdict; the queue ID is known, too,
+ * after that. The connection goes back to the pool.
+ */
 MUST_USE MAY_WAIT int cleanup_finish(struct cleanup_client *cleanup, struct arena *arena,
                                      struct cleanup_result_texts *result, struct error *error);
 /* Give up a message that was not finished; for CLEANUP too, twice is harmless. */

@@ -174,6 +174,12 @@ int client_call_begin(struct client_call *call, const char *service, deadline_t 
     return begin(call, service, SILENCE_ASKED, until, error);
 }
 
+int client_call_begin_repeatable(struct client_call *call, const char *service,
+                                 deadline_t until, struct error *error)
+{
+    return begin(call, service, SILENCE_BELIEVED, until, error);
+}
+
 bool client_call_may_repeat(const struct client_call *call)
 {
     const struct stream *stream = &call->channel->stream;

@@ -43,6 +43,8 @@ enum record_type {
     RECORD_PADDING = 'w',
     RECORD_POINTER = 'p',
     RECORD_FLAGS = 'f', /* new CLEANUP_ flags on the way to cleanup; never in a file */
+    /* On the way to cleanup only: a type, and text with a NUL where the queue ID belongs. */
+    RECORD_WITH_ID = '%',
 };
 
 /* Bytes of type and length in front of len data bytes. */

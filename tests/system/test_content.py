@@ -70,3 +70,34 @@ def test_header_without_an_end():
                      r"unknown\[127\.0\.0\.1\]; from=<ann@client\.test> to=<alice@example\.test>")
         for good in (b"Subject: x\r\n\r\nx\r\n", b"Subject: x\r\n", b"Subject: x\r\n\r\n"):
             assert submit(mta, good)[0] == 250, good
+
+
+def test_queue_id_in_log_and_trace():
+    """Whether cleanup is asked for it on the way (much content, a recipient refused) or not."""
+    main = {"smtpd_recipient_restrictions": "inline:{nobody@example.test=REJECT}, permit_mynetworks, reject"}
+    with Instance(main=main) as mta:
+        for body, recipients in ((b"x\r\n", ["alice"]), (b"y" * 70 * 998 + b"\r\n", ["alice"]), (b"z\r\n", ["alice", "nobody"])):
+            with mta.smtp() as client:
+                client.ehlo("client.test")
+                client.mail("ann@client.test")
+                for name in recipients:
+                    client.rcpt(f"{name}@example.test")
+                code, text = client.data(b"Subject: x\r\n\r\n" + body)
+            assert code == 250, text
+            queue_id = text.split()[-1].decode()
+            mta.wait_log(f"{queue_id}: removed")
+            lines = re.findall(rf"postfix/(\w+)\[(\d+)\]: {queue_id}: (reject|client=|message-id=|from=)", mta.log())
+            expected = ["client="] + ["reject"] * (len(recipients) - 1) + ["message-id=", "from="]
+            assert [event for _, _, event in lines] == expected, mta.log()
+            assert lines[0][:2] == ("smtpd", str(mta.processes("smtpd")[0])), lines
+            assert any(f"with ESMTP id {queue_id}\n" in path.read_text() for path in mta.inbox("alice"))
+        with mta.smtp() as client:
+            client.helo("client.test")
+            client.mail("ann@client.test")
+            client.rcpt("alice@example.test")
+        mta.wait_log(r"smtpd\[\d+\]: \w+: client=.*\n.*disconnect from .* rcpt=1 quit=1")
+        mta.run("sendmail", "-i", "alice@example.test", input="Subject: by hand\n\n", check=True)
+        log = mta.wait_log(r"pickup\[\d+\]: (\w+): uid=\d+ from=<[^>]+>\n.*cleanup\[\d+\]: \1: message-id=") and mta.log()
+        queue_id = re.findall(r"(\w+): uid=", log)[-1]
+        mta.wait_log(f"{queue_id}: removed")
+        assert any(f"\tid {queue_id}; " in path.read_text() for path in mta.inbox("alice"))
