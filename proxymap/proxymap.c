@@ -48,6 +48,22 @@ static enum table_result look_up(const struct table_request *request, struct buf
     return TABLE_ERROR;
 }
 
+/* What the client will ask for next. Trouble with it is told when it does. */
+static void look_up_next(const struct table_request *request, struct buf *value,
+                         struct table_reply *reply)
+{
+    struct table_request next = {.spec = request->spec, .key = request->next_key};
+    struct error error;
+
+    if (reply->result != TABLE_NOT_FOUND || next.key.len == 0)
+        return;
+    reply->next_result = look_up(&next, value, &error);
+    if (value->len > IPC_TEXT_MAX_BYTES)
+        reply->next_result = TABLE_ERROR;
+    else
+        reply->next_value = buf_slice(value);
+}
+
 /* FOUND or NOT_FOUND: what was there before. */
 static enum table_result change(const struct table_update_request *request, struct error *error)
 {
@@ -77,8 +93,9 @@ union request {
 static int answer(struct channel *channel, enum message_number number, struct slice body)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
+    CLEANUP(buf_release) struct buf next_value = BUF_INIT;
     union request request;
-    struct table_reply reply = {.result = TABLE_ERROR};
+    struct table_reply reply = {.result = TABLE_ERROR, .next_result = TABLE_ERROR};
     struct error error = ERROR_INIT;
 
     if (number != MESSAGE_table_request && number != MESSAGE_table_update_request) {
@@ -93,6 +110,8 @@ static int answer(struct channel *channel, enum message_number number, struct sl
         reply.result = look_up(&request.lookup, &value, &error);
     else
         reply.result = change(&request.update, &error);
+    if (number == MESSAGE_table_request)
+        look_up_next(&request.lookup, &next_value, &reply);
     if (value.len > IPC_TEXT_MAX_BYTES) {
         error_set(&error, ERROR_TEMPORARY, "the value of \"%.*s\" is too long (%zu bytes)",
                   SLICE_ARG(request.lookup.key), value.len);

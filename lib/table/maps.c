@@ -111,8 +111,19 @@ static void trace_answer(const struct maps *maps, const struct table *table, str
                result == TABLE_FOUND ? "\"" : "");
 }
 
+/* The next key is no longer than its caller: the driver reads it before it waits. */
+static enum table_result look_up(struct table *table, struct slice key, struct slice next_key,
+                                 struct buf *answer, struct error *error)
+{
+    table->next_key = table->is_pattern ? SLICE_EMPTY : next_key;
+    enum table_result result = table_lookup(table, key, answer, error);
+
+    table->next_key = SLICE_EMPTY;
+    return result;
+}
+
 enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct slice key,
-                               struct buf *value, struct error *error)
+                               struct slice next_key, struct buf *value, struct error *error)
 {
     CLEANUP(buf_release) struct buf answer = BUF_INIT;
     struct error detail = ERROR_INIT;
@@ -124,7 +135,7 @@ enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct
 
         if (key_kind == MAPS_KEY_PARTIAL && table->is_pattern)
             continue;
-        enum table_result result = table_lookup(table, key, &answer, &detail);
+        enum table_result result = look_up(table, key, next_key, &answer, &detail);
 
         if (trace_is_on)
             trace_answer(maps, table, key, result, &answer);
@@ -146,7 +157,7 @@ enum table_result maps_find_in(struct maps *maps, enum maps_key key_kind, struct
 enum table_result maps_find(struct maps *maps, struct slice key, struct buf *value,
                             struct error *error)
 {
-    return maps_find_in(maps, MAPS_KEY_WHOLE, key, value, error);
+    return maps_find_in(maps, MAPS_KEY_WHOLE, key, SLICE_EMPTY, value, error);
 }
 
 bool maps_any_changed(const char **spec)

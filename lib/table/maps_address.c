@@ -10,13 +10,16 @@ struct search {
     struct maps *maps;
     struct maps_address *query;
     struct buf key, quoted;
+    struct slice after_whole; /* the form behind the whole address, if it is a part of it */
     struct buf *value;
     struct error *error;
 };
 
 static enum table_result ask(struct search *search, struct slice key, enum maps_key kind)
 {
-    return maps_find_in(search->maps, kind, key, search->value, search->error);
+    struct slice next = kind == MAPS_KEY_WHOLE ? search->after_whole : SLICE_EMPTY;
+
+    return maps_find_in(search->maps, kind, key, next, search->value, search->error);
 }
 
 /* Ask for local part + at + domain: in quoted form, then as it is. */
@@ -107,6 +110,17 @@ static enum table_result ask_bare(struct search *search, struct slice local, con
     return result == TABLE_NOT_FOUND ? ask_user(search, local, at, SLICE_EMPTY) : result;
 }
 
+static struct slice form_after_whole(const struct maps_address *query, struct slice local)
+{
+    struct slice user, extension;
+
+    if (!(query->forms & MAPS_LOCAL) || local.len == query->address.len ||
+        address_split_extension(local, query->delimiters, params.owner_request_special, &user,
+                                &extension))
+        return SLICE_EMPTY;
+    return local;
+}
+
 static enum table_result search_forms(struct search *search)
 {
     unsigned forms = search->query->forms;
@@ -134,7 +148,15 @@ static enum table_result search_forms(struct search *search)
 enum table_result maps_find_address(struct maps *maps, struct maps_address *query,
                                     struct buf *value, struct error *error)
 {
-    struct search search = {maps, query, BUF_INIT, BUF_INIT, value, error};
+    struct search search = {
+        .maps = maps,
+        .query = query,
+        .key = BUF_INIT,
+        .quoted = BUF_INIT,
+        .after_whole = form_after_whole(query, address_local_part(query->address)),
+        .value = value,
+        .error = error,
+    };
     enum table_result result;
 
     query->extension = SLICE_EMPTY;

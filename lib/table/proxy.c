@@ -12,10 +12,20 @@
 #include "table/drivers.h"
 #include "table/writer.h"
 
+/* For how long the answer to the next question counts: that comes at once or not at all. */
+#define FORESEEN_MS SECONDS(1)
+
 struct proxy_table {
     struct table table;
     const char *service; /* "private/proxymap" */
     char *name;          /* "type:name" behind the proxy */
+
+    /* The answer that came with that to the question before. */
+    struct {
+        struct buf key, value;
+        bool is_found;
+        deadline_t until;
+    } foreseen;
 };
 
 /* Daemons run in the queue directory, which may be their root; commands run anywhere. */
@@ -75,6 +85,7 @@ static struct table *proxy_open(const char *name, const struct table_options *op
     proxy->service = read_service();
     proxy->name = mem_dup_text(name);
     proxy->table.is_pattern = is_pattern(slice_from(name));
+    proxy->foreseen.key = proxy->foreseen.value = BUF_INIT;
     return &proxy->table;
 }
 
@@ -82,8 +93,28 @@ static void proxy_close(struct table *table)
 {
     struct proxy_table *proxy = CONTAINER_OF(table, struct proxy_table, table);
 
+    buf_release(&proxy->foreseen.key);
+    buf_release(&proxy->foreseen.value);
     mem_free(proxy->name);
     mem_free(proxy);
+}
+
+static void keep_foreseen(struct proxy_table *proxy, struct slice key,
+                          const struct table_reply *reply)
+{
+    buf_set(&proxy->foreseen.key, key);
+    buf_set(&proxy->foreseen.value, reply->next_value);
+    proxy->foreseen.is_found = reply->next_result == TABLE_FOUND;
+    proxy->foreseen.until = deadline_in(reply->next_result == TABLE_ERROR ? 0 : FORESEEN_MS);
+}
+
+/* It answers one question. */
+static bool was_foreseen(struct proxy_table *proxy, struct slice key)
+{
+    if (proxy->foreseen.key.len == 0 || !slice_same(buf_slice(&proxy->foreseen.key), key))
+        return false;
+    buf_reset(&proxy->foreseen.key);
+    return time_now_ms() < proxy->foreseen.until;
 }
 
 static enum table_result proxy_lookup(struct table *table, struct slice key, struct buf *value,
@@ -91,11 +122,19 @@ static enum table_result proxy_lookup(struct table *table, struct slice key, str
 {
     struct proxy_table *proxy = CONTAINER_OF(table, struct proxy_table, table);
     CLEANUP(buf_release) struct buf storage = BUF_INIT;
-    struct table_request request = {slice_from(proxy->name), key};
+    CLEANUP(buf_release) struct buf next_key = BUF_INIT;
+    struct table_request request = {slice_from(proxy->name), key, SLICE_EMPTY};
     struct table_reply reply;
 
     if (key.len > IPC_TEXT_MAX_BYTES)
         return TABLE_NOT_FOUND; /* no table can hold it */
+    if (was_foreseen(proxy, key)) {
+        if (proxy->foreseen.is_found)
+            buf_set(value, buf_slice(&proxy->foreseen.value));
+        return proxy->foreseen.is_found ? TABLE_FOUND : TABLE_NOT_FOUND;
+    }
+    buf_set(&next_key, table->next_key); /* the table's does not outlive the wait */
+    request.next_key = buf_slice(&next_key);
     if (client_request(proxy->service,
                        &(struct client_exchange){MESSAGE_table_request, &request,
                                                  MESSAGE_table_reply, &reply, &storage},
@@ -108,6 +147,7 @@ static enum table_result proxy_lookup(struct table *table, struct slice key, str
         buf_set(value, reply.value);
         return TABLE_FOUND;
     case TABLE_NOT_FOUND:
+        keep_foreseen(proxy, buf_slice(&next_key), &reply);
         return TABLE_NOT_FOUND;
     default:
         error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply.reason));

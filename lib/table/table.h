@@ -59,6 +59,9 @@ struct table {
     bool folds;      /* the driver's folds_case, unless the options say otherwise */
     bool is_pattern; /* the driver's, or that of the tables behind it */
     bool binary_keys;
+    /* What will be looked for if the key is not there, as maps_find_address knows it when it
+     * begins a look-up: a driver that asks another process fetches both. Mostly empty. */
+    struct slice next_key;
 };
 
 /*
