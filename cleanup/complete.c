@@ -35,8 +35,9 @@ static void add_message_id(struct transaction *transaction)
         return;
     buf_printf(&id, "<%s.%s@%s>", stamp, transaction->file.id, params.myhostname);
     put_printf(transaction, RECORD_LINE, "%sMessage-Id: %s", resent(transaction), id.data);
-    log_info("%s: %smessage-id=%s", transaction->file.id,
-             transaction->content.is_resent ? "resent-" : "", id.data);
+    if (!transaction->is_silent)
+        log_info("%s: %smessage-id=%s", transaction->file.id,
+                 transaction->content.is_resent ? "resent-" : "", id.data);
     if (!transaction->content.is_resent) {
         transaction->content.headers_seen |= BIT(HEADER_MESSAGE_ID);
         transaction->content.message_id = arena_slice(&transaction->arena, buf_slice(&id));
@@ -149,6 +150,7 @@ void headers_complete(struct transaction *transaction)
             *params.undisclosed_recipients_header)
             put(transaction, RECORD_LINE, slice_from(params.undisclosed_recipients_header));
     }
-    if (!(transaction->content.headers_seen & BIT(HEADER_MESSAGE_ID)))
+    if (!(transaction->content.headers_seen & BIT(HEADER_MESSAGE_ID)) &&
+        !transaction->is_silent)
         log_info("%s: message-id=<>", transaction->file.id);
 }

@@ -103,8 +103,9 @@ static void note_message_id(struct transaction *transaction, const struct header
     bool is_resent = info->kind == HEADER_RESENT_MESSAGE_ID;
 
     value = slice_trim(value);
-    log_info("%s: %smessage-id=%.*s", transaction->file.id, is_resent ? "resent-" : "",
-             SLICE_ARG(value));
+    if (!transaction->is_silent)
+        log_info("%s: %smessage-id=%.*s", transaction->file.id, is_resent ? "resent-" : "",
+                 SLICE_ARG(value));
     if (!is_resent && value.len && slice_find_any(value, "\r\n") == value.len)
         transaction->content.message_id = arena_slice(&transaction->arena, value);
 }

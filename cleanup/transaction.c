@@ -178,10 +178,13 @@ static void take_flags(struct transaction *transaction, struct slice data)
     const uint64_t both = CLEANUP_HOLD | CLEANUP_DISCARD;
     uint64_t flags;
 
-    if (slice_to_uint(data, 10, UINT32_MAX, &flags))
-        transaction->flags |= (unsigned)(flags & both);
-    else
+    if (!slice_to_uint(data, 10, UINT32_MAX, &flags)) {
         transaction_fail(transaction, CLEANUP_STATUS_BAD);
+        return;
+    }
+    transaction->flags |= (unsigned)(flags & both);
+    if ((flags & CLEANUP_DISCARD) && transaction->segment == SEGMENT_ENVELOPE)
+        transaction->is_silent = true;
 }
 
 static void place_record(struct transaction *transaction, char type, struct slice data)

@@ -62,6 +62,7 @@ struct transaction {
     unsigned flags;   /* CLEANUP_ bits: how far they still hold */
     int send_options; /* SEND_ bits */
     unsigned status;  /* CLEANUP_STATUS_ bits so far */
+    bool is_silent;   /* discarded before its content came, of which the log says nothing */
     struct slice reason, dsn, smtp_reply;
     enum segment segment;
 

@@ -275,6 +275,16 @@ static bool has_better(const struct dns_answer *answer, unsigned preference)
     return false;
 }
 
+/* An address in the place of a name is no host: others that take it hide the mistake. */
+static void warn_if_numeric(struct slice domain, struct slice target)
+{
+    struct endpoint endpoint;
+
+    if (endpoint_parse(&endpoint, target, 0) == 0)
+        log_warning("numeric domain name in resource data of MX record for %.*s: %.*s",
+                    SLICE_ARG(domain), SLICE_ARG(target));
+}
+
 static int mx_hosts(struct search *search, struct slice domain, const struct dns_answer *answer)
 {
     int found = -1;
@@ -286,6 +296,8 @@ static int mx_hosts(struct search *search, struct slice domain, const struct dns
     }
     for (size_t i = 0; i < answer->n_records; i++) {
         struct dsn before = *search->dsn;
+
+        warn_if_numeric(domain, answer->records[i].target);
         struct host host = {.name = answer->records[i].target,
                             .preference = answer->records[i].preference,
                             .is_backup = has_better(answer, answer->records[i].preference),

@@ -83,6 +83,21 @@ static bool needs_smtputf8(const struct mail_parameters *parameters, struct slic
            !slice_is_ascii(address);
 }
 
+/*
+ * A domain beyond ASCII that SMTPUTF8 did not announce is no domain; in local parts people got
+ * used to what lies in 8-bit mail.
+ */
+static bool has_odd_domain(struct session *session, const struct path_syntax *syntax,
+                           bool is_smtputf8, struct slice address, struct smtp_reply *reply)
+{
+    if (is_smtputf8 || slice_is_ascii(address_domain(address)))
+        return false;
+    log_warning("Illegal address syntax from %s in %s command: <%.*s>", session_client(session),
+                syntax->command, SLICE_ARG(slice_sub(address, 0, 1000)));
+    *reply = syntax_error(session, syntax->dsn, syntax->bad_address);
+    return true;
+}
+
 static struct smtp_reply must_declare_smtputf8(struct session *session)
 {
     session->notices |= NOTICE_PROTOCOL;
@@ -188,6 +203,8 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
                                   &parameters);
     if (error.code)
         return parameter_reply(session, &error);
+    if (has_odd_domain(session, &mail_syntax, parameters.is_smtputf8, sender, &reply))
+        return reply;
     if (needs_smtputf8(&parameters, sender))
         return must_declare_smtputf8(session);
     if (!check_verp(&parameters, sender, session, &reply) || !space_is_enough(session, &reply))
@@ -261,6 +278,9 @@ struct smtp_reply rcpt_to(struct session *session, struct slice arguments)
                                   &parameters);
     if (error.code)
         return parameter_reply(session, &error);
+    if (has_odd_domain(session, &rcpt_syntax, transaction->parameters.is_smtputf8, recipient,
+                       &reply))
+        return reply;
     if (needs_smtputf8(&transaction->parameters, recipient))
         return must_declare_smtputf8(session);
     if (!has_room(session, &reply) || !limits_allow_recipient(session, &reply))

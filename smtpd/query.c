@@ -29,17 +29,19 @@ struct smtp_reply query_vrfy(struct session *session, struct slice arguments)
     struct smtp_reply reply;
     struct slice address, rest;
     struct error error;
+    bool is_smtputf8;
 
     if (params.disable_vrfy_command)
         return smtp_reply(502, "5.5.1", "VRFY command is disabled");
-    (void)take_smtputf8(&text);
+    is_smtputf8 = take_smtputf8(&text);
     if (text.len == 0) {
         session->notices |= NOTICE_PROTOCOL;
         return smtp_reply(501, "5.5.4", "Syntax: VRFY address [SMTPUTF8]");
     }
     if (address_parse_path(text, ADDRESS_LENIENT, &session->scratch, &address, &rest, &error) <
             0 ||
-        rest.len || address.len == 0) {
+        rest.len || address.len == 0 ||
+        (!is_smtputf8 && !slice_is_ascii(address_domain(address)))) {
         session->notices |= NOTICE_PROTOCOL;
         log_warning("Illegal address syntax from %s in VRFY command: %.*s",
                     session_client(session), SLICE_ARG(slice_sub(text, 0, 100)));

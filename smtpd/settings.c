@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "conf/interfaces.h"
 #include "conf/params.h"
 #include "conf/unescape.h"
 #include "conf/words.h"
@@ -150,6 +151,8 @@ static bool parse_proxy_protocol(void)
 void settings_open(void)
 {
     static struct arena arena; /* as long as the process */
+    struct protocols protocols;
+    struct error error;
 
     settings.cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
     settings.expansion_filter = unescape(&arena, slice_from(params.smtpd_expansion_filter));
@@ -181,4 +184,8 @@ void settings_open(void)
         parse_words("notify_classes", params.notify_classes, notice_classes);
     settings.parents_match_access = domains_parents("smtpd_access_maps") == MATCH_PARENTS_BARE;
     settings.uses_haproxy = parse_proxy_protocol();
+    if (protocols_parse(&protocols, params.inet_protocols, &error) < 0)
+        fatal(EX_CONFIG, "%s", error.text);
+    settings.is_without_v4 = !protocols.v4;
+    settings.is_without_v6 = !protocols.v6;
 }

@@ -43,6 +43,7 @@ struct settings {
     unsigned notice_classes;      /* NOTICE_ bits (session.h) */
     bool parents_match_access;    /* parent_domain_matches_subdomains names smtpd_access_maps */
     bool uses_haproxy;            /* smtpd_upstream_proxy_protocol */
+    bool is_without_v4, is_without_v6; /* inet_protocols */
 };
 
 extern struct settings settings;

@@ -367,10 +367,24 @@ static void put_requiretls(struct transaction *transaction)
         transaction_put(transaction, RECORD_LINE, SLICE("Require-TLS-ESMTP: yes"));
 }
 
+/* Flags may have come up after cleanup was told. */
+static void put_flags(struct session *session)
+{
+    struct transaction *transaction = session->transaction;
+    unsigned flags = cleanup_flags(session);
+
+    if (flags == transaction->cleanup_flags)
+        return;
+    transaction->cleanup_flags = flags;
+    put_printf(transaction, RECORD_FLAGS, "%u", flags);
+}
+
 void transaction_begin_content(struct session *session)
 {
     struct transaction *transaction = session->transaction;
 
+    if (!transaction->proxy && !transaction->is_dropped)
+        put_flags(session);
     transaction_put(transaction, RECORD_MESSAGE, SLICE_EMPTY);
     put_prepended(transaction);
     /* On the way from one filter to the next Postfix adds no trace either. */
@@ -379,15 +393,13 @@ void transaction_begin_content(struct session *session)
     put_requiretls(transaction);
 }
 
-/* What access tables ordered; flags may have come up after cleanup was opened. */
+/* What access tables ordered. */
 static void put_actions(struct session *session)
 {
     struct transaction *transaction = session->transaction;
     struct message_actions *actions = &transaction->actions;
-    unsigned flags = cleanup_flags(session);
 
-    if (flags != transaction->cleanup_flags)
-        put_printf(transaction, RECORD_FLAGS, "%u", flags);
+    put_flags(session);
     if (actions->filter.len)
         transaction_put(transaction, RECORD_FILTER, actions->filter);
     if (actions->redirect.len)

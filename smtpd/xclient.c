@@ -8,6 +8,7 @@
 #include "esmtp.h"
 #include "limits.h"
 #include "mail/address.h"
+#include "settings.h"
 #include "xattribute.h"
 
 #define UNKNOWN SLICE("unknown")
@@ -84,6 +85,13 @@ static bool set_reverse_name(struct xclient *xclient, struct slice value)
     return true;
 }
 
+/* The address of a peer whose protocol is not spoken here is none. */
+static bool is_spoken(const struct endpoint *endpoint)
+{
+    return endpoint_family(endpoint) == AF_INET6 ? !settings.is_without_v6
+                                                 : !settings.is_without_v4;
+}
+
 static bool set_address(struct xclient *xclient, struct slice value)
 {
     struct peer *peer = &xclient->peer;
@@ -96,7 +104,7 @@ static bool set_address(struct xclient *xclient, struct slice value)
     if (!xattribute_address(value, &peer->endpoint, &xclient->session->arena,
                             &peer->text.address))
         return false;
-    return true;
+    return is_spoken(&peer->endpoint);
 }
 
 static bool set_port(struct slice value, struct slice *port)
@@ -137,7 +145,8 @@ static bool set_server_address(struct xclient *xclient, struct slice value)
         return true;
     }
     return xattribute_address(value, &endpoint, &xclient->session->arena,
-                              &xclient->peer.server_address);
+                              &xclient->peer.server_address) &&
+           is_spoken(&endpoint);
 }
 
 static bool set_login(struct xclient *xclient, struct slice value)

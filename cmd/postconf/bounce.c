@@ -11,8 +11,11 @@
 
 static void log_lines(struct slice lines)
 {
-    while (lines.len > 0)
-        log_warning("%.*s", SLICE_ARG(slice_split(&lines, '\n')));
+    while (lines.len > 0) {
+        struct slice line = slice_split(&lines, '\n');
+
+        log_warning("%.*s", SLICE_ARG(line));
+    }
 }
 
 static void load_configuration(const struct options *options)

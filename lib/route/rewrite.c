@@ -31,6 +31,17 @@ struct slice rewrite_address(enum rewrite_context context, struct slice address,
     return arena_slice(arena, buf_slice(&text));
 }
 
+/* "@relay,@relay:" in front of an address is a route, which quoting would hide. */
+static struct slice route_of(struct slice address)
+{
+    size_t colon = slice_find(address, ':');
+
+    if (!slice_starts_with(address, "@") || colon + 1 >= address.len ||
+        slice_find(address, '"') < colon)
+        return SLICE_EMPTY;
+    return slice_sub(address, 0, colon + 1);
+}
+
 struct slice rewrite_internal(enum rewrite_context context, struct slice address,
                               struct arena *arena)
 {
@@ -38,7 +49,7 @@ struct slice rewrite_internal(enum rewrite_context context, struct slice address
 
     if (address.len == 0 || address_is_plain(address))
         return arena_slice(arena, address);
-    address_quote(&text, address);
+    address_quote(&text, slice_from_offset(address, route_of(address).len));
     rewrite(context, &text);
     return address_unquoted(arena, buf_slice(&text));
 }

@@ -80,6 +80,10 @@ static void test_rewrite_internal(void **state)
                        "a b@example.test");
     assert_slice_equal(rewrite_internal(REWRITE_LOCAL, SLICE("a@b@c.d"), &arena), "a@b@c.d");
     assert_slice_equal(rewrite_internal(REWRITE_LOCAL, SLICE(""), &arena), "");
+    assert_slice_equal(rewrite_internal(REWRITE_LOCAL, SLICE("@a,@b:c@d.test"), &arena),
+                       "c@d.test");
+    assert_slice_equal(rewrite_internal(REWRITE_LOCAL, SLICE("@a:b"), &arena),
+                       "b@example.test");
 }
 
 static const struct {

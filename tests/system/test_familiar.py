@@ -53,3 +53,34 @@ def test_deferral_comes_before_unknown_user():
         client.mail("a@client.test")
         code, text = client.rcpt("nobody@example.test")
         assert code == 450, (code, text)
+
+
+def test_domain_beyond_ascii_needs_smtputf8():
+    with Instance() as mta, mta.smtp() as client:
+        client.ehlo("client.test")
+        for line, code in (("MAIL FROM:<x@é.test>", 501), ("MAIL FROM:<é@client.test>", 250), ("RCPT TO:<x@é.test>", 501),
+                           ("VRFY x@é.test", 501), ("RSET", 250), ("MAIL FROM:<x@é.test> SMTPUTF8", 250)):
+            client.sock.sendall(line.encode() + b"\r\n")
+            assert client.getreply()[0] == code, line
+        wait_for(lambda: mta.log().count("warning: Illegal address syntax from ") == 3, what="three warnings")
+
+
+def test_xclient_of_a_protocol_that_is_not_spoken():
+    with Instance(main={"smtpd_authorized_xclient_hosts": "127.0.0.1"}) as mta, mta.smtp() as client:
+        client.ehlo("client.test")
+        assert client.docmd("XCLIENT ADDR=IPV6:2001:db8::1") == (501, b"5.5.4 Bad ADDR syntax: IPV6:2001:db8::1")
+        assert client.docmd("XCLIENT DESTADDR=IPV6:::1")[0] == 501
+        assert client.docmd("XCLIENT ADDR=192.0.2.1")[0] == 220
+
+
+def test_what_data_discards_leaves_no_message_id():
+    with Instance(main={"smtpd_data_restrictions": "check_client_access static:DISCARD"}) as mta:
+        mta.send("alice@example.test", "Subject: x\nMessage-Id: <one@client.test>\n\nx\n")
+        wait_for(lambda: "disconnect from" in mta.log(), what="the end of the session")
+        assert "discard: DATA from" in mta.log() and "message-id=" not in mta.log(), mta.log()
+
+
+def test_route_of_a_recipient_is_dropped():
+    with Instance() as mta:
+        mta.run("sendmail", "-f", "bob@example.test", "@a.test,@b.test:alice@example.test", input="Subject: routed\n\nx\n", check=True)
+        assert "Subject: routed" in mta.mail("alice")

@@ -93,3 +93,16 @@ def test_master_cf_is_edited_in_place():
         )
         postconf(mta, "-M", "-X", "new/unix", check=True)
         assert "new" not in path.read_text()
+
+
+def test_bounce_template_mistakes_are_named():
+    with Instance(start=False) as mta:
+        template = mta.folder / "template"
+        for text, said in (
+            ("foo_template = <<EOF\nx\nEOF\n", "unknown template name: foo_template -- ignoring this template"),
+            ("failure_template = <<EOF\nno end\n", 'missing "EOF" end marker'),
+            ("failure_template = <<EOF\nFrom: x\nEOF\n", "missing message text in failure template -- ignoring this template"),
+        ):
+            template.write_text(text)
+            result = postconf(mta, "-t", str(template), check=True)
+            assert said in result.err and "warning: \n" not in result.err, result.err
