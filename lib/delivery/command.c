@@ -271,42 +271,91 @@ static void judge(const struct command *command, int status, struct slice output
     }
 }
 
+/*
+ * It was killed for being late. Postfix returns the mail at once: who runs a command that hangs
+ * would have it hang again.
+ */
+static void too_late(const struct command *command, struct slice output,
+                     struct delivery *delivery, struct dsn *dsn)
+{
+    delivery_dsn(delivery, dsn, "5.3.0", "Command time limit exceeded: \"%s\"%s%.*s",
+                 command_name(command), output.len ? ". Command output: " : "",
+                 SLICE_ARG(output));
+}
+
+/* What takes the time of a command. */
+enum stage { STAGE_WRITE, STAGE_READ, STAGE_WAIT, STAGE_ENDED };
+
+static enum stage converse(struct running *running, struct mail_copy *copy, struct buf *output,
+                           int *status, struct error *error)
+{
+    int write_errno = 0;
+
+    copy->deadline = running->deadline;
+    int written = fd_set_nonblocking(running->input, true) < 0
+                      ? error_set(error, ERROR_TEMPORARY, "fcntl: %m")
+                      : mail_copy_write(copy, running->input, &write_errno, error);
+    co_forget_fd(running->input);
+    fd_close(&running->input);
+    if (write_errno == ETIMEDOUT || write_errno == EPIPE)
+        error->kind = ERROR_NONE; /* it is late, or need not read all of it */
+    if (written < 0 && write_errno != EPIPE)
+        return STAGE_WRITE;
+    if (!read_output(running, output))
+        return STAGE_READ;
+    if (co_wait_child(running->pid, status, running->deadline) != WAKE_READY)
+        return STAGE_WAIT;
+    return STAGE_ENDED;
+}
+
+static void warn_of_lateness(enum stage stage)
+{
+    if (stage == STAGE_WRITE)
+        log_warning("pipe_command_write: write time limit exceeded");
+    else if (stage == STAGE_READ)
+        log_warning("pipe_command_read: read time limit exceeded");
+    else
+        log_warning("pipe_command_wait_or_kill: child wait time limit exceeded");
+}
+
+static void kill_all(const struct running *running)
+{
+    int status;
+
+    if (user_kill_group(running->pid, SIGKILL) < 0 && errno != ESRCH)
+        log_warning("kill process group %ld: %m", (long)running->pid);
+    if (co_wait_child(running->pid, &status, DEADLINE_NONE) != WAKE_READY)
+        log_warning("wait for process %ld: interrupted", (long)running->pid);
+}
+
 /* Feed, listen, wait; whatever is late is killed with all that it started. */
 static int supervise(const struct command *command, struct running *running,
                      struct mail_copy *copy, struct delivery *delivery, struct buf *output,
                      struct dsn *dsn)
 {
-    struct error error;
-    int write_errno = 0, status;
+    struct error error = ERROR_INIT;
+    int status = 0;
+    enum stage stage = converse(running, copy, output, &status, &error);
 
-    copy->deadline = running->deadline;
-    int written = fd_set_nonblocking(running->input, true) < 0
-                      ? error_set(&error, ERROR_TEMPORARY, "fcntl: %m")
-                      : mail_copy_write(copy, running->input, &write_errno, &error);
-    if (written < 0 && write_errno == EPIPE)
-        written = 0; /* it need not read all of it */
-    co_forget_fd(running->input);
-    fd_close(&running->input);
-    bool in_time = written == 0 && read_output(running, output) &&
-                   co_wait_child(running->pid, &status, running->deadline) == WAKE_READY;
+    if (stage != STAGE_ENDED) {
+        if (error.kind == ERROR_NONE)
+            warn_of_lateness(stage);
+        kill_all(running);
+    }
+    if (stage == STAGE_WRITE)
+        (void)!read_output(running, output); /* what it had said by then */
     co_forget_fd(running->output);
     fd_close(&running->output);
-    if (in_time) {
-        struct slice said = tidy(output, &delivery->arena);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-            return 0;
-        judge(command, status, said, delivery, dsn);
-        return -1;
-    }
-    if (user_kill_group(running->pid, SIGKILL) < 0 && errno != ESRCH)
-        log_warning("kill process group %ld: %m", (long)running->pid);
-    if (co_wait_child(running->pid, &status, DEADLINE_NONE) != WAKE_READY)
-        log_warning("wait for process %ld: interrupted", (long)running->pid);
-    if (written < 0 && write_errno != ETIMEDOUT)
+    struct slice said = tidy(output, &delivery->arena);
+
+    if (stage != STAGE_ENDED && error.kind != ERROR_NONE)
         delivery_dsn(delivery, dsn, "4.3.0", "%s", error.text);
+    else if (stage != STAGE_ENDED)
+        too_late(command, said, delivery, dsn);
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
     else
-        delivery_dsn(delivery, dsn, "4.3.0", "Command time limit exceeded: \"%s\"",
-                     command_name(command));
+        judge(command, status, said, delivery, dsn);
     return -1;
 }
 

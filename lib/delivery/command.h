@@ -22,8 +22,8 @@ struct command {
 
 /*
  * Run it. 0: it took the message (*output is what it printed, in the delivery's arena, may be
- * empty). -1 with *dsn: by exit status, 4.3.0 when killed or out of time; a status in front of
- * its output ("5.2.2 text") wins.
+ * empty). -1 with *dsn: by exit status, 4.3.0 when killed, 5.3.0 when out of time; a status in
+ * front of its output ("5.2.2 text") wins.
  */
 MUST_USE int command_run(const struct command *command, struct mail_copy *copy,
                          struct delivery *delivery, struct slice *output, struct dsn *dsn);

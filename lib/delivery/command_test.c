@@ -111,8 +111,22 @@ static void test_time_limit(void **state)
     (void)state;
     command.time_limit = 50;
     assert_int_equal(run(&command, &message, &output, &dsn), -1);
-    assert_string_equal(dsn.status, "4.3.0");
+    assert_string_equal(dsn.status, "5.3.0");
     assert_slice_equal(dsn.reason, "Command time limit exceeded: \"(sleep 600); sleep 600\"");
+}
+
+static void test_time_limit_after_output(void **state)
+{
+    CLEANUP(test_message_release) struct test_message message;
+    struct command command = make_command("echo so far; sleep 600");
+    struct slice output;
+    struct dsn dsn;
+
+    (void)state;
+    command.time_limit = 200;
+    assert_int_equal(run(&command, &message, &output, &dsn), -1);
+    assert_slice_equal(dsn.reason, "Command time limit exceeded: \"echo so far; sleep 600\". "
+                                   "Command output: so far ");
 }
 
 static void test_much_output(void **state)
@@ -213,11 +227,11 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_success),       cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_time_limit),    cmocka_unit_test(test_much_output),
-        cmocka_unit_test(test_does_not_read), cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_directory),     cmocka_unit_test(test_own_shell),
-        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_success),     cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_time_limit),  cmocka_unit_test(test_time_limit_after_output),
+        cmocka_unit_test(test_much_output), cmocka_unit_test(test_does_not_read),
+        cmocka_unit_test(test_arguments),   cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_own_shell),   cmocka_unit_test(test_environment),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
