@@ -24,6 +24,17 @@ static int make_memory_file(struct slice contents, struct error *error)
     return -1;
 }
 
+/* As in Postfix such a service fails when it is wanted; the others know nothing of it. */
+static void warn_of_overrides(const struct master_cf *master_cf, struct slice main_cf)
+{
+    for (size_t i = 0; i < master_cf->n_services; i++) {
+        struct error error;
+
+        if (master_service_check_overrides(&master_cf->services[i], main_cf, &error) < 0)
+            log_error("%s", error.text);
+    }
+}
+
 static int load_services(struct configuration *configuration, struct error *error)
 {
     struct master_cf *master_cf = &configuration->master_cf;
@@ -34,11 +45,7 @@ static int load_services(struct configuration *configuration, struct error *erro
         master_cf_add_needed(master_cf, params.daemon_directory, error) < 0)
         return -1;
     main_cf_serialize(conf_main_cf(), &main_cf);
-    for (size_t i = 0; i < master_cf->n_services; i++) {
-        if (master_service_check_overrides(&master_cf->services[i], buf_slice(&main_cf),
-                                           error) < 0)
-            return -1;
-    }
+    warn_of_overrides(master_cf, buf_slice(&main_cf));
     configuration->main_cf_fd = make_memory_file(buf_slice(&main_cf), error);
     return configuration->main_cf_fd < 0 ? -1 : 0;
 }

@@ -19,9 +19,8 @@ static void open_log(const char *tag, enum logging_user user)
     buf_printf(&path, "public/%s", params.postlog_service_name);
     const struct log_target target = {
         .sink = *params.maillog_file ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
-        .stderr_too =
-            user == LOGGING_COMMAND || user == LOGGING_SUBMIT ||
-            (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
+        .stderr_too = user == LOGGING_COMMAND || user == LOGGING_SUBMIT ||
+                      (user == LOGGING_CONTROL && isatty(STDERR_FILENO)),
         .never_stderr = user == LOGGING_SESSION,
         .facility = params.syslog_facility,
         .postlog_path = path.data,

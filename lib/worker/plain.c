@@ -13,6 +13,7 @@
 #include "conf/params.h"
 #include "ipc/client.h"
 #include "worker/process.h"
+#include "worker/watchdog.h"
 
 /* Our own idle connections to other services are closed after so long without work. */
 #define CLIENT_IDLE_MS SECONDS(5)
@@ -240,8 +241,10 @@ void worker_run_plain(void)
             (struct pollfd){.fd = WORKER_FD_LISTEN + (int)i, .events = POLLIN};
     if (process.worker->started)
         process.worker->started();
-    while (!process.is_draining)
+    while (!process.is_draining) {
+        watchdog_note_turn();
         turn(fds, n_listeners, &between_jobs);
+    }
     if (process.arguments.type == LISTENER_DATAGRAM) {
         for (nfds_t i = 0; i < n_listeners; i++)
             process.worker->receive(fds[POLL_LISTENERS + i].fd); /* what has come so far */

@@ -78,6 +78,18 @@ static void close_on_exec(void)
     }
 }
 
+/* main.cf alone says where the log is. */
+static NORETURN void refuse_overrides(struct slice main_cf, struct conf_request request,
+                                      const struct error *error)
+{
+    struct error ignored;
+
+    request.n_overrides = 0;
+    if (conf_adopt(main_cf, &request, &ignored) == 0)
+        logging_open(process.worker->name, LOGGING_DAEMON);
+    fatal(1, "%s", error->text);
+}
+
 static void adopt_configuration(void)
 {
     struct worker_arguments *arguments = &process.arguments;
@@ -97,7 +109,7 @@ static void adopt_configuration(void)
     if (bytes == MAP_FAILED)
         fatal(1, "map configuration: %m");
     if (conf_adopt(slice_of(bytes, size), &request, &error) < 0)
-        fatal(1, "%s", error.text);
+        refuse_overrides(slice_of(bytes, size), request, &error);
     munmap(bytes, size);
     close(WORKER_FD_CONFIG);
 }
@@ -163,8 +175,7 @@ static void prepare(const char *program)
      */
     if (!worker->needs_root || process.arguments.is_chrooted)
         unicode_prepare();
-    if (!process.is_plain)
-        watchdog_start(worker->watchdog_ms ? *worker->watchdog_ms : params.daemon_timeout);
+    watchdog_start(worker->watchdog_ms ? *worker->watchdog_ms : params.daemon_timeout);
     worker_enter_jail();
 }
 

@@ -105,16 +105,6 @@ def test_bad_configuration_at_start():
         assert not mta.processes("master")
 
 
-def test_bad_override_at_start():
-    """What a service sets with -o is checked like main.cf."""
-    with Instance(start=False) as mta:
-        text = (mta.etc / "master.cf").read_text()
-        mta.write("master.cf", text + "127.0.0.1:1 inet n - n - - smtpd -o smtpd_timeout=soon\n")
-        result = mta.run("tassis", "start")
-        assert result.returncode != 0
-        assert re.search(r"master\.cf: line \d+: service 127.0.0.1:1 inet: .*smtpd_timeout", result.err + mta.log())
-
-
 def hears_nothing(client):
     client.settimeout(0.5)
     try:
@@ -402,3 +392,43 @@ def test_watchdog():
             client.sendall(b"QUIT\r\n")
             assert client.recv(200).startswith(b"221")
         assert mta.log().count("watchdog timeout") == 1
+
+
+def test_watchdog_of_one_job_at_a_time():
+    """A delivery that hangs for too long ends with its process; the mail stays, and goes when it can."""
+    flag = "/tmp/hang-%d" % os.getpid()
+    script = f"argv=/bin/sh -c {{cat >/dev/null; test -e {flag} && exec sleep 30; exit 0}}"
+    master = f"slow unix - n n - - pipe -o daemon_timeout=3s -o slow_time_limit=300s flags= user=nobody {script}\n"
+    pathlib.Path(flag).touch()
+    try:
+        with Instance(main={"transport_maps": "inline:{ slow.test=slow }", "relay_domains": "slow.test",
+                            "minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s",
+                            "transport_retry_time": "1s"}, master=master) as mta:
+            queue_id = mta.send("x@slow.test", "Subject: x\n\nx\n")
+            mta.wait_log(r"pipe\[\d+\]: fatal: watchdog timeout$")
+            assert not re.search(rf"{queue_id}: removed", mta.log())
+            os.unlink(flag)
+            mta.wait_log(rf"{queue_id}: to=<x@slow\.test>.*status=sent", 90)
+    finally:
+        pathlib.Path(flag).unlink(missing_ok=True)
+
+
+def test_mistake_in_one_service():
+    """A bad value behind -o concerns its service alone: that one fails, the others work."""
+    port, other = free_port(), free_port()
+    master = (f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_timeout=soon\n"
+              f"127.0.0.1:{other} inet n - n - - smtpd -o smtpd_banner=other\n")
+    with Instance(master=master, start=False) as mta:
+        found = mta.run("tassis", "check")
+        assert found.returncode and "smtpd_timeout" in found.out + found.err, found
+        mta.start()
+        mta.wait_log(r"master\[\d+\]: error: \S+/master\.cf: line \d+: service 127\.0\.0\.1:\d+ inet: .*smtpd_timeout")
+        mta.send("alice@example.test", "Subject: x\n\nx\n")
+        mta.mail("alice")
+        with connect(other) as client:
+            assert greeting(client) == "220 other\r\n"
+        with connect(port):
+            mta.wait_log(r"smtpd\[\d+\]: fatal: .*smtpd_timeout")
+            mta.wait_log(r"master\[\d+\]: warning: \S+/smtpd: bad command startup -- throttling$")
+        with connect(other) as client:
+            assert greeting(client) == "220 other\r\n"
