@@ -80,7 +80,8 @@ static void take(void *context, const struct name_finding *finding)
         break;
     case NAME_NOT_YET:
         report(to, SEVERITY_WARNING, place_of("unsupported-parameter", finding),
-               "%s is not supported yet: the setting has no effect in %s", finding->name,
+               "%s is not supported yet%s: the setting has no effect in %s", finding->name,
+               param_obstacle(finding->row),
                finding->service ? finding->service->program : param_owners(finding->row));
         break;
     case NAME_WITHOUT_WORK:

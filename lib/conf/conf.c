@@ -267,8 +267,9 @@ static void log_unsupported(const struct main_cf *main_cf, const struct param_ro
                     entry->line, param_name(row));
     } else if (row->state == PARAM_STATE_NOT_YET &&
                param_value_is_ignored(row, main_cf, entry->value)) {
-        log_warning("%s, line %d: %s is not supported yet: the setting has no effect in %s",
-                    entry->file, entry->line, param_name(row), param_owners(row));
+        log_warning("%s, line %d: %s is not supported yet%s: the setting has no effect in %s",
+                    entry->file, entry->line, param_name(row), param_obstacle(row),
+                    param_owners(row));
     }
 }
 
@@ -288,10 +289,10 @@ void conf_log_service_warnings(const struct master_service *service)
 
         if (row && row->state == PARAM_STATE_NOT_YET &&
             param_value_is_ignored(row, &current->main_cf, override->value)) {
-            log_warning("%s, line %d: -o %s is not supported yet: the setting has no effect in "
-                        "%s (service %s)",
-                        service->file, service->line, override->name, service->program,
-                        service->name);
+            log_warning("%s, line %d: -o %s is not supported yet%s: the setting has no effect "
+                        "in %s (service %s)",
+                        service->file, service->line, override->name, param_obstacle(row),
+                        service->program, service->name);
         }
     }
 }

@@ -66,6 +66,8 @@ const char *param_owners(const struct param_row *row);
 const char *param_default(const struct param_row *row);
 const char *param_text(const struct param_row *row);
 const char *param_note(const struct param_row *row);
+/* " (why a NOT_YET row has no effect)" for messages, or empty. */
+const char *param_obstacle(const struct param_row *row);
 const char *param_replacement(const struct param_row *row); /* OLD rows; else empty */
 
 /* All rows: PLAIN and OLD ones by name in byte order, then the templates. */

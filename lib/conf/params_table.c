@@ -120,6 +120,13 @@ const char *param_owners(const struct param_row *row)
     return (const char *)&owners + row->owners;
 }
 
+const char *param_obstacle(const struct param_row *row)
+{
+    if (slice_ends_with(slice_from(param_name(row)), "_tls_enable_rpk"))
+        return " (raw public keys need OpenSSL 3.2)";
+    return "";
+}
+
 const char *param_default(const struct param_row *row)
 {
     return (const char *)&defaults + row->default_text;

@@ -116,6 +116,8 @@ static size_t allow(struct tls_link *link, size_t len)
     return allowed;
 }
 
+/* BIO_callback_fn_ex. NOLINTNEXTLINE(readability-function-size,readability-non-const-parameter)
+ */
 static long note_bytes(BIO *bio, int operation, const char *data, size_t len, int argi,
                        long argl, int result, size_t *processed)
 {

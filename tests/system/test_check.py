@@ -32,9 +32,9 @@ def test_nothing_is_wrong():
 
 
 def test_parameters():
-    master = "other unix - - n - - smtpd\n  -o smtpd_tls_baner=x\n  -o tls_trace_rate_limit=2\n"
+    master = "other unix - - n - - smtpd\n  -o smtpd_tls_baner=x\n  -o smtpd_tls_enable_rpk=yes\n"
     with Instance(master=master, start=False) as mta:
-        mta.write_main(smtpd_baner="$myhostname ESMTP $nosuch", smtpd_use_tls="yes", smtp_tls_trace_size_limit="1000",
+        mta.write_main(smtpd_baner="$myhostname ESMTP $nosuch", smtpd_use_tls="yes", smtp_tls_enable_rpk="yes",
                        sun_mailtool_compatibility="yes", tls_random_bytes="32")
         found, status = findings(mta)
         assert status == 1
@@ -44,8 +44,8 @@ def test_parameters():
                                   ("master.cf", r"other", "smtpd_tls_baner")],
             "undefined-parameter": [("main.cf", r"smtpd_baner ", "nosuch")],
             "obsolete-parameter": [("main.cf", r"smtpd_use_tls ", "smtpd_use_tls.*smtpd_tls_security_level")],
-            "unsupported-parameter": [("main.cf", r"smtp_tls_trace_size", "smtp_tls_trace_size_limit is not supported"),
-                                      ("master.cf", r"other", "tls_trace_rate_limit.* in smtpd")],
+            "unsupported-parameter": [("main.cf", r"smtp_tls_enable_rpk", "smtp_tls_enable_rpk is not supported"),
+                                      ("master.cf", r"other", "smtpd_tls_enable_rpk.* in smtpd")],
             "moot-parameter": [("main.cf", r"biff ", "biff has no effect here"),
                                ("main.cf", r"sun_mailtool", "sun_mailtool_compatibility has no effect here")],
         }
@@ -59,9 +59,9 @@ def test_parameters():
 
 
 def test_master_warns_at_start():
-    with Instance(master="other unix - - n - - smtpd\n  -o tls_trace_rate_limit=2\n") as mta:
+    with Instance(master="other unix - - n - - smtpd\n  -o smtpd_tls_enable_rpk=yes\n") as mta:
         line = line_of(mta, "master.cf", "other")
-        mta.wait_log(rf"{mta.etc}/master\.cf, line {line}: -o tls_trace_rate_limit is not supported yet: the setting has"
+        mta.wait_log(rf"{mta.etc}/master\.cf, line {line}: -o smtpd_tls_enable_rpk is not supported yet \(raw public keys need OpenSSL 3\.2\): the setting has"
                      r" no effect in smtpd")
 
 

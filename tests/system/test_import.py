@@ -20,7 +20,7 @@ MAIN = {
     "queue_run_delay": "1000s",
     "smtpd_relay_restrictions": "permit_mynetworks, reject",
     "smtpd_tls_dh512_param_file": "/x",
-    "tls_trace_rate_limit": "5",
+    "smtp_tls_enable_rpk": "yes",
     "smtpd_baner": "typo",
 }
 
@@ -87,7 +87,7 @@ def test_there_and_back():
         before = snapshot(mta.etc, old.etc, old.queue)
         # What it would do; nothing is changed.
         said = mta.run("tassis", "import", "-n", old.etc, check=True)
-        for pattern in (r"smtpd_baner: unknown parameter", r"tls_trace_rate_limit is not supported yet",
+        for pattern in (r"smtpd_baner: unknown parameter", r"smtp_tls_enable_rpk is not supported yet",
                         r"hash:\S+/virtual has no index that we can read: it will be built",
                         r"smtpd_tls_dh512_param_file has no effect here"):
             assert re.search(pattern, said.err), said.err
