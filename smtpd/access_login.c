@@ -11,7 +11,14 @@ enum access_result restrict_permit_login(struct check *check,
     const struct session *session = check->session;
 
     (void)restriction;
-    if (!params.smtpd_sasl_auth_enable || session->sasl_username.len == 0 ||
+    if (!params.smtpd_sasl_auth_enable)
+        return ACCESS_DUNNO;
+    /* Whoever would log in if he could must not be turned away for good. Postfix hangs up. */
+    if (session->login_is_down && session->sasl_username.len == 0)
+        return check_defer_if_reject(check, 450, "4.7.0",
+                                     "<%.*s>: %s rejected: no authentication service for now",
+                                     SLICE_ARG(check->subject), check->class);
+    if (session->sasl_username.len == 0 ||
         slice_equals_nocase(session->sasl_method, "anonymous"))
         return ACCESS_DUNNO;
     return ACCESS_PERMIT;

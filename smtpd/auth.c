@@ -94,8 +94,11 @@ void auth_add_keyword(struct session *session, struct buf *reply)
     CLEANUP(buf_release) struct buf offered = BUF_INIT;
     struct slice rest, word;
 
-    if (!is_enabled(session) || is_excepted(session) ||
-        !backend->mechanisms(demands_for(session), &names))
+    session->login_is_down = false;
+    if (!is_enabled(session) || is_excepted(session))
+        return;
+    session->login_is_down = !backend->mechanisms(demands_for(session), &names);
+    if (session->login_is_down)
         return;
     rest = buf_slice(&names);
     while ((word = slice_word(&rest, " ")).ptr) {
@@ -137,6 +140,7 @@ static struct smtp_reply failed(struct session *session, const struct auth_dialo
     log_warning("%s: SASL %.*s authentication failed: %.*s, sasl_username=%.*s",
                 session_client(session), SLICE_ARG(slice_sub(mechanism, 0, LOGGED_MAX)),
                 SLICE_ARG(reason), SLICE_ARG(slice_sub(user, 0, LOGGED_MAX)));
+    session->login_is_down = status == AUTH_TEMPORARY;
     if (status == AUTH_TEMPORARY)
         return smtp_reply_printf(&session->scratch, 454, "4.7.0",
                                  "Temporary authentication failure: %.*s", SLICE_ARG(reason));

@@ -91,6 +91,7 @@ struct session {
     const struct tls_peer *tls; /* NULL: plain text; lives in arena */
     /* Who has logged in, and how (AUTH, XCLIENT LOGIN); in the arena. Empty: nobody. */
     struct slice sasl_method, sasl_username;
+    bool login_is_down; /* nobody could log in now, whoever it is */
 
     struct transaction *transaction; /* NULL outside of one */
     struct mail_filters *filters;    /* NULL: none for this client (milter.h) */

@@ -110,7 +110,16 @@ def test_dovecot_goes_and_comes_back():
 
         wait_for(is_gone, what="the end of Dovecot")
         assert answers[-1][0] == 454 and answers[-1][1].startswith(b"4.7.0 Temporary authentication failure"), answers
+        # Who cannot log in now is not refused for good.
+        with connect(mta) as client:
+            assert client.docmd(plain("ada", "secret"))[0] == 454
+            client.mail("a@client.test")
+            code, text = client.rcpt("x@remote.test")
+            assert code == 450 and b"no authentication service for now" in text, (code, text)
         with dovecot(mta), connect(mta) as client:
+            client.mail("a@client.test")
+            assert client.rcpt("x@remote.test")[0] == 554
+            client.rset()
             assert client.docmd(plain("ada", "secret"))[0] == 235
 
 
@@ -157,6 +166,14 @@ def check_lie(greeting, answer, offers=True):
             assert (code, text[:5]) == (454, b"4.7.0"), (code, text)
             assert time.monotonic() - begun < 40
             assert client.noop()[0] == 250
+
+
+def test_service_that_never_came():
+    with Instance(main=SERVER) as mta, connect(mta) as client:
+        assert "auth" not in client.esmtp_features
+        client.mail("a@client.test")
+        code, text = client.rcpt("x@remote.test")
+        assert code == 450 and b"no authentication service for now" in text, (code, text)
 
 
 def test_service_that_stalls():
