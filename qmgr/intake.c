@@ -34,20 +34,26 @@ static bool is_due(const struct intake *intake, const struct stat *status)
     return intake->ignores_time || status->st_mtime <= time_wall_seconds() + 1;
 }
 
+static int open_file(const struct intake *intake, struct slice id)
+{
+    int fd = queue_open(mail_layout(), intake->queue, id, O_RDWR);
+
+    if (fd < 0 && errno != ENOENT)
+        log_warning("open %s %.*s: %m", intake->queue, SLICE_ARG(id));
+    return fd;
+}
+
 /* The descriptor of a due file with its lock held; -1. */
 static int open_due(const struct intake *intake, struct slice id, struct stat *status)
 {
     int fd;
 
     /* Most of a large deferred queue is not due: it costs one call a file. */
-    if (intake->path && (stat(intake->path, status) < 0 || !is_due(intake, status)))
+    if (stat(intake->path, status) < 0 || !is_due(intake, status))
         return -1;
-    fd = queue_open(mail_layout(), intake->queue, id, O_RDWR);
-    if (fd < 0) {
-        if (errno != ENOENT)
-            log_warning("open %s %.*s: %m", intake->queue, SLICE_ARG(id));
+    fd = open_file(intake, id);
+    if (fd < 0)
         return -1;
-    }
     if (fstat(fd, status) == 0 && is_due(intake, status)) {
         if (fd_flock(fd, FILE_LOCK_EXCLUSIVE, FILE_LOCK_TRY) == 0)
             return fd;
@@ -99,7 +105,7 @@ static void queue_recipients(struct mail *mail)
         mail->message.next_recipient = 0;
         mail->deferred = true;
     }
-    fd_close(&mail->message.fd);
+    message_close(&mail->message);
     mail->busy = false;
     if (mail->n_entries == 0 && !co_spawn("finish", progress, mail))
         mail_progress(mail); /* no stack: then the others wait */
@@ -112,7 +118,7 @@ static void turn_away(struct mail *mail, const struct error *error)
         finish_corrupt(mail_id(mail));
     else
         finish_put_back(mail_id(mail), "deferred", params.minimal_backoff_time);
-    fd_close(&mail->message.fd);
+    message_close(&mail->message);
     mail_free(mail);
 }
 
@@ -146,9 +152,10 @@ static void admit_without_log(struct mail *mail, int error_number)
 
 bool intake_take(const struct intake *intake, struct slice id)
 {
-    struct stat status;
+    struct stat status = {0};
     struct mail *mail;
-    int fd = open_due(intake, id, &status);
+    /* What cleanup has just announced is complete, and was never anybody's. */
+    int fd = intake->path ? open_due(intake, id, &status) : open_file(intake, id);
 
     if (fd < 0)
         return false;

@@ -126,5 +126,5 @@ void recipients_refill(struct mail *mail)
         mail->message.next_recipient = 0;
         mail->deferred = true;
     }
-    fd_close(&mail->message.fd);
+    message_close(&mail->message);
 }

@@ -161,7 +161,7 @@ static int ask(struct cleanup_client *cleanup)
     struct client_call *call = &cleanup->call;
     struct error *error = &cleanup->error;
 
-    if (client_call_begin_repeatable(call, cleanup->service, step_deadline(cleanup), error) < 0)
+    if (client_call_begin(call, cleanup->service, step_deadline(cleanup), error) < 0)
         return fail(cleanup);
     while (send_request(cleanup) < 0 || receive_id(cleanup, error) < 0) {
         if (!client_call_may_repeat(call) ||

@@ -108,19 +108,8 @@ void client_reset(void)
     client.reaper = NULL;
 }
 
-/* Ask the system whether an idle server has spoken up, or believe what the event loop has
- * heard: enough for a request that is made again when it was not heard. */
-enum silence { SILENCE_ASKED, SILENCE_BELIEVED };
-
-static bool is_silent(struct connection *connection, enum silence silence)
-{
-    struct stream *stream = &connection->channel.stream;
-
-    return silence == SILENCE_BELIEVED ? stream_seems_quiet(stream) : !stream_has_input(stream);
-}
-
 /* An idle connection on which the server has been silent; one that spoke up says goodbye. */
-static struct connection *find_idle(const char *service, enum silence silence)
+static struct connection *find_idle(const char *service)
 {
     struct pool *pool = pool_of(service);
 
@@ -128,7 +117,7 @@ static struct connection *find_idle(const char *service, enum silence silence)
     while (!list_is_empty(&pool->idle)) {
         struct connection *connection = pool_take(pool, pool->idle.head.next);
 
-        if (is_silent(connection, silence))
+        if (stream_seems_quiet(&connection->channel.stream))
             return connection;
         connection_free(connection);
     }
@@ -153,10 +142,10 @@ static int begin_fresh(struct client_call *call, const char *service, deadline_t
     return 0;
 }
 
-static int begin(struct client_call *call, const char *service, enum silence silence,
-                 deadline_t until, struct error *error)
+int client_call_begin(struct client_call *call, const char *service, deadline_t until,
+                      struct error *error)
 {
-    struct connection *connection = find_idle(service, silence);
+    struct connection *connection = find_idle(service);
 
     if (!connection)
         return begin_fresh(call, service, until, error);
@@ -166,18 +155,6 @@ static int begin(struct client_call *call, const char *service, enum silence sil
                                  .is_reused = true,
                                  .bytes_before = connection->channel.stream.bytes_in};
     return 0;
-}
-
-int client_call_begin(struct client_call *call, const char *service, deadline_t until,
-                      struct error *error)
-{
-    return begin(call, service, SILENCE_ASKED, until, error);
-}
-
-int client_call_begin_repeatable(struct client_call *call, const char *service,
-                                 deadline_t until, struct error *error)
-{
-    return begin(call, service, SILENCE_BELIEVED, until, error);
 }
 
 bool client_call_may_repeat(const struct client_call *call)
@@ -258,7 +235,7 @@ int client_request(const char *service, const struct client_exchange *exchange,
 {
     CLEANUP(client_call_release) struct client_call call;
 
-    if (begin(&call, service, SILENCE_BELIEVED, until, error) < 0)
+    if (client_call_begin(&call, service, until, error) < 0)
         return -1;
     while (converse(&call, exchange, error) < 0) {
         if (!client_call_may_repeat(&call))

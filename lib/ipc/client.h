@@ -37,13 +37,6 @@ struct client_call {
 MUST_USE MAY_WAIT int client_call_begin(struct client_call *call, const char *service,
                                         deadline_t until, struct error *error);
 /*
- * The same for a request that is made again when client_call_may_repeat: it believes what the
- * event loop heard of an idle connection, which saves a system call.
- */
-MUST_USE MAY_WAIT int client_call_begin_repeatable(struct client_call *call,
-                                                   const char *service, deadline_t until,
-                                                   struct error *error);
-/*
  * After the first exchange of a call failed: true when the server cannot have begun with it,
  * for it said goodbye, or had closed the connection while that was idle; and not too often yet.
  * For requests that may be made again where a server died of them.

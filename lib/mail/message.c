@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "mail/record.h"
 
@@ -28,9 +29,13 @@ struct walk {
 
 static void walk_release(struct walk *walk)
 {
-    if (walk->message)
-        walk->message->backward_jumps = walk->records.backward_jumps;
-    record_reader_release(&walk->records);
+    struct message *message = walk->message;
+
+    if (!message)
+        return;
+    message->backward_jumps = walk->records.backward_jumps;
+    message->chunk = walk->records.buffer;
+    message->chunk_start = walk->records.buffer_start;
 }
 
 static void walk_init(struct walk *walk, struct message *message, off_t offset)
@@ -38,6 +43,10 @@ static void walk_init(struct walk *walk, struct message *message, off_t offset)
     walk->message = message;
     record_reader_init(&walk->records, message->fd, offset, ENVELOPE_CHUNK_BYTES);
     walk->records.backward_jumps = message->backward_jumps;
+    /* Behind the envelope of a small message stand its recipients, in the same chunk. */
+    walk->records.buffer = message->chunk;
+    walk->records.buffer_start = message->chunk_start;
+    message->chunk = BUF_INIT;
 }
 
 /* A file without sizes (maildrop): look for the end of the content record by record. */
@@ -383,22 +392,30 @@ static int read_records(struct walk *walk, struct message *message, struct error
 
 int message_read_envelope(struct message *message, int fd, struct error *error)
 {
-    CLEANUP(walk_release) struct walk walk = {0};
+    struct walk walk;
 
-    *message = (struct message){.fd = fd};
+    *message = (struct message){.fd = fd, .chunk = BUF_INIT};
     arena_init(&message->arena);
     walk_init(&walk, message, 0);
-    if (read_records(&walk, message, error) < 0 ||
-        check_complete(&message->envelope, error) < 0) {
+    int result = read_records(&walk, message, error);
+    walk_release(&walk);
+    if (result == 0)
+        result = check_complete(&message->envelope, error);
+    if (result < 0)
         message_release(message);
-        return -1;
-    }
-    return 0;
+    return result;
 }
 
 void message_release(struct message *message)
 {
     arena_release(&message->arena);
+    buf_release(&message->chunk);
+}
+
+void message_close(struct message *message)
+{
+    fd_close(&message->fd);
+    buf_release(&message->chunk);
 }
 
 static void recipient_list_add(struct recipient_list *list, const struct recipient *recipient)

@@ -90,6 +90,8 @@ struct message {
     off_t next_recipient;    /* where message_read_recipients goes on; 0: all have been read */
     off_t last_recipient;    /* of the type byte; nothing behind it needs to be read again */
     unsigned backward_jumps; /* seen so far, capped */
+    struct buf chunk;        /* of the file, read last, for the next look */
+    off_t chunk_start;
 };
 
 /*
@@ -100,6 +102,8 @@ struct message {
  */
 MUST_USE int message_read_envelope(struct message *message, int fd, struct error *error);
 void message_release(struct message *message); /* not the descriptor */
+/* Close the descriptor; what was read ahead of need is forgotten. */
+void message_close(struct message *message);
 
 /*
  * Append to the list the next recipients, at most max, skipping nothing: done ones come with

@@ -107,23 +107,23 @@ def by_smtp(mta):
 
 
 def test_accept():
-    budget(DISCARD, by_smtp, 71, 1, 21)
+    budget(DISCARD, by_smtp, 68, 1, 21)
 
 
 def test_relay():
     sink = Sink()
-    budget({"relayhost": f"[127.0.0.1]:{sink.port}"}, by_smtp, 99, 1, 28)
+    budget({"relayhost": f"[127.0.0.1]:{sink.port}"}, by_smtp, 93, 1, 28)
 
 
 def test_virtual_mailbox():
-    budget({}, lambda mta: mta.send("alice@example.test", BODY), 83, 2, 27)
+    budget({}, lambda mta: mta.send("alice@example.test", BODY), 79, 2, 27)
 
 
 def test_sendmail_command():
     """What comes behind the command, and the two commands themselves."""
     def by_command(mta):
         mta.run("sendmail", "-i", "someone@dest.test", input=BODY, check=True)
-    budget(DISCARD, by_command, 68, 1, 19)
+    budget(DISCARD, by_command, 65, 1, 19)
     with Instance(main=DISCARD) as mta:
         trace = mta.folder / "commands"
         by_command(mta)
