@@ -86,12 +86,13 @@ static void collect_settings(struct check *check)
  * --------------------------------------------------------------------------------
  */
 
-static void report_lines(struct report *to, const char *kind, const struct buf *lines)
+static void report_lines(struct report *to, enum severity severity, const char *kind,
+                         const struct buf *lines)
 {
     struct slice rest = buf_slice(lines);
 
     while (rest.len > 0)
-        report_located(to, SEVERITY_WARNING, kind, slice_split(&rest, '\n'));
+        report_located(to, severity, kind, slice_split(&rest, '\n'));
 }
 
 static int read_master_cf(struct check *check, struct error *error)
@@ -120,13 +121,14 @@ int check_open(struct check *check, struct report *report)
     struct error error;
 
     *check = (struct check){.report = report, .main_cf = conf_main_cf(), .arena = ARENA_INIT};
-    report_lines(report, "main.cf", &check->main_cf->warnings);
-    report_lines(report, "main.cf", conf_notices());
+    report_lines(report, SEVERITY_WARNING, "main.cf", &check->main_cf->warnings);
+    report_lines(report, SEVERITY_ERROR, "main.cf", conf_mistakes());
+    report_lines(report, SEVERITY_WARNING, "main.cf", conf_notices());
     if (read_master_cf(check, &error) < 0) {
         report_located(report, SEVERITY_ERROR, "master.cf", slice_from(error.text));
         return -1;
     }
-    report_lines(report, "master.cf", &check->master_cf.warnings);
+    report_lines(report, SEVERITY_WARNING, "master.cf", &check->master_cf.warnings);
     check->is_running = instance_is_running();
     check_overrides(check);
     collect_settings(check);
@@ -153,6 +155,7 @@ static void check_all(struct report *to)
     check_parameters(&check);
     spool_check(to);
     check_services(&check);
+    check_files(&check);
     check_tables(&check);
     check_peers(&check);
     resolver_check(&check);

@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "conf/main_cf.h"
 #include "conf/master_cf.h"
+#include "net/hostport.h"
 #include "report.h"
 
 /* A parameter that main.cf or a service's -o sets, with its value expanded. */
@@ -53,6 +54,10 @@ void check_release(struct check *check);
 
 /* The questions; each reports what it finds. */
 void check_parameters(struct check *check);
+void check_files(struct check *check);
 void check_tables(struct check *check);
 void check_services(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
+
+/* Is the socket that of a service of our own, which is not there before the system runs? */
+bool check_will_serve(const struct check *check, const struct socket_name *name);

@@ -46,13 +46,14 @@ static void removed(struct report *to, const struct name_finding *finding)
 {
     struct place place = place_of("obsolete-parameter", finding);
 
-    if (finding->use_instead.len > 0)
+    if (finding->use_instead.len > 0) {
         report(to, SEVERITY_WARNING, place,
                "%s: obsolete parameter without effect: use %.*s instead", finding->name,
                SLICE_ARG(finding->use_instead));
-    else
+    } else {
         report(to, SEVERITY_WARNING, place, "%s: obsolete parameter without effect",
                finding->name);
+    }
 }
 
 static void take(void *context, const struct name_finding *finding)

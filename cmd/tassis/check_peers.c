@@ -53,12 +53,40 @@ static int connect_host(const struct hostport *address, struct error *error)
     return fd;
 }
 
+static bool is_at(const struct master_service *service, const struct socket_name *name)
+{
+    struct slice path = name->path;
+    struct slice folder = slice_split(&path, '/');
+    uint16_t port;
+    struct error error;
+
+    if (strcmp(service->program, "spawn") != 0 && strcmp(service->program, "smtpd") != 0)
+        return false; /* speaks no language of others */
+    if (name->kind == SOCKET_UNIX)
+        return service->type == MASTER_TYPE_UNIX &&
+               slice_equals(folder, service->is_private ? "private" : "public") &&
+               slice_equals(path, service->name);
+    return service->type == MASTER_TYPE_INET &&
+           (service->host[0] == '\0' || slice_equals(name->inet.host, service->host)) &&
+           service_port(slice_from(service->port), &port, &error) == 0 &&
+           port == name->inet.port;
+}
+
+bool check_will_serve(const struct check *check, const struct socket_name *name)
+{
+    for (size_t i = 0; i < check->n_own_services && !check->is_running; i++) {
+        if (is_at(&check->master_cf.services[i], name))
+            return true;
+    }
+    return false;
+}
+
 static void try_socket(struct peers *peers, const struct setting *setting, struct slice text,
                        const struct socket_name *name)
 {
     struct error error = ERROR_INIT;
 
-    if (hash_has(&peers->seen, text))
+    if (hash_has(&peers->seen, text) || check_will_serve(peers->check, name))
         return;
     (void)hash_set(&peers->seen, text, peers);
     CLEANUP(fd_close)

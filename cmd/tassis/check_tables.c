@@ -60,11 +60,44 @@ static bool is_asked(const struct table_driver *driver)
            strcmp(driver->type, "socketmap") == 0;
 }
 
+static bool is_own_service(const struct check *check, const struct table_mention *mention)
+{
+    struct socket_name name = {.kind = SOCKET_INET};
+
+    return slice_equals(mention->type, "tcp") &&
+           hostport_parse(&name.inet, mention->name, HOSTPORT_ALONE_IS_PORT, 0, NULL) == 0 &&
+           check_will_serve(check, &name);
+}
+
 static bool is_to_be_built(const struct table_mention *mention)
 {
     CLEANUP(mem_free_text) char *source = slice_dup(mention->name);
 
     return table_driver_find(mention->type)->writer && access(source, R_OK) == 0;
+}
+
+/* "unix:/path" is a socket where it is no table of the system's accounts. */
+static bool is_socket(const struct table_mention *mention)
+{
+    return slice_equals(mention->type, "unix") &&
+           memchr(mention->name.ptr, '/', mention->name.len);
+}
+
+/* What we make ourselves when it is first needed, in a directory that is there. */
+static bool is_made_on_use(const struct setting *setting, const struct table_mention *mention)
+{
+    static const char *const suffixes[] = {"_session_cache_database", "_auth_cache_name",
+                                           "address_verify_map", "postscreen_cache_map"};
+    CLEANUP(mem_free_text) char *path = slice_dup(mention->name);
+    char *slash = strrchr(path, '/');
+    size_t i = 0;
+
+    while (i < ARRAY_SIZE(suffixes) && !slice_ends_with(slice_from(setting->name), suffixes[i]))
+        i++;
+    if (i == ARRAY_SIZE(suffixes) || !slash || slash == path)
+        return false;
+    *slash = '\0';
+    return access(path, W_OK) == 0;
 }
 
 static void check_mention(struct tables *tables, const struct setting *setting,
@@ -73,7 +106,7 @@ static void check_mention(struct tables *tables, const struct setting *setting,
     CLEANUP(mem_free_text) char *spec = slice_dup(mention->spec);
     struct error error = ERROR_INIT;
 
-    if (hash_has(&tables->seen, mention->spec))
+    if (hash_has(&tables->seen, mention->spec) || is_socket(mention))
         return;
     (void)hash_set(&tables->seen, mention->spec, tables);
     if (slice_equals(mention->type, "proxy"))
@@ -85,13 +118,15 @@ static void check_mention(struct tables *tables, const struct setting *setting,
                "%s: %s has no index that we can read: it will be built", setting->name, spec);
         return;
     }
+    if (!table && is_made_on_use(setting, mention))
+        return;
     if (!table) {
         report(tables->check->report, SEVERITY_WARNING, check_place("table", setting), "%s: %s",
                setting->name, error.text);
         return;
     }
     check_index(tables, setting, mention);
-    if (is_asked(table->driver))
+    if (is_asked(table->driver) && !is_own_service(tables->check, mention))
         ask(tables, setting, table);
     table_close(table);
 }
@@ -122,11 +157,42 @@ static void check_types(struct tables *tables, const struct setting *setting)
     }
 }
 
+/* These only permit what other parameters name. */
+static bool is_permission(const struct setting *setting)
+{
+    return strcmp(setting->name, "proxy_read_maps") == 0 ||
+           strcmp(setting->name, "proxy_write_maps") == 0;
+}
+
+static bool is_class(const struct check *check, const char *name)
+{
+    for (size_t i = 0; i < check->n_settings; i++) {
+        struct slice rest = slice_from(check->settings[i].value), word;
+
+        if (strcmp(check->settings[i].name, "smtpd_restriction_classes") != 0)
+            continue;
+        while (words_next(&rest, WORDS_COMMA_SPACE, &word)) {
+            if (slice_equals(word, name))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A name of the user's own may hold half of a table: it counts where it is referred to. */
+static bool is_part(const struct check *check, const struct setting *setting)
+{
+    return !setting->service && !param_row_find(slice_from(setting->name)) &&
+           setting->line > 0 && !is_class(check, setting->name);
+}
+
 static void check_setting(struct tables *tables, const struct setting *setting)
 {
     struct slice rest = slice_from(setting->value);
     struct table_mention mention;
 
+    if (is_permission(setting) || is_part(tables->check, setting))
+        return;
     check_types(tables, setting);
     while (table_mention_next(&rest, &mention))
         check_mention(tables, setting, &mention);

@@ -116,6 +116,7 @@ static int report_differences(struct job *job)
     check.builds_indexes = true;
     check_parameters(&check);
     check_services(&check);
+    check_files(&check);
     check_tables(&check);
     say("%zu parameters and %zu services in %s: %d that cannot work, %d that work differently or "
         "not yet, %d notes; all others are the same here",

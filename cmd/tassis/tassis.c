@@ -336,11 +336,12 @@ int main(int argc, char **argv)
     }
     if (optind >= argc)
         usage();
+    request.drops_mistakes = strcmp(argv[optind], "check") == 0;
     /* Whoever names an instance wants that one. */
     bool all_instances = !request.directory && !getenv("MAIL_CONFIG");
 
     if (conf_load(&request, &error) < 0) {
-        if (strcmp(argv[optind], "check") == 0)
+        if (request.drops_mistakes)
             return check_unusable(argc - optind, argv + optind, error.text);
         fatal(1, "%s", error.text);
     }

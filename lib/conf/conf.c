@@ -24,6 +24,7 @@ struct conf {
     struct main_cf main_cf;
     struct params normal, *stressed; /* NULL: not asked for */
     struct buf notices;              /* lines for conf_log_warnings */
+    struct buf mistakes;             /* values that were dropped: lines */
     struct hash lookups[2];          /* what conf_lookup found: without and with stress */
 };
 
@@ -43,6 +44,7 @@ static void conf_free(struct conf *conf)
 {
     main_cf_release(&conf->main_cf);
     buf_release(&conf->notices);
+    buf_release(&conf->mistakes);
     hash_release(&conf->lookups[0], NULL);
     hash_release(&conf->lookups[1], NULL);
     mem_free(conf);
@@ -154,12 +156,37 @@ static int load_stressed(struct conf *conf, const char *program, struct error *e
     return 0;
 }
 
-static int load_params(struct conf *conf, const char *program, struct error *error)
+/* Forget the entry that "FILE, line N: text" complains of; false when there is none. */
+static bool drop_entry(struct main_cf *main_cf, const char *complaint)
+{
+    struct hash_cursor cursor = {0};
+    struct slice name;
+    void *value;
+
+    while (hash_next(&main_cf->entries, &cursor, &name, &value)) {
+        const struct main_cf_entry *entry = value;
+        CLEANUP(buf_release) struct buf place = BUF_INIT;
+
+        buf_printf(&place, "%s, line %d: ", entry->file, entry->line);
+        if (entry->line > 0 && slice_starts_with(slice_from(complaint), place.data)) {
+            (void)hash_remove(&main_cf->entries, name);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int load_params(struct conf *conf, const struct conf_request *request,
+                       struct error *error)
 {
     struct main_cf *main_cf = &conf->main_cf;
+    const char *program = request ? request->program : NULL;
 
-    if (params_load(&conf->normal, main_cf, program, &main_cf->arena, error) < 0)
-        return -1;
+    while (params_load(&conf->normal, main_cf, program, &main_cf->arena, error) < 0) {
+        if (!request || !request->drops_mistakes || !drop_entry(main_cf, error->text))
+            return -1;
+        buf_printf(&conf->mistakes, "%s\n", error->text);
+    }
     settle_directory(conf, "daemon_directory", "master", &conf->normal.daemon_directory);
     settle_directory(conf, "command_directory", "postconf", &conf->normal.command_directory);
     return 0;
@@ -182,10 +209,12 @@ static int read_files(struct main_cf *main_cf, const struct conf_request *reques
     return 0;
 }
 
-static int finish_load(struct conf *conf, const char *program, bool with_stress,
+static int finish_load(struct conf *conf, const struct conf_request *request, bool with_stress,
                        struct error *error)
 {
-    if (load_params(conf, program, error) < 0 ||
+    const char *program = request ? request->program : NULL;
+
+    if (load_params(conf, request, error) < 0 ||
         (with_stress && load_stressed(conf, program, error) < 0))
         return -1;
     if (setenv("MAIL_CONFIG", conf->normal.config_directory, 1) < 0)
@@ -206,7 +235,7 @@ int conf_load(const struct conf_request *request, struct error *error)
     if ((request && read_files(&conf->main_cf, request, error) < 0) ||
         apply_overrides(&conf->main_cf, request, error) < 0 ||
         compute(&conf->main_cf, program, error) < 0 ||
-        finish_load(conf, program, request && request->with_stress, error) < 0) {
+        finish_load(conf, request, request && request->with_stress, error) < 0) {
         conf_free(conf);
         return -1;
     }
@@ -221,7 +250,7 @@ int conf_adopt(struct slice bytes, const struct conf_request *request, struct er
     if (main_cf_unserialize(&conf->main_cf, bytes, error) < 0 ||
         apply_overrides(&conf->main_cf, request, error) < 0 ||
         (overridden && compute(&conf->main_cf, request->program, error) < 0) ||
-        finish_load(conf, request ? request->program : NULL, true, error) < 0) {
+        finish_load(conf, request, true, error) < 0) {
         conf_free(conf);
         return -1;
     }
@@ -300,6 +329,11 @@ void conf_log_service_warnings(const struct master_service *service)
 const struct buf *conf_notices(void)
 {
     return &current->notices;
+}
+
+const struct buf *conf_mistakes(void)
+{
+    return &current->mistakes;
 }
 
 /* Keep a value for the life of the process, once. */

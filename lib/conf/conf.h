@@ -32,6 +32,7 @@ struct conf_request {
     const char *const *overrides; /* "name=value", n_overrides of them; later ones win */
     size_t n_overrides;
     enum conf_trust trust;
+    bool drops_mistakes; /* a bad value counts as not set: for those who look for all of them */
     bool with_stress; /* evaluate for stress=yes, too: for master, which checks, and daemons */
 };
 
@@ -63,6 +64,9 @@ void conf_log_service_warnings(const struct master_service *service);
 
 /* Directories that are passed over: a line each. */
 const struct buf *conf_notices(void);
+
+/* The values that drops_mistakes left out: "FILE, line N: what is wrong", a line each. */
+const struct buf *conf_mistakes(void);
 
 /*
  * Overload: exchange `params` for the set that was evaluated with stress=yes, or back. Both

@@ -158,3 +158,58 @@ def test_service_that_is_not_there_yet():
         assert status == 1 and "private/fresh" in found["unreachable-service"][0]["text"], found
         mta.run("tassis", "reload", check=True)
         wait_for(lambda: findings(mta)[1] == 0, what="the new service")
+
+
+def test_goes_on_after_bad_values():
+    with Instance(start=False) as mta:
+        mta.write_main(virtual_minimum_uid="vmail", smtpd_timeout="5 parsecs", smtpd_baner="x")
+        found, status = findings(mta)
+        assert status == 1
+        assert sorted(f["line"] for f in found["main.cf"]) == sorted(
+            line_of(mta, "main.cf", name) for name in ("virtual_minimum_uid", "smtpd_timeout")), found
+        assert len(found["unknown-parameter"]) == 1, found
+
+
+def test_former_names_and_missing_services():
+    with Instance(start=False) as mta:
+        mta.write_main(lmtp_cache_connection="yes", smtp_skip_4xx_greeting="yes", virtual_maps="static:x",
+                       maildrop_destination_recipient_limit="1")
+        found, _ = findings(mta)
+        assert [f["text"] for f in found["obsolete-parameter"]] == [
+            "lmtp_cache_connection: obsolete parameter without effect: use lmtp_connection_cache_on_demand instead",
+            "smtp_skip_4xx_greeting: obsolete parameter without effect",
+            "virtual_maps: obsolete parameter: use virtual_alias_maps instead"], found
+        assert [f["text"] for f in found["unknown-parameter"]] == [
+            "maildrop_destination_recipient_limit: nothing reads it: there is no service maildrop to deliver mail in master.cf"]
+
+
+def test_files():
+    with Instance(files={"networks": "127.0.0.1\n"}, start=False) as mta:
+        mta.write_main(smtpd_tls_key_file="/nowhere/x.pem", smtpd_tls_cert_file="$smtpd_tls_key_file",
+                       smtp_tls_CAfile="/nowhere/ca.pem", smtpd_tls_chain_files="/nowhere/a, /nowhere/b",
+                       mynetworks="$config_directory/networks, !/nowhere/networks",
+                       mailbox_command='/nowhere/deliver -a "$EXTENSION"', lmtp_tls_cert_file="none")
+        found, _ = findings(mta)
+        assert [f["text"].split()[1].rstrip(":") for f in sorted(found["file"], key=lambda f: f["text"].split()[1])] == [
+            "/nowhere/a", "/nowhere/b", "/nowhere/ca.pem", "/nowhere/deliver", "/nowhere/networks", "/nowhere/x.pem"], found
+
+
+def test_no_false_alarms():
+    master = ("policy unix - n n - 0 spawn user=nobody argv=/bin/true\n"
+              "127.0.0.1:10027 inet n n n - 0 spawn user=nobody argv=/bin/true\n")
+    with Instance(master=master, start=False) as mta:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(mta.folder / "answers"))
+        listener.listen()
+        mta.write_main(smtpd_tls_session_cache_database="btree:${data_directory}/smtpd_scache",
+                       address_verify_map="proxy:btree:$data_directory/verify_cache",
+                       postscreen_cache_map="btree:$data_directory/postscreen_cache",
+                       proxy_read_maps="$mynetworks hash:/nowhere/x", mynetworks="[::1]/128 127.0.0.0/8",
+                       virtual_transport=f"lmtp:unix:{mta.folder}/answers", smtpd_milters=f"unix:{mta.folder}/answers",
+                       podop="socketmap:unix:/nowhere/socket:", smtpd_restriction_classes="strict",
+                       strict="check_policy_service unix:private/policy",
+                       smtpd_recipient_restrictions="strict, ${podop?} reject",
+                       postscreen_access_list="tcp:127.0.0.1:10027")
+        found, _ = findings(mta)
+        listener.close()
+        assert not set(found) & {"table", "table-type", "table-unreachable", "unreachable-service", "bad-value"}, found
