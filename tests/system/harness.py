@@ -439,7 +439,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prefix", type=pathlib.Path, required=True)
     parser.add_argument("-k", default="")
-    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--jobs", type=int, default=3 * (os.cpu_count() or 1))
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--as-root", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
