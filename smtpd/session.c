@@ -437,7 +437,7 @@ void session_run(struct worker_client *client)
             converse(&session);
     }
     say_timeout(&session);
-    if (stream_flush(session.stream) < 0)
+    if (stream_flush_last(session.stream) < 0)
         session_note_stream_end(&session);
     session_end_transaction(&session);
     log_end(&session);

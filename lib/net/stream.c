@@ -196,6 +196,12 @@ int stream_flush(struct stream *stream)
     return 0;
 }
 
+int stream_flush_last(struct stream *stream)
+{
+    stream->is_ending = true;
+    return stream_flush(stream);
+}
+
 static void grow(struct stream *stream)
 {
     if (stream->buffer_bytes < LARGEST_BUFFER_BYTES / GROWTH)

@@ -46,6 +46,7 @@ struct stream {
     struct buf out;
     size_t buffer_bytes; /* size of a read, and when a write flushes; grows with the traffic */
     bool drained;        /* the last read has emptied the socket */
+    bool is_ending;      /* nothing comes behind what is being flushed */
     int64_t bytes_in, bytes_out; /* totals */
 };
 
@@ -124,6 +125,8 @@ MUST_USE MAY_WAIT int stream_printf(struct stream *stream, const char *format, .
     PRINTF_LIKE(2, 3);
 /* Send all that is buffered. */
 MUST_USE MAY_WAIT int stream_flush(struct stream *stream);
+/* The same where nothing comes behind it: TLS says goodbye in the same system call. */
+MUST_USE MAY_WAIT int stream_flush_last(struct stream *stream);
 
 /* "timed out", "connection closed", "Connection reset by peer": for messages. */
 const char *stream_trouble(const struct stream *stream);

@@ -257,6 +257,13 @@ static bool encrypt(struct tls_link *link, const char *data, size_t len)
     return true;
 }
 
+static void say_goodbye(struct tls_link *link)
+{
+    SSL_shutdown(link->ssl);
+    ERR_clear_error();
+    link->has_said_goodbye = true;
+}
+
 /*
  * Bytes count as written when all of them have gone, in whatever number of calls: the caller
  * comes again with the same ones after EAGAIN.
@@ -268,6 +275,8 @@ static ssize_t layer_write(struct stream *stream, const void *data, size_t len,
 
     if (link->accepted == 0 && !encrypt(link, data, len))
         return fail(link);
+    if (stream->is_ending && link->accepted == len && !link->has_said_goodbye)
+        say_goodbye(link);
     int pushed = link_push(link);
 
     if (pushed < 0)
@@ -288,9 +297,8 @@ static void layer_release(struct stream *stream)
 {
     struct tls_link *link = stream->layer_data;
 
-    if (!link->has_failed && link->accepted == 0) {
-        SSL_shutdown(link->ssl);
-        ERR_clear_error();
+    if (!link->has_failed && link->accepted == 0 && !link->has_said_goodbye) {
+        say_goodbye(link);
         (void)!link_push(link);
     }
     link_free(link);

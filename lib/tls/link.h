@@ -24,6 +24,7 @@ struct tls_link {
     size_t accepted; /* of the write at hand: encrypted, not all of it sent */
     int saved_errno; /* of the last read or send; 0: none failed */
     bool has_failed; /* no goodbye */
+    bool has_said_goodbye;
     bool is_drained; /* the last read has emptied the socket: to be cleared after a wait */
 
     /* What the client asks for: looked up between two steps of the handshake. */
