@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 #include "conf/params.h"
+#include "net/endpoint.h"
 #include "tls/link.h"
 #include "tls/openssl.h"
 
@@ -242,7 +243,8 @@ int facts_prepare(SSL *ssl, const struct tls_connect *options, struct error *err
 static bool matches_a_name(X509 *certificate, const struct tls_connect *options)
 {
     for (size_t i = 0; i < options->n_matches; i++) {
-        if (X509_check_host(certificate, options->matches[i], 0, host_flags(), NULL) == 1)
+        if (X509_check_host(certificate, options->matches[i], 0, host_flags(), NULL) == 1 ||
+            X509_check_ip_asc(certificate, options->matches[i], 0) == 1)
             return true;
     }
     return false;
@@ -264,6 +266,27 @@ static bool matches_tlsa(SSL *ssl)
 {
     return SSL_get_verify_result(ssl) == X509_V_OK &&
            (SSL_session_reused(ssl) || SSL_get0_dane_authority(ssl, NULL, NULL) >= 0);
+}
+
+static bool wants_address(const struct tls_connect *options)
+{
+    struct endpoint address;
+
+    return options->n_matches == 1 &&
+           endpoint_parse(&address, slice_from(options->matches[0]), 0) == 0;
+}
+
+/* Among what is wrong the name comes before the dates, and after the chain, as in OpenSSL. */
+static bool is_mismatch(const struct tls_peer *peer, const SSL *ssl,
+                        const struct tls_connect *options)
+{
+    long verdict = SSL_get_verify_result(ssl);
+
+    if (peer->trust == TLS_TRUSTED)
+        return true;
+    return (verdict == X509_V_ERR_CERT_HAS_EXPIRED ||
+            verdict == X509_V_ERR_CERT_NOT_YET_VALID) &&
+           !matches_a_name(SSL_get0_peer_certificate(ssl), options);
 }
 
 void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *options,
@@ -294,9 +317,11 @@ void facts_check(struct tls_peer *peer, SSL *ssl, const struct tls_connect *opti
         return;
     }
     /* A good certificate, but not of whom we want. */
-    if (options->check != TLS_CHECK_NAMES)
-        peer->distrust = "not trusted by local or TLSA policy";
-    else if (peer->trust == TLS_TRUSTED)
-        peer->distrust = "num=62:hostname mismatch";
+    if (options->check == TLS_CHECK_FINGERPRINTS || !peer->distrust)
+        peer->distrust =
+            "num=65:no matching DANE TLSA records"; /* both, with OpenSSL's means */
+    if (options->check == TLS_CHECK_NAMES && is_mismatch(peer, ssl, options))
+        peer->distrust =
+            wants_address(options) ? "num=64:IP address mismatch" : "num=62:hostname mismatch";
     peer->trust = TLS_UNTRUSTED;
 }

@@ -116,8 +116,8 @@ static size_t allow(struct tls_link *link, size_t len)
     return allowed;
 }
 
-/* BIO_callback_fn_ex. NOLINTNEXTLINE(readability-function-size,readability-non-const-parameter)
- */
+/* As BIO_callback_fn_ex wants it: */
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter) */
 static long note_bytes(BIO *bio, int operation, const char *data, size_t len, int argi,
                        long argl, int result, size_t *processed)
 {
@@ -142,6 +142,8 @@ static long note_bytes(BIO *bio, int operation, const char *data, size_t len, in
     dump(slice_of(data, count));
     return result;
 }
+
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
 
 /* tls_trace_rate_limit, of this process; 0 is no limit. */
 static bool is_within_rate(void)
