@@ -22,8 +22,8 @@ struct tables {
     struct hash seen; /* specs: each is looked at once */
 };
 
-/* Is the index there, and newer than the text it is made from? */
-static void check_index(struct tables *tables, const struct setting *setting,
+/* True, and reported: the index is there, and older than the text it is made from. */
+static bool is_outdated(struct tables *tables, const struct setting *setting,
                         const struct table_mention *mention)
 {
     const struct table_driver *driver = table_driver_find(mention->type);
@@ -33,14 +33,16 @@ static void check_index(struct tables *tables, const struct setting *setting,
     struct stat source_status, index_status;
 
     if (!driver->writer || source[0] != '/')
-        return;
+        return false;
     buf_printf(&index, "%s%s", source, driver->writer->suffix);
     if (stat(source, &source_status) < 0 || stat(index.data, &index_status) < 0)
-        return; /* an index alone is complete; a missing one does not open */
-    if (index_status.st_mtim.tv_sec < source_status.st_mtim.tv_sec)
-        report(to, SEVERITY_WARNING, check_place("table-older", setting),
-               "%s: %.*s: %s is older than its source %s", setting->name,
-               SLICE_ARG(mention->spec), index.data, source);
+        return false; /* an index alone is complete; a missing one does not open */
+    if (index_status.st_mtim.tv_sec >= source_status.st_mtim.tv_sec)
+        return false;
+    report(to, SEVERITY_WARNING, check_place("table-older", setting),
+           "%s: %.*s: %s is older than its source %s", setting->name, SLICE_ARG(mention->spec),
+           index.data, source);
+    return true;
 }
 
 static void ask(struct tables *tables, const struct setting *setting, struct table *table)
@@ -111,6 +113,8 @@ static void check_mention(struct tables *tables, const struct setting *setting,
     (void)hash_set(&tables->seen, mention->spec, tables);
     if (slice_equals(mention->type, "proxy"))
         return; /* the table behind it is mentioned next */
+    if (is_outdated(tables, setting, mention))
+        return; /* opening it would say so again */
     struct table *table = table_open(spec, NULL, &error);
 
     if (!table && tables->check->builds_indexes && is_to_be_built(mention)) {
@@ -125,7 +129,6 @@ static void check_mention(struct tables *tables, const struct setting *setting,
                setting->name, error.text);
         return;
     }
-    check_index(tables, setting, mention);
     if (is_asked(table->driver) && !is_own_service(tables->check, mention))
         ask(tables, setting, table);
     table_close(table);

@@ -90,8 +90,9 @@ def test_tables():
     with Instance(files=files, start=False) as mta:
         for name in files:
             mta.run("postmap", f"lmdb:{mta.etc}/{name}", check=True)
-        later = time.time() + 5
-        os.utime(mta.etc / "old", (later, later))
+        now = time.time()
+        os.utime(mta.etc / "old.lmdb", (now - 3600, now - 3600))
+        os.utime(mta.etc / "old", (now - 1800, now - 1800))
         mta.write_main(virtual_alias_maps=f"lmdb:{mta.etc}/good, hash:{mta.etc}/old",
                        transport_maps=f"lmdb:{mta.etc}/missing", canonical_maps="nonsense:/x",
                        relocated_maps="tcp:127.0.0.1:1")
@@ -100,6 +101,7 @@ def test_tables():
         assert [f["text"] for f in found["table-older"]] == [
             f"virtual_alias_maps: hash:{mta.etc}/old: {mta.etc}/old.lmdb is older than its source {mta.etc}/old"
         ], found
+        assert "old" not in mta.run("tassis", "check", "-j").err  # it is said once
         assert found["table-older"][0]["line"] == line_of(mta, "main.cf", "virtual_alias_maps")
         assert len(found["table"]) == 1 and f"{mta.etc}/missing" in found["table"][0]["text"], found
         assert len(found["table-type"]) == 1 and "nonsense:/x" in found["table-type"][0]["text"], found
