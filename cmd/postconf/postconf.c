@@ -56,10 +56,12 @@ static void read_main(struct postconf *postconf)
     const struct options *options = &postconf->options;
     struct error error = ERROR_INIT;
 
-    if (!options->defaults &&
-        main_cf_read(&postconf->main_cf, postconf->main_path.data, &error) < 0)
-        fatal(1, "%s", error.text);
+    bool is_bad = !options->defaults &&
+                  main_cf_read(&postconf->main_cf, postconf->main_path.data, &error) < 0;
+
     log_lines(&postconf->main_cf.warnings);
+    if (is_bad)
+        fatal(1, "%s", error.text);
     for (size_t i = 0; i < options->n_overrides; i++) {
         const char *text = options->overrides[i];
 

@@ -82,7 +82,7 @@ static int parse_line(struct main_cf *main_cf, struct slice line, const char *fi
                          number, SLICE_ARG(line));
     rest = slice_trim(slice_from_offset(rest, 1));
     earlier = hash_get(&main_cf->entries, name);
-    if (earlier && strcmp(earlier->file, file) == 0)
+    if (earlier && strcmp(earlier->file, file) == 0 && !slice_equals(rest, earlier->value))
         buf_printf(&main_cf->warnings, "%s, line %d: overriding earlier entry: %s=%s\n", file,
                    number, earlier->name, earlier->value);
     add_entry(main_cf, name, rest, file, number);
