@@ -10,7 +10,8 @@ NEEDS_ROOT = True
 def test_mail_follows_mx():
     """The host of the best preference gets it; when it does not listen, the next one does."""
     names = Names({"far.test MX": ["10 first.far.test", "20 second.far.test"], "first.far.test A": ["127.0.0.2"],
-                   "second.far.test A": ["127.0.0.3"], "bare.test A": ["127.0.0.2"], "null.test MX": ["0 ."]})
+                   "second.far.test A": ["127.0.0.3"], "bare.test A": ["127.0.0.2"], "null.test MX": ["0 ."],
+                   "number.test MX": ["10 127.0.0.5"]})
     use_resolver()
     first, second = Sink("127.0.0.2", 25), Sink("127.0.0.3", 25)
     with Instance() as mta:
@@ -29,6 +30,8 @@ def test_mail_follows_mx():
         mta.send("x@null.test", "Subject: four\n\nx\n", "alice@example.test")
         mta.send("x@nowhere.test", "Subject: five\n\nx\n", "alice@example.test")
         mta.mail("alice", 2)
+        mta.send("x@number.test", "Subject: six\n\nx\n", "alice@example.test")
+        mta.wait_log(r"warning: numeric domain name in resource data of MX record for number\.test: 127\.0\.0\.5")
         assert re.search(r"to=<x@null\.test>, .*dsn=5\.1\.0, status=bounced", mta.log())
         assert re.search(r"to=<x@nowhere\.test>, .*dsn=5\.4\.4, status=bounced \(Host or domain name not found\. "
                          r"Name service error for name=nowhere\.test type=A+: Host not found\)", mta.log())
