@@ -117,7 +117,9 @@ static void write_recipient(struct transaction *transaction, const struct target
     transaction->n_recipients++;
 }
 
-/* NOTIFY=SUCCESS for a list: it is a success that it was expanded (RFC 3461 section 5.2.7.1).
+/*
+ * NOTIFY=SUCCESS for a list: it is a success that it was expanded (RFC 3461 section 5.2.7.1).
+ * As in Postfix one other address is a list, too: where the mail went is nobody's business.
  */
 static void report_expansion(struct transaction *transaction, struct target *target)
 {
@@ -149,7 +151,8 @@ static void write_expanded(struct transaction *transaction, struct target *targe
         return;
     }
     virtual_expand(transaction, target->address, &list);
-    if (list.count > 1 && (target->notify & NOTIFY_SUCCESS))
+    if ((target->notify & NOTIFY_SUCCESS) && list.count > 0 &&
+        (list.count > 1 || !slice_same(list.items[0], target->address)))
         report_expansion(transaction, target);
     for (size_t i = 0; i < list.count; i++) {
         target->address = list.items[i];

@@ -54,3 +54,16 @@ def test_fifos_of_old():
         mta.mail("alice")
         mta.run("sendmail", "bob@example.test", input="Subject: two\n\nx\n", check=True)
         mta.mail("bob")
+
+
+def test_success_report_of_alias():
+    """An alias, even for one address, is reported as expanded: where the mail goes on is not told."""
+    main = {"virtual_alias_maps": "inline:{ {sales@example.test = bob@example.test} }"}
+    with Instance(main=main) as mta:
+        with mta.smtp() as client:
+            client.mail("alice@example.test")
+            assert client.rcpt("sales@example.test", ["NOTIFY=SUCCESS"])[0] == 250
+            assert client.data("Subject: x\n\nx\n")[0] == 250
+        report = mta.mail("alice")
+        assert "\nAction: expanded\n" in report and "bob@example.test" not in report, report
+        mta.mail("bob")
