@@ -137,6 +137,15 @@ static const struct origin *forward_origin(struct job *job, struct slice address
     return origin;
 }
 
+/* False: the file names nobody. */
+static bool expand(struct job *job, struct slice text, const struct origin *origin)
+{
+    if (expand_list(job, text, origin) == 0)
+        return false;
+    delivery_expanded(job->delivery, job->recipient, SLICE("local"), "expanded");
+    return true;
+}
+
 bool dotforward_expand(struct job *job, struct slice address, const struct passwd *passwd,
                        const struct origin *origin)
 {
@@ -162,8 +171,7 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
             continue;
         if (read_as_user(path.data, passwd, &text) == 0)
             /* ".forward" without the extension has not matched it. */
-            return expand_list(job, buf_slice(&text),
-                               forward_origin(job, address, &names, origin)) > 0;
+            return expand(job, buf_slice(&text), forward_origin(job, address, &names, origin));
         if (errno != ENOENT) {
             struct dsn dsn;
             delivery_dsn(job->delivery, &dsn, "4.3.0", "cannot read %s", path.data);

@@ -162,6 +162,8 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
     }
     if (expand_list(job, alias.value, origin) == 0)
         log_warning("empty alias: %.*s", SLICE_ARG(key));
+    delivery_expanded(job->delivery, job->recipient, SLICE("local"),
+                      origin->has_owner ? "delivered" : "expanded");
     return ALIAS_EXPANDED;
 }
 

@@ -66,6 +66,22 @@ static int append_trace(struct delivery *delivery, const struct recipient *recip
     return append(delivery, BOUNCE_LOG_TRACE, recipient, &via);
 }
 
+void delivery_expanded(struct delivery *delivery, struct recipient *recipient,
+                       struct slice relay, const char *action)
+{
+    struct dsn dsn;
+
+    if (!(recipient->notify & NOTIFY_SUCCESS))
+        return;
+    delivery_dsn(delivery, &dsn, "2.0.0", "alias expanded");
+    dsn.action = action;
+    if (append_trace(delivery, recipient, relay, &dsn) < 0)
+        return; /* so the deliveries will be reported */
+    recipient->notify &= ~NOTIFY_SUCCESS;
+    if (!recipient->notify)
+        recipient->notify = NOTIFY_NEVER;
+}
+
 /* "sendmail -v": the sender wants to see each attempt. */
 static int append_trace_if_wanted(struct delivery *delivery, const struct recipient *recipient,
                                   struct slice relay, const struct dsn *dsn)

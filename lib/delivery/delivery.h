@@ -71,6 +71,13 @@ void delivery_open_filter(const char *title, const char *list);
 /*
  * One of these for each recipient; recipient->done tells afterwards whether it has left the
  * queue. relay as the log shows it ("none", "local", "h[a]:25"). */
+/*
+ * The recipient was an alias; what it stands for is being delivered to. A sender who asked for
+ * success hears that now, once, and nothing of the rest. action is "expanded", or "delivered"
+ * of a mailing list (RFC 3461 section 5.2.7.3).
+ */
+MAY_WAIT void delivery_expanded(struct delivery *delivery, struct recipient *recipient,
+                                struct slice relay, const char *action);
 /* Delivered: status=sent (dsn->reason); the recipient is marked done. */
 MAY_WAIT void delivery_sent(struct delivery *delivery, struct recipient *recipient,
                             struct slice relay, const struct dsn *dsn);

@@ -67,3 +67,19 @@ def test_success_report_of_alias():
         report = mta.mail("alice")
         assert "\nAction: expanded\n" in report and "bob@example.test" not in report, report
         mta.mail("bob")
+
+
+def test_success_report_of_local_alias():
+    """The same of local's aliases; a list with an owner is a delivery."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "",
+            "alias_maps": "inline:{ {one = bob@example.test}, {list = bob@example.test}, {owner-list = carol@example.test} }"}
+    with Instance(main=main) as mta:
+        for count, (alias, action) in enumerate((("one", "expanded"), ("list", "delivered")), 1):
+            with mta.smtp() as client:
+                client.mail("alice@example.test")
+                assert client.rcpt(f"{alias}@local.test", ["NOTIFY=SUCCESS"])[0] == 250
+                assert client.data("Subject: x\n\nx\n")[0] == 250
+            wait_for(lambda: len(mta.inbox("alice")) >= count and len(mta.inbox("bob")) >= count, what="mail and report")
+            reports = [path.read_text() for path in mta.inbox("alice")]
+            assert any(f"\nFinal-Recipient: rfc822; {alias}@local.test\n" in report and f"\nAction: {action}\n" in report and
+                       "alias expanded" in report for report in reports), reports
