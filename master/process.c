@@ -254,6 +254,7 @@ static void process_ended(struct process *process, int status)
     list_remove(&process->link);
     mem_free(process);
     publish_count(service);
+    atomic_store(&service->scoreboard->has_asked, 0); /* there is room again */
     /* Whoever waits for a slot may have the dead one's. */
     (void)!write(service->slot_freed_fd, &one, sizeof(one));
     co_wake_all(&service->changed);

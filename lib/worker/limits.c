@@ -72,8 +72,10 @@ int worker_compute_limits(struct worker_limits *limits, const struct worker *wor
     if (sessions_per_process(worker, service, &sessions, error) < 0)
         return -1;
     if (worker->sessions_per_process == 1) {
-        *limits = (struct worker_limits){
-            .slots = 1, .n_max = limit, .n_spread = 1, .counts_draining = true};
+        *limits = (struct worker_limits){.slots = 1,
+                                         .n_max = limit,
+                                         .n_spread = limit ? limit : SCOREBOARD_ROWS,
+                                         .counts_draining = true};
     } else if (worker->limits_processes) {
         uint32_t cores = count_cores();
         uint32_t own = (uint32_t)worker->sessions_per_process;

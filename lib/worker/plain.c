@@ -21,6 +21,9 @@
 /* While other processes are free they come first: their clients lose no connection. */
 #define PRECEDENCE_MS 200
 
+/* So often the connection that is held comes before a client that waits to be accepted. */
+#define OVERTAKEN_MOST 10
+
 #define TRIGGER_TIMEOUT_MS SECONDS(5)
 
 static volatile sig_atomic_t is_terminated;
@@ -183,30 +186,45 @@ static int wait_for_work(struct pollfd *fds, nfds_t n_listeners, bool at_listene
                  mask);
 }
 
+static const struct pollfd *first_ready(const struct pollfd *listeners, nfds_t n_listeners)
+{
+    for (nfds_t i = 0; i < n_listeners; i++) {
+        if (listeners[i].revents)
+            return &listeners[i];
+    }
+    return NULL;
+}
+
+/* A client that never pauses must not keep those out who wait. */
 static void take_work(struct pollfd *fds, nfds_t n_listeners)
 {
+    static int n_overtaken;
+
     worker_look_for_changed_files();
     if (process.is_draining)
         return;
-    if (fds[POLL_HELD].revents) {
+    const struct pollfd *waiting = first_ready(fds + POLL_LISTENERS, n_listeners);
+
+    if (fds[POLL_HELD].revents && (!waiting || n_overtaken++ < OVERTAKEN_MOST)) {
+        if (waiting)
+            worker_ask_for_company();
         serve_held();
         return;
     }
-    for (nfds_t i = 0; i < n_listeners; i++) {
-        if (fds[POLL_LISTENERS + i].revents) {
-            take_from(fds[POLL_LISTENERS + i].fd);
-            return;
-        }
-    }
+    n_overtaken = 0;
+    if (waiting)
+        take_from(waiting->fd);
 }
 
 /* One turn: wait, and do what there is to do. */
 static void turn(struct pollfd *fds, nfds_t n_listeners, const sigset_t *mask)
 {
+    /* First, for we are not the free one whom we would give way to. */
+    worker_set_state(is_holding ? SCOREBOARD_HOLDING : SCOREBOARD_FREE);
+
     bool gives_way = is_holding && scoreboard_has_free(process.scoreboard);
     int64_t ms = gives_way ? PRECEDENCE_MS : patience();
 
-    worker_set_state(is_holding ? SCOREBOARD_HOLDING : SCOREBOARD_FREE);
     (void)log_flush();
     int n = wait_for_work(fds, n_listeners, !gives_way, ms, mask);
 

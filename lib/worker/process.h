@@ -85,6 +85,8 @@ void worker_enter_jail(void);
 MUST_USE bool worker_slot_try(void);           /* take one if there is one now */
 MUST_USE MAY_WAIT bool worker_slot_wait(void); /* false: cancelled */
 void worker_slot_give(void);
+/* One more process of the service would be of use: tells master, unless it has been told. */
+void worker_ask_for_company(void);
 void worker_set_state(enum scoreboard_state state); /* tells master where it must know */
 void worker_job_began(void);                        /* counts */
 void worker_job_ended(void);

@@ -46,12 +46,11 @@ void worker_set_state(enum scoreboard_state state)
         ask_master_to_look();
 }
 
-static void ask_for_company(void)
+void worker_ask_for_company(void)
 {
     struct scoreboard *scoreboard = process.scoreboard;
-    uint32_t n_processes = atomic_load(&scoreboard->n_processes);
 
-    if (n_processes < process.limits.n_spread && process.n_busy >= JOBS_WORTH_A_PROCESS &&
+    if (scoreboard && atomic_load(&scoreboard->n_processes) < process.limits.n_spread &&
         !atomic_load(&scoreboard->has_asked) && !atomic_exchange(&scoreboard->has_asked, 1))
         ask_master_to_look();
 }
@@ -87,7 +86,8 @@ bool worker_slot_try(void)
     process.n_busy++;
     update_stress();
     if (process.n_busy < process.limits.slots) {
-        ask_for_company();
+        if (process.n_busy >= JOBS_WORTH_A_PROCESS)
+            worker_ask_for_company();
         return true;
     }
     worker_set_state(state_now());

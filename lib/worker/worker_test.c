@@ -397,6 +397,33 @@ static void test_one_slot_serves_who_comes(void **state)
     }
 }
 
+/* Both have something for it: one comes first, and the other is not left to the one's mercy. */
+static void test_client_that_waits(void **state)
+{
+    int status;
+
+    (void)state;
+    start(&one_request, "5", 5);
+    struct channel first = connect_channel();
+
+    ask(&first, "a");
+    expect_answer(&first, "a");
+    assert_int_equal(atomic_load(&master.scoreboard->has_asked), 0);
+    assert_int_equal(kill(master.worker, SIGSTOP), 0);
+    assert_int_equal(waitpid(master.worker, &status, WUNTRACED), master.worker);
+    struct channel second = connect_channel();
+
+    ask(&first, "b");
+    ask(&second, "c");
+    assert_int_equal(kill(master.worker, SIGCONT), 0);
+    expect_answer(&first, "b");
+    expect_answer(&second, "c");
+    expect_goodbye(&first);
+    assert_int_equal(atomic_load(&master.scoreboard->has_asked), 1);
+    channel_release(&second);
+    end();
+}
+
 static void test_jobs_wait_in_turn(void **state)
 {
     (void)state;
@@ -441,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_goodbye_to_idle_connections),
         cmocka_unit_test(test_request_in_progress_is_answered),
         cmocka_unit_test(test_one_slot_serves_who_comes),
+        cmocka_unit_test(test_client_that_waits),
         cmocka_unit_test(test_jobs_wait_in_turn),
     };
 
