@@ -44,35 +44,28 @@ static void keep_result(struct delivery_result *result, struct buf *storage)
     result->reason = slice_from_offset(buf_slice(storage), dsn_len);
 }
 
-/* Asks once. *crossed: the agent retired before it read the request, so nothing has happened.
- */
-static enum delivery_run run_once(const char *service, struct delivery_job *job,
-                                  struct delivery_result *result, struct buf *storage,
-                                  bool *crossed, struct error *error)
+static int converse(struct channel *channel, struct delivery_job *job,
+                    struct delivery_result *result, struct error *error)
 {
-    CLEANUP(client_call_release) struct client_call call = {0};
-
-    *crossed = false;
-    if (client_call_begin(&call, service, job->deadline, error) < 0)
-        return DELIVERY_RUN_UNREACHABLE;
-    if (send_job(call.channel, job, error) < 0 ||
-        expect_result(call.channel, result, error) < 0) {
-        *crossed = call.channel->said_goodbye;
-        return DELIVERY_RUN_LOST;
-    }
-    keep_result(result, storage);
-    client_call_done(&call);
-    return DELIVERY_RUN_DONE;
+    return send_job(channel, job, error) < 0 ? -1 : expect_result(channel, result, error);
 }
 
 enum delivery_run delivery_run(const char *service, struct delivery_job *job,
                                struct delivery_result *result, struct buf *storage,
                                struct error *error)
 {
-    bool crossed;
-    enum delivery_run outcome = run_once(service, job, result, storage, &crossed, error);
+    CLEANUP(client_call_release) struct client_call call = {0};
 
-    for (int n = 0; crossed && n < CLIENT_REPEATS_MAX; n++)
-        outcome = run_once(service, job, result, storage, &crossed, error);
-    return outcome;
+    if (client_call_begin(&call, service, job->deadline, error) < 0)
+        return DELIVERY_RUN_UNREACHABLE;
+    while (converse(call.channel, job, result, error) < 0) {
+        /* An agent that said goodbye has not read the request, so nothing has happened. */
+        if (!call.channel->said_goodbye || call.n_repeats >= CLIENT_REPEATS_MAX)
+            return DELIVERY_RUN_LOST;
+        if (client_call_begin_anew(&call, job->deadline, error) < 0)
+            return DELIVERY_RUN_UNREACHABLE;
+    }
+    keep_result(result, storage);
+    client_call_done(&call);
+    return DELIVERY_RUN_DONE;
 }

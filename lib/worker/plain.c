@@ -18,7 +18,7 @@
 /* Our own idle connections to other services are closed after so long without work. */
 #define CLIENT_IDLE_MS SECONDS(5)
 
-/* While other processes are free they come first: their clients lose no connection. */
+/* So long a process that holds a connection leaves others to those that are free. */
 #define PRECEDENCE_MS 200
 
 /* So often the connection that is held comes before a client that waits to be accepted. */
@@ -31,6 +31,7 @@ static volatile sig_atomic_t is_terminated;
 /* The one connection of a `request` worker that stays open between jobs. */
 static struct channel held;
 static bool is_holding;
+static bool is_held_new; /* its first request has not come */
 
 static void terminate(int number)
 {
@@ -70,6 +71,7 @@ static void serve_held(void)
     enum message_number number;
     struct slice body;
 
+    is_held_new = false;
     stream_set_deadline(&held.stream, deadline_in(params.ipc_timeout));
     stream_is_ready(&held.stream);
     if (channel_receive(&held, &number, &body, NULL) < 0 || number == MESSAGE_NONE) {
@@ -125,7 +127,7 @@ static void accept_one(int listener)
     } else if (process.worker->request) {
         dismiss_held();
         held = (struct channel){.stream = client.stream};
-        is_holding = true;
+        is_holding = is_held_new = true;
         process.idle_since = time_now_ms();
     } else {
         serve_trigger(&client.stream);
@@ -222,7 +224,8 @@ static void turn(struct pollfd *fds, nfds_t n_listeners, const sigset_t *mask)
     /* First, for we are not the free one whom we would give way to. */
     worker_set_state(is_holding ? SCOREBOARD_HOLDING : SCOREBOARD_FREE);
 
-    bool gives_way = is_holding && scoreboard_has_free(process.scoreboard);
+    /* Nobody is sent away before he has said what he wants. */
+    bool gives_way = is_holding && (is_held_new || scoreboard_has_free(process.scoreboard));
     int64_t ms = gives_way ? PRECEDENCE_MS : patience();
 
     (void)log_flush();
