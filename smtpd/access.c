@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "conf/params.h"
+#include "conf/restrictions.h"
 #include "conf/words.h"
 #include "restriction.h"
 #include "route/interfaces.h"
@@ -19,13 +20,9 @@ static const struct restriction_list *client_list, *helo_list, *sender_list, *re
 /* Without one of these anybody could send anything through us. */
 static void require_relay_control(void)
 {
-    static const char *const safe[] = {
-        "reject_unauth_destination", "defer_unauth_destination", "reject", "defer",
-        "defer_if_permit",           "check_relay_domains"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(safe); i++) {
-        if (restriction_list_has(relay_list, safe[i], RESTRICTION_ENFORCED) ||
-            restriction_list_has(recipient_list, safe[i], RESTRICTION_ENFORCED))
+    for (size_t i = 0; restriction_guards[i]; i++) {
+        if (restriction_list_has(relay_list, restriction_guards[i], RESTRICTION_ENFORCED) ||
+            restriction_list_has(recipient_list, restriction_guards[i], RESTRICTION_ENFORCED))
             return;
     }
     fatal(EX_CONFIG,

@@ -9,105 +9,16 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "conf/params.h"
+#include "conf/restrictions.h"
 #include "conf/words.h"
 #include "dns/filter.h"
 #include "policy_server.h"
 #include "route/open_maps.h"
 
-enum argument {
-    ARGUMENT_NONE,
-    ARGUMENT_TABLE,
-    ARGUMENT_CCERT, /* a table, or { table, { search_order = ... } } */
-    ARGUMENT_DOMAIN,
-    ARGUMENT_NUMBER,
-    ARGUMENT_POLICY
-};
-
-/* A further restriction is one row here and one function. */
-static const struct {
-    const char *name;
-    restriction_fn *run;
-    enum argument argument;
-} known[] = {
-    {"permit", restrict_permit, ARGUMENT_NONE},
-    {"reject", restrict_reject, ARGUMENT_NONE},
-    {"defer", restrict_defer, ARGUMENT_NONE},
-    {"sleep", restrict_sleep, ARGUMENT_NUMBER},
-    {"defer_if_permit", restrict_defer_if_permit, ARGUMENT_NONE},
-    {"defer_if_reject", restrict_defer_if_reject, ARGUMENT_NONE},
-    {"reject_unauth_pipelining", restrict_unauth_pipelining, ARGUMENT_NONE},
-    {"permit_mynetworks", restrict_permit_mynetworks, ARGUMENT_NONE},
-    {"permit_inet_interfaces", restrict_permit_inet_interfaces, ARGUMENT_NONE},
-    {"permit_sasl_authenticated", restrict_permit_login, ARGUMENT_NONE},
-    {"permit_tls_clientcerts", restrict_permit_clientcerts, ARGUMENT_NONE},
-    {"permit_tls_all_clientcerts", restrict_permit_all_clientcerts, ARGUMENT_NONE},
-    {"reject_sender_login_mismatch", restrict_login_mismatch, ARGUMENT_NONE},
-    {"reject_known_sender_login_mismatch", restrict_known_login_mismatch, ARGUMENT_NONE},
-    {"reject_authenticated_sender_login_mismatch", restrict_login_of_others, ARGUMENT_NONE},
-    {"reject_unauthenticated_sender_login_mismatch", restrict_no_login, ARGUMENT_NONE},
-    {"check_sasl_access", restrict_login_access, ARGUMENT_TABLE},
-    {"reject_plaintext_session", restrict_plaintext_session, ARGUMENT_NONE},
-    {"reject_unknown_client_hostname", restrict_unknown_client_hostname, ARGUMENT_NONE},
-    {"reject_unknown_client", restrict_unknown_client_hostname, ARGUMENT_NONE},
-    {"reject_unknown_reverse_client_hostname", restrict_unknown_reverse_hostname,
-     ARGUMENT_NONE},
-    {"reject_invalid_helo_hostname", restrict_invalid_helo, ARGUMENT_NONE},
-    {"reject_invalid_hostname", restrict_invalid_helo, ARGUMENT_NONE},
-    {"reject_non_fqdn_helo_hostname", restrict_non_fqdn_helo, ARGUMENT_NONE},
-    {"reject_non_fqdn_hostname", restrict_non_fqdn_helo, ARGUMENT_NONE},
-    {"reject_unknown_helo_hostname", restrict_unknown_helo, ARGUMENT_NONE},
-    {"reject_unknown_hostname", restrict_unknown_helo, ARGUMENT_NONE},
-    {"reject_non_fqdn_sender", restrict_non_fqdn_sender, ARGUMENT_NONE},
-    {"reject_non_fqdn_recipient", restrict_non_fqdn_recipient, ARGUMENT_NONE},
-    {"reject_unknown_sender_domain", restrict_unknown_sender_domain, ARGUMENT_NONE},
-    {"reject_unknown_recipient_domain", restrict_unknown_recipient_domain, ARGUMENT_NONE},
-    {"reject_unknown_address", restrict_unknown_address, ARGUMENT_NONE},
-    {"reject_multi_recipient_bounce", restrict_multi_recipient_bounce, ARGUMENT_NONE},
-    {"permit_mx_backup", restrict_permit_mx_backup, ARGUMENT_NONE},
-    {"permit_naked_ip_address", restrict_nothing, ARGUMENT_NONE},
-    {"reject_maps_rbl", restrict_nothing, ARGUMENT_NONE},
-    {"check_relay_domains", restrict_check_relay_domains, ARGUMENT_NONE},
-    {"permit_auth_destination", restrict_permit_auth_destination, ARGUMENT_NONE},
-    {"reject_unauth_destination", restrict_unauth_destination, ARGUMENT_NONE},
-    {"defer_unauth_destination", restrict_defer_unauth_destination, ARGUMENT_NONE},
-    {"reject_unlisted_recipient", restrict_unlisted_recipient, ARGUMENT_NONE},
-    {"check_recipient_maps", restrict_unlisted_recipient, ARGUMENT_NONE},
-    {"reject_unlisted_sender", restrict_unlisted_sender, ARGUMENT_NONE},
-    {"reject_unverified_recipient", restrict_unverified_recipient, ARGUMENT_NONE},
-    {"reject_unverified_sender", restrict_unverified_sender, ARGUMENT_NONE},
-    {"check_client_access", restrict_client_access, ARGUMENT_TABLE},
-    {"check_address_map", restrict_address_map, ARGUMENT_TABLE},
-    {"check_reverse_client_hostname_access", restrict_reverse_client_access, ARGUMENT_TABLE},
-    {"check_helo_access", restrict_helo_access, ARGUMENT_TABLE},
-    {"check_sender_access", restrict_sender_access, ARGUMENT_TABLE},
-    {"check_recipient_access", restrict_recipient_access, ARGUMENT_TABLE},
-    {"check_etrn_access", restrict_etrn_access, ARGUMENT_TABLE},
-    {"check_ccert_access", restrict_ccert_access, ARGUMENT_CCERT},
-    {"check_client_a_access", restrict_client_a, ARGUMENT_TABLE},
-    {"check_client_mx_access", restrict_client_mx, ARGUMENT_TABLE},
-    {"check_client_ns_access", restrict_client_ns, ARGUMENT_TABLE},
-    {"check_reverse_client_hostname_a_access", restrict_reverse_client_a, ARGUMENT_TABLE},
-    {"check_reverse_client_hostname_mx_access", restrict_reverse_client_mx, ARGUMENT_TABLE},
-    {"check_reverse_client_hostname_ns_access", restrict_reverse_client_ns, ARGUMENT_TABLE},
-    {"check_helo_a_access", restrict_helo_a, ARGUMENT_TABLE},
-    {"check_helo_mx_access", restrict_helo_mx, ARGUMENT_TABLE},
-    {"check_helo_ns_access", restrict_helo_ns, ARGUMENT_TABLE},
-    {"check_sender_a_access", restrict_sender_a, ARGUMENT_TABLE},
-    {"check_sender_mx_access", restrict_sender_mx, ARGUMENT_TABLE},
-    {"check_sender_ns_access", restrict_sender_ns, ARGUMENT_TABLE},
-    {"check_recipient_a_access", restrict_recipient_a, ARGUMENT_TABLE},
-    {"check_recipient_mx_access", restrict_recipient_mx, ARGUMENT_TABLE},
-    {"check_recipient_ns_access", restrict_recipient_ns, ARGUMENT_TABLE},
-    {"check_policy_service", restrict_policy_service, ARGUMENT_POLICY},
-    {"reject_rbl_client", restrict_rbl_client, ARGUMENT_DOMAIN},
-    {"reject_rbl", restrict_rbl_client, ARGUMENT_DOMAIN},
-    {"reject_rhsbl_client", restrict_rhsbl_client, ARGUMENT_DOMAIN},
-    {"reject_rhsbl_reverse_client", restrict_rhsbl_reverse_client, ARGUMENT_DOMAIN},
-    {"reject_rhsbl_helo", restrict_rhsbl_helo, ARGUMENT_DOMAIN},
-    {"reject_rhsbl_sender", restrict_rhsbl_sender, ARGUMENT_DOMAIN},
-    {"reject_rhsbl_recipient", restrict_rhsbl_recipient, ARGUMENT_DOMAIN},
-    {"permit_dnswl_client", permit_dnswl_client, ARGUMENT_DOMAIN},
-    {"permit_rhswl_client", permit_rhswl_client, ARGUMENT_DOMAIN},
+/* One for each row: a further restriction is a row of conf/restrictions.def and a function. */
+static restriction_fn *const functions[] = {
+#define RESTRICTION(name, function, argument) function,
+#include "conf/restrictions.def"
 };
 
 /* -- restrictions that stand for trouble ----------------------------------------------------
@@ -188,13 +99,6 @@ static struct restriction *add(struct parser *parser, restriction_fn *run, const
     return &parser->items[parser->count++];
 }
 
-static bool names_table(struct slice word)
-{
-    size_t colon = slice_find(word, ':');
-
-    return colon > 0 && colon < word.len && word.ptr[0] != '{';
-}
-
 static bool spec_is_pattern(struct slice spec)
 {
     const struct table_driver *driver;
@@ -236,7 +140,7 @@ static void parse_table_argument(struct parser *parser, struct restriction *item
                                   SLICE_ARG(slice_trim_right(parser->rest)));
         parser->rest = SLICE_EMPTY;
         item->run = table_in_table;
-    } else if (!next_word(parser, &word) || !names_table(word)) {
+    } else if (!next_word(parser, &word) || !restriction_is_table(word)) {
         item->argument = word.len ? arena_text(parser->arena, word) : NULL;
         item->run = bad_table;
     } else {
@@ -317,34 +221,34 @@ static bool has_bad_filter(struct slice list)
 }
 
 static void parse_argument(struct parser *parser, struct restriction *item,
-                           enum argument argument)
+                           enum restriction_argument argument)
 {
     struct slice word = SLICE_EMPTY;
     int64_t number;
 
     switch (argument) {
-    case ARGUMENT_NONE:
+    case RESTRICTION_ARGUMENT_NONE:
         return;
-    case ARGUMENT_TABLE:
+    case RESTRICTION_ARGUMENT_TABLE:
         parse_table_argument(parser, item);
         return;
-    case ARGUMENT_CCERT:
+    case RESTRICTION_ARGUMENT_CCERT:
         parse_ccert(parser, item);
         return;
-    case ARGUMENT_DOMAIN:
+    case RESTRICTION_ARGUMENT_DOMAIN:
         if (!next_word(parser, &word))
             item->run = bad_domain;
         else if (has_bad_filter(word))
             item->run = bad_filter;
         item->argument = arena_text(parser->arena, word);
         return;
-    case ARGUMENT_NUMBER:
+    case RESTRICTION_ARGUMENT_NUMBER:
         if (!next_word(parser, &word) || !slice_to_int(word, 0, INT32_MAX, &number))
             item->run = bad_number;
         else
             item->number = (int)number;
         return;
-    case ARGUMENT_POLICY:
+    case RESTRICTION_ARGUMENT_POLICY:
         parse_policy(parser, item);
         return;
     }
@@ -353,22 +257,22 @@ static void parse_argument(struct parser *parser, struct restriction *item,
 static void parse_word(struct parser *parser, struct slice word)
 {
     const char *name = arena_text(parser->arena, word);
+    const struct restriction_row *row = restriction_row_find(word);
     const struct restriction_list *list;
 
     if (slice_equals_nocase(word, "warn_if_reject")) {
         parser->after_warn_if_reject = true;
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-        if (slice_equals_nocase(word, known[i].name)) {
-            parse_argument(parser, add(parser, known[i].run, known[i].name), known[i].argument);
-            return;
-        }
+    if (row) {
+        parse_argument(parser, add(parser, functions[row - restriction_rows], row->name),
+                       row->argument);
+        return;
     }
     list = hash_get(&classes, word);
     if (list) {
         add(parser, restrict_class, name)->list = list;
-    } else if (!names_table(word)) {
+    } else if (!restriction_is_table(word)) {
         add(parser, unknown, name);
         if (slice_starts_with_nocase(word, "check_"))
             (void)next_word(parser, &word); /* its argument */

@@ -1,6 +1,6 @@
 /*
  * Inside access control: what a restriction is, and what it may do. Each restriction is one
- * function in one of access_*.c and one row in restriction.c.
+ * function in one of access_*.c and one row in conf/restrictions.def.
  */
 #pragma once
 

@@ -29,12 +29,22 @@ static int by_line(const void *a, const void *b)
     return ((*left)->line > (*right)->line) - ((*left)->line < (*right)->line);
 }
 
+const struct main_cf *check_main_cf_of(const struct check *check,
+                                       const struct master_service *service)
+{
+    bool is_own = service && service->n_overrides > 0;
+
+    return is_own ? &check->service_main_cf[service - check->master_cf.services]
+                  : check->main_cf;
+}
+
 static void add_setting(struct check *check, struct setting setting, const char *raw)
 {
+    const struct main_cf *main_cf = check_main_cf_of(check, setting.service);
     CLEANUP(buf_release) struct buf value = BUF_INIT;
     struct error error;
 
-    if (main_cf_expand(check->main_cf, raw, &value, &error) < 0) {
+    if (main_cf_expand(main_cf, raw, &value, &error) < 0) {
         report(check->report, SEVERITY_ERROR, check_place("bad-value", &setting), "%s: %s",
                setting.name, error.text);
         return;
@@ -109,8 +119,12 @@ static void check_overrides(struct check *check)
     struct error error;
 
     main_cf_serialize(check->main_cf, &main_cf);
+    check->service_main_cf =
+        arena_array(&check->arena, struct main_cf, check->n_own_services + 1);
     for (size_t i = 0; i < check->n_own_services; i++) {
-        if (master_service_check_overrides(&check->master_cf.services[i], buf_slice(&main_cf),
+        if (master_service_main_cf(&check->master_cf.services[i], buf_slice(&main_cf),
+                                   &check->service_main_cf[i], &error) < 0 ||
+            master_service_check_overrides(&check->master_cf.services[i], buf_slice(&main_cf),
                                            &error) < 0)
             report_located(check->report, SEVERITY_ERROR, "bad-value", slice_from(error.text));
     }
@@ -137,6 +151,8 @@ int check_open(struct check *check, struct report *report)
 
 void check_release(struct check *check)
 {
+    for (size_t i = 0; check->service_main_cf && i < check->n_own_services; i++)
+        main_cf_release(&check->service_main_cf[i]);
     master_cf_release(&check->master_cf);
     arena_release(&check->arena);
 }
@@ -157,6 +173,7 @@ static void check_all(struct report *to)
     check_services(&check);
     check_files(&check);
     check_tables(&check);
+    check_restrictions(&check);
     check_peers(&check);
     resolver_check(&check);
 }

@@ -25,6 +25,7 @@ struct check {
     const struct main_cf *main_cf;
     struct master_cf master_cf;
     size_t n_own_services; /* those of the file; behind them come those that are added */
+    struct main_cf *service_main_cf; /* of each own service that sets anything with -o */
     struct arena arena;
     struct setting *settings; /* in the order of the files, main.cf first */
     size_t n_settings;
@@ -32,8 +33,9 @@ struct check {
     bool builds_indexes; /* an index that is missing will be built: no reason to worry */
 };
 
-/* Where a setting stands. */
+/* Where a setting, where a service stands. */
 struct place check_place(const char *kind, const struct setting *setting);
+struct place check_place_of(const char *kind, const struct master_service *service);
 
 /*
  * The verbs "check" and "quick-check": look everything over, with -j as JSON lines. The exit
@@ -57,7 +59,15 @@ void check_parameters(struct check *check);
 void check_files(struct check *check);
 void check_tables(struct check *check);
 void check_services(struct check *check);
+void check_restrictions(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
+
+/* What the service reads: main.cf with its own -o settings. NULL: main.cf itself. */
+const struct main_cf *check_main_cf_of(const struct check *check,
+                                       const struct master_service *service);
+
+/* Does master start it: is it neither switched off nor without work here? */
+bool check_is_started(const struct master_service *service);
 
 /* Is the socket that of a service of our own, which is not there before the system runs? */
 bool check_will_serve(const struct check *check, const struct socket_name *name);

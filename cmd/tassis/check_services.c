@@ -12,7 +12,7 @@
 #include "conf/master_services.h"
 #include "conf/params.h"
 
-static struct place place_of(const char *kind, const struct master_service *service)
+struct place check_place_of(const char *kind, const struct master_service *service)
 {
     return (struct place){kind, service->file, service->line};
 }
@@ -54,8 +54,9 @@ static void check_program(struct check *check, const struct master_service *serv
 
     buf_printf(&path, "%s/%s", params.daemon_directory, service->program);
     if (access(path.data, X_OK) < 0)
-        report(check->report, severity_of(check, service), place_of("missing-program", service),
-               "service %s: %s: %m", service->name, path.data);
+        report(check->report, severity_of(check, service),
+               check_place_of("missing-program", service), "service %s: %s: %m", service->name,
+               path.data);
 }
 
 /* The value of "name=" among the arguments of pipe(8) and spawn(8), or NULL. */
@@ -77,15 +78,17 @@ static void check_command(struct check *check, const struct master_service *serv
     if (strcmp(service->program, "pipe") != 0 && strcmp(service->program, "spawn") != 0)
         return;
     if (command && command[0] == '/' && access(command, X_OK) < 0)
-        report(check->report, severity_of(check, service), place_of("missing-program", service),
-               "service %s: %s: %m", service->name, command);
+        report(check->report, severity_of(check, service),
+               check_place_of("missing-program", service), "service %s: %s: %m", service->name,
+               command);
     if (!user || name.len == 0)
         return;
     CLEANUP(mem_free_text) char *user_name = slice_dup(name);
 
     if (!getpwnam(user_name))
-        report(check->report, severity_of(check, service), place_of("missing-user", service),
-               "service %s: user=%s: no such user", service->name, user_name);
+        report(check->report, severity_of(check, service),
+               check_place_of("missing-user", service), "service %s: user=%s: no such user",
+               service->name, user_name);
 }
 
 /* The socket that clients of the running system look for. */
@@ -98,12 +101,12 @@ static void check_socket(struct check *check, const struct master_service *servi
     buf_printf(&path, "%s/%s/%s", params.queue_directory,
                service->is_private ? "private" : "public", service->name);
     if (access(path.data, F_OK) < 0)
-        report(check->report, SEVERITY_WARNING, place_of("unreachable-service", service),
+        report(check->report, SEVERITY_WARNING, check_place_of("unreachable-service", service),
                "service %s: %s: %m (has the system been reloaded since the change?)",
                service->name, path.data);
 }
 
-static bool starts_something(const struct master_service *service)
+bool check_is_started(const struct master_service *service)
 {
     return !master_service_is_disabled(service, params.master_service_disable) &&
            !master_service_has_moved(service, params.daemon_directory);
@@ -129,7 +132,7 @@ void check_services(struct check *check)
     for (size_t i = 0; i < check->n_own_services; i++) {
         const struct master_service *service = &check->master_cf.services[i];
 
-        if (!starts_something(service))
+        if (!check_is_started(service))
             continue;
         check_program(check, service);
         check_command(check, service);

@@ -239,8 +239,8 @@ void known_names_collect(struct known_names *known)
     }
 }
 
-/* Levenshtein's distance, for names of a length that parameters have; limit + 1 when above. */
-static size_t distance(const char *a, const char *b, size_t limit)
+/* Levenshtein's distance. */
+size_t name_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[2][80];
     size_t la = strlen(a), lb = strlen(b);
@@ -266,7 +266,7 @@ static size_t distance(const char *a, const char *b, size_t limit)
 
 const char *param_name_nearest(const char *name)
 {
-    size_t best = 3;
+    size_t best = NAME_ERRORS_MAX + 1;
     const char *found = NULL;
 
     for (size_t i = 0; i < n_param_rows; i++) {
@@ -274,7 +274,7 @@ const char *param_name_nearest(const char *name)
 
         if (param_rows[i].kind != PARAM_KIND_PLAIN)
             continue;
-        d = distance(name, param_name(&param_rows[i]), 2);
+        d = name_distance(name, param_name(&param_rows[i]), NAME_ERRORS_MAX);
         if (d > 0 && d < best) {
             best = d;
             found = param_name(&param_rows[i]);

@@ -48,6 +48,14 @@ const struct known_name *known_names_find(const struct known_names *known, struc
  */
 bool param_old_is_read(const struct param_row *row);
 
+/*
+ * How many typing errors the two names are apart, for names of a length that parameters have;
+ * more than limit where they are further apart than that or longer.
+ */
+size_t name_distance(const char *a, const char *b, size_t limit);
+
+#define NAME_ERRORS_MAX 2
+
 /* The parameter of params.def that is at most two typing errors away from the name, or NULL. */
 const char *param_name_nearest(const char *name);
 

@@ -98,22 +98,31 @@ bool master_service_is_disabled(const struct master_service *service, const char
     return false;
 }
 
+int master_service_main_cf(const struct master_service *service, struct slice main_cf,
+                           struct main_cf *own, struct error *error)
+{
+    main_cf_init(own);
+    if (main_cf_unserialize(own, main_cf, error) < 0)
+        return -1;
+    for (size_t i = 0; i < service->n_overrides; i++)
+        main_cf_set(own, slice_from(service->overrides[i].name),
+                    slice_from(service->overrides[i].value));
+    return 0;
+}
+
 int master_service_check_overrides(const struct master_service *service, struct slice main_cf,
                                    struct error *error)
 {
-    CLEANUP(main_cf_release) struct main_cf copy;
+    CLEANUP(main_cf_release) struct main_cf own;
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     static struct params checked; /* large, and of no interest afterwards */
 
-    main_cf_init(&copy);
+    main_cf_init(&own);
     if (service->n_overrides == 0)
         return 0;
-    if (main_cf_unserialize(&copy, main_cf, error) < 0)
+    if (master_service_main_cf(service, main_cf, &own, error) < 0)
         return -1;
-    for (size_t i = 0; i < service->n_overrides; i++)
-        main_cf_set(&copy, slice_from(service->overrides[i].name),
-                    slice_from(service->overrides[i].value));
-    if (params_load(&checked, &copy, NULL, &arena, error) == 0)
+    if (params_load(&checked, &own, NULL, &arena, error) == 0)
         return 0;
     return error_context(error, "%s: line %d: service %s %s", service->file, service->line,
                          service->name, master_type_name(service->type));

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "conf/main_cf.h"
 #include "conf/master_cf.h"
 
 /*
@@ -26,6 +27,13 @@ bool master_service_has_moved(const struct master_service *service,
 
 /* Does the value of master_service_disable name it? */
 bool master_service_is_disabled(const struct master_service *service, const char *disabled);
+
+/*
+ * What main.cf is for this service: with what it sets by -o. main_cf is that of
+ * main_cf_serialize; *own is initialised in any case and to be released.
+ */
+MUST_USE int master_service_main_cf(const struct master_service *service, struct slice main_cf,
+                                    struct main_cf *own, struct error *error);
 
 /*
  * What a service sets with -o must be as right as what main.cf sets. main_cf is that of
