@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "attributes.h"
 #include "base/compiler.h"
 #include "base/error.h"
+#include "delivery/attributes.h"
 #include "delivery/delivery.h"
 
 /*

@@ -1,11 +1,15 @@
 /*
  * pipe: deliver to an external command. Its words in master.cf say which command, as whom, and
- * what the message looks like (attributes.h).
+ * what the message looks like (delivery/attributes.h).
  */
-#include "attributes.h"
+#include <sysexits.h>
+
+#include "base/arena.h"
+#include "base/bug.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "conf/params.h"
+#include "delivery/attributes.h"
 #include "delivery/command.h"
 #include "delivery/delivery.h"
 #include "macros.h"
@@ -102,9 +106,12 @@ static void keep_arguments(int argc, char **argv)
 
 static void before_jail(void)
 {
+    static struct arena arena;
     struct error error;
 
-    attributes_parse(&attributes, worker_service(), own_argc, own_argv);
+    if (attributes_parse(&attributes, ATTRIBUTES_OF_PIPE, own_argc,
+                         (const char *const *)own_argv, &arena, &error) < 0)
+        fatal(EX_CONFIG, "%s service: %s", worker_service(), error.text);
     delivery_open();
     delivery_open_filter("pipe_delivery_status_filter", params.pipe_delivery_status_filter);
     if (conf_service_number(worker_service(), "time_limit", &time_limit, &error) < 0) {

@@ -17,11 +17,12 @@
 #include "co/co.h"
 #include "conf/conf.h"
 #include "conf/params.h"
+#include "delivery/attributes.h"
 #include "delivery/command.h"
 #include "worker/worker.h"
 
-static struct user user = {.uid = (uid_t)-1};
-static char **command; /* NULL-terminated; points into argv, but for its first word */
+static struct attributes attributes;
+static char *const *command; /* NULL-terminated */
 static char *const *environment;
 static int own_argc;
 static char **own_argv;
@@ -33,33 +34,6 @@ static void keep_arguments(int argc, char **argv)
     own_argv = argv;
 }
 
-static void parse_word(const char *word)
-{
-    struct error error;
-
-    if (strncmp(word, "user=", 5) != 0)
-        fatal(EX_CONFIG, "%s service: unknown attribute name: %s", worker_service(), word);
-    if (user_parse(&user, word + 5, &error) < 0)
-        fatal(EX_CONFIG, "%s service: %s", worker_service(), error.text);
-}
-
-/* "user=nobody argv=/path/program word ..." */
-static void parse_arguments(void)
-{
-    for (int i = 1; i < own_argc && !command; i++) {
-        if (strncmp(own_argv[i], "argv=", 5) == 0) {
-            own_argv[i] += 5;
-            command = own_argv + i;
-        } else {
-            parse_word(own_argv[i]);
-        }
-    }
-    if (!command || !*command[0])
-        fatal(EX_CONFIG, "%s service: missing argv= command-line attribute", worker_service());
-    if (user.uid == (uid_t)-1)
-        fatal(EX_CONFIG, "%s service: missing user= command-line attribute", worker_service());
-}
-
 static void before_jail(void)
 {
     static struct arena arena;
@@ -67,7 +41,10 @@ static void before_jail(void)
     size_t count;
     const char **list;
 
-    parse_arguments();
+    if (attributes_parse(&attributes, ATTRIBUTES_OF_SPAWN, own_argc - 1,
+                         (const char *const *)own_argv + 1, &arena, &error) < 0)
+        fatal(EX_CONFIG, "%s service: %s", worker_service(), error.text);
+    command = program_words(attributes.argv);
     if (conf_service_number(worker_service(), "time_limit", &time_limit, &error) < 0) {
         log_warning("%s", error.text);
         time_limit = params.command_time_limit;
@@ -90,7 +67,7 @@ static NORETURN void run_child(int connection)
     if (fd_set_nonblocking(connection, false) < 0 || dup2(connection, STDIN_FILENO) < 0 ||
         dup2(connection, STDOUT_FILENO) < 0 || dup2(connection, STDERR_FILENO) < 0)
         _exit(EX_TEMPFAIL);
-    if (user_become_for_good(&user, &error) < 0) {
+    if (user_become_for_good(&attributes.user, &error) < 0) {
         dprintf(STDERR_FILENO, "%s\n", error.text);
         _exit(EX_TEMPFAIL);
     }

@@ -171,6 +171,7 @@ static void check_all(struct report *to)
     check_parameters(&check);
     spool_check(to);
     check_services(&check);
+    check_listeners(&check);
     check_files(&check);
     check_tables(&check);
     check_restrictions(&check);

@@ -59,6 +59,7 @@ void check_parameters(struct check *check);
 void check_files(struct check *check);
 void check_tables(struct check *check);
 void check_services(struct check *check);
+void check_listeners(struct check *check);
 void check_restrictions(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
 

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "conf/master_services.h"
 #include "conf/params.h"
+#include "delivery/attributes.h"
 
 struct place check_place_of(const char *kind, const struct master_service *service)
 {
@@ -69,6 +70,36 @@ static const char *attribute(const struct master_service *service, const char *n
     return NULL;
 }
 
+/* The words behind the options, which all services have. */
+static size_t first_word(const struct master_service *service)
+{
+    size_t i = 0;
+
+    while (i < service->n_arguments && service->arguments[i][0] == '-') {
+        if (strcmp(service->arguments[i], "--") == 0)
+            return i + 1;
+        i += strcmp(service->arguments[i], "-o") == 0 ? 2 : 1;
+    }
+    return i < service->n_arguments ? i : service->n_arguments;
+}
+
+/* What is so wrong that the service would not run. */
+static void check_words(struct check *check, const struct master_service *service)
+{
+    enum attributes_program program =
+        strcmp(service->program, "pipe") == 0 ? ATTRIBUTES_OF_PIPE : ATTRIBUTES_OF_SPAWN;
+    size_t first = first_word(service);
+    struct attributes attributes;
+    struct error error;
+
+    if (attributes_parse(&attributes, program, (int)(service->n_arguments - first),
+                         service->arguments + first, &check->arena, &error) == 0 ||
+        strncmp(error.text, "unknown user", strlen("unknown user")) == 0) /* said elsewhere */
+        return;
+    report(check->report, is_used(check, service) ? SEVERITY_ERROR : SEVERITY_WARNING,
+           check_place_of("bad-service", service), "service %s: %s", service->name, error.text);
+}
+
 /* "user=vmail:mail argv=/usr/bin/filter ..." of pipe and spawn. */
 static void check_command(struct check *check, const struct master_service *service)
 {
@@ -81,6 +112,7 @@ static void check_command(struct check *check, const struct master_service *serv
         report(check->report, severity_of(check, service),
                check_place_of("missing-program", service), "service %s: %s: %m", service->name,
                command);
+    check_words(check, service);
     if (!user || name.len == 0)
         return;
     CLEANUP(mem_free_text) char *user_name = slice_dup(name);
