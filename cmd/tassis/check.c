@@ -157,19 +157,26 @@ void check_release(struct check *check)
     arena_release(&check->arena);
 }
 
+static void check_spool(struct check *check)
+{
+    struct error error;
+
+    if (!check_places(check))
+        return;
+    if (spool_create(&error) < 0)
+        report_located(check->report, SEVERITY_ERROR, "spool", slice_from(error.text));
+    else
+        spool_check(check->report);
+}
+
 static void check_all(struct report *to)
 {
     CLEANUP(check_release) struct check check = {.arena = ARENA_INIT};
-    struct error error;
 
     if (check_open(&check, to) < 0)
         return;
-    if (spool_create(&error) < 0) {
-        report(to, SEVERITY_ERROR, (struct place){.kind = "spool"}, "%s", error.text);
-        return;
-    }
     check_parameters(&check);
-    spool_check(to);
+    check_spool(&check);
     check_services(&check);
     check_listeners(&check);
     check_files(&check);

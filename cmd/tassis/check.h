@@ -54,6 +54,9 @@ int check_unusable(int argc, char **argv, const char *why);
 MUST_USE int check_open(struct check *check, struct report *report);
 void check_release(struct check *check);
 
+/* True when the directories can be looked over, and made where they are missing. */
+bool check_places(struct check *check);
+
 /* The questions; each reports what it finds. */
 void check_parameters(struct check *check);
 void check_files(struct check *check);

@@ -50,8 +50,10 @@ static void side_release(struct side *side)
 
 static int load(const char *directory, struct error *error)
 {
-    const struct conf_request request = {
-        .directory = directory, .trust = CONF_TRUST_CALLER, .with_stress = true};
+    const struct conf_request request = {.directory = directory,
+                                         .trust = CONF_TRUST_CALLER,
+                                         .drops_mistakes = true,
+                                         .with_stress = true};
 
     return conf_load(&request, error);
 }
@@ -93,12 +95,26 @@ static int refuse_running(const struct side *side, struct error *error)
                      side->queue_directory);
 }
 
+/* A rehearsal says all that is wrong; otherwise it has to be right. */
+static int refuse_mistakes(const struct job *job, struct error *error)
+{
+    struct slice mistakes = buf_slice(conf_mistakes());
+    struct slice first = slice_split(&mistakes, '\n');
+
+    if (job->is_rehearsal || first.len == 0)
+        return 0;
+    return error_set(error, ERROR_PERMANENT, "%.*s (import -n shows all that is wrong)",
+                     SLICE_ARG(first));
+}
+
 static int find_sides(struct job *job, const char *directory, struct error *error)
 {
     job->ours = side_now();
-    if (load(directory, error) < 0)
+    if (refuse_mistakes(job, error) < 0 || load(directory, error) < 0)
         return -1;
     job->theirs = side_now();
+    if (refuse_mistakes(job, error) < 0)
+        return -1;
     job->same_config = same_place(job->ours.config_directory, job->theirs.config_directory);
     job->same_queue = same_place(job->ours.queue_directory, job->theirs.queue_directory);
     if (refuse_running(&job->theirs, error) < 0)
@@ -116,8 +132,10 @@ static int report_differences(struct job *job)
     check.builds_indexes = true;
     check_parameters(&check);
     check_services(&check);
+    check_listeners(&check);
     check_files(&check);
     check_tables(&check);
+    check_restrictions(&check);
     say("%zu parameters and %zu services in %s: %d that cannot work, %d that work differently or "
         "not yet, %d notes; all others are the same here",
         check.n_settings, check.n_own_services, job->theirs.config_directory,
@@ -211,7 +229,8 @@ static int take_over(struct job *job, struct error *error)
         return 0;
     }
     if (take_configuration(job, error) < 0 || load(job->ours.config_directory, error) < 0 ||
-        spool_create(error) < 0 || move_queue(job, &job->theirs, &job->ours, error) < 0 ||
+        refuse_mistakes(job, error) < 0 || spool_create(error) < 0 ||
+        move_queue(job, &job->theirs, &job->ours, error) < 0 ||
         spool_set_permissions(error) < 0 || build_indexes(error) < 0)
         return -1;
     say("ready: tassis -c %s start", job->ours.config_directory);

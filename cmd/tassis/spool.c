@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "conf/conf.h"
 #include "conf/params.h"
 
 /* Of what may be thousands alike. */
@@ -56,12 +57,15 @@ static int find_ids(struct ids *ids, struct error *error)
     const struct group *group = getgrnam(params.setgid_group);
 
     *ids = (struct ids){.is_root = geteuid() == 0};
-    if (!owner)
-        return error_set(error, ERROR_PERMANENT, "mail_owner = %s: no such user",
-                         params.mail_owner);
-    if (!group)
-        return error_set(error, ERROR_PERMANENT, "setgid_group = %s: no such group",
-                         params.setgid_group);
+    if (!owner) {
+        error_set(error, ERROR_PERMANENT, "mail_owner = %s: no such user", params.mail_owner);
+        return main_cf_context(conf_main_cf(), "mail_owner", error);
+    }
+    if (!group) {
+        error_set(error, ERROR_PERMANENT, "setgid_group = %s: no such group",
+                  params.setgid_group);
+        return main_cf_context(conf_main_cf(), "setgid_group", error);
+    }
     ids->mail_owner = owner->pw_uid;
     ids->mail_group = owner->pw_gid;
     ids->setgid_group = group->gr_gid;

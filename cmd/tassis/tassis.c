@@ -336,12 +336,14 @@ int main(int argc, char **argv)
     }
     if (optind >= argc)
         usage();
-    request.drops_mistakes = strcmp(argv[optind], "check") == 0;
+    bool is_check = strcmp(argv[optind], "check") == 0;
+
+    request.drops_mistakes = is_check || strcmp(argv[optind], "import") == 0;
     /* Whoever names an instance wants that one. */
     bool all_instances = !request.directory && !getenv("MAIL_CONFIG");
 
     if (conf_load(&request, &error) < 0) {
-        if (request.drops_mistakes)
+        if (is_check)
             return check_unusable(argc - optind, argv + optind, error.text);
         fatal(1, "%s", error.text);
     }

@@ -141,21 +141,6 @@ static void settle_directory(struct conf *conf, const char *name, const char *pr
     *directory = own;
 }
 
-static int load_stressed(struct conf *conf, const char *program, struct error *error)
-{
-    struct main_cf *main_cf = &conf->main_cf;
-    struct params *stressed = arena_new(&main_cf->arena, struct params);
-
-    main_cf->stressed = true;
-    if (params_load(stressed, main_cf, program, &main_cf->arena, error) < 0)
-        return error_context(error, "with stress=yes");
-    stressed->daemon_directory = conf->normal.daemon_directory;
-    stressed->command_directory = conf->normal.command_directory;
-    conf->stressed = stressed;
-    main_cf->stressed = false;
-    return 0;
-}
-
 /* Forget the entry that "FILE, line N: text" complains of; false when there is none. */
 static bool drop_entry(struct main_cf *main_cf, const char *complaint)
 {
@@ -176,19 +161,45 @@ static bool drop_entry(struct main_cf *main_cf, const char *complaint)
     return false;
 }
 
-static int load_params(struct conf *conf, const struct conf_request *request,
-                       struct error *error)
+/* Fill *values, without the entries that are wrong where the request says so. */
+static int load_set(struct conf *conf, struct params *values,
+                    const struct conf_request *request, struct error *error)
 {
     struct main_cf *main_cf = &conf->main_cf;
     const char *program = request ? request->program : NULL;
 
-    while (params_load(&conf->normal, main_cf, program, &main_cf->arena, error) < 0) {
+    while (params_load(values, main_cf, program, &main_cf->arena, error) < 0) {
         if (!request || !request->drops_mistakes || !drop_entry(main_cf, error->text))
             return -1;
-        buf_printf(&conf->mistakes, "%s\n", error->text);
+        buf_printf(&conf->mistakes, "%s%s\n", error->text,
+                   main_cf->stressed ? " (with stress=yes)" : "");
     }
+    return 0;
+}
+
+static int load_params(struct conf *conf, const struct conf_request *request,
+                       struct error *error)
+{
+    if (load_set(conf, &conf->normal, request, error) < 0)
+        return -1;
     settle_directory(conf, "daemon_directory", "master", &conf->normal.daemon_directory);
     settle_directory(conf, "command_directory", "postconf", &conf->normal.command_directory);
+    return 0;
+}
+
+static int load_stressed(struct conf *conf, const struct conf_request *request,
+                         struct error *error)
+{
+    struct main_cf *main_cf = &conf->main_cf;
+    struct params *stressed = arena_new(&main_cf->arena, struct params);
+
+    main_cf->stressed = true;
+    if (load_set(conf, stressed, request, error) < 0)
+        return error_context(error, "with stress=yes");
+    stressed->daemon_directory = conf->normal.daemon_directory;
+    stressed->command_directory = conf->normal.command_directory;
+    conf->stressed = stressed;
+    main_cf->stressed = false;
     return 0;
 }
 
@@ -212,10 +223,8 @@ static int read_files(struct main_cf *main_cf, const struct conf_request *reques
 static int finish_load(struct conf *conf, const struct conf_request *request, bool with_stress,
                        struct error *error)
 {
-    const char *program = request ? request->program : NULL;
-
     if (load_params(conf, request, error) < 0 ||
-        (with_stress && load_stressed(conf, program, error) < 0))
+        (with_stress && load_stressed(conf, request, error) < 0))
         return -1;
     if (setenv("MAIL_CONFIG", conf->normal.config_directory, 1) < 0)
         return error_set(error, ERROR_TEMPORARY, "set MAIL_CONFIG: %m");
