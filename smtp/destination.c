@@ -11,8 +11,8 @@
 #include "dns/dns.h"
 #include "dnssec.h"
 #include "net/hostport.h"
-#include "next_hop.h"
 #include "options.h"
+#include "route/next_hop.h"
 #include "srv.h"
 
 enum { HOSTS_MAX = 200 };
@@ -422,7 +422,8 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
 
     *list = (struct host_list){0};
     *dsn = (struct dsn){0};
-    if (!next_hop_parse(nexthop, &target))
+    if (!next_hop_parse(nexthop, options.is_lmtp ? NEXT_HOP_LMTP : NEXT_HOP_SMTP,
+                        options.default_port, &target))
         return fail(arena, dsn, "4.3.5",
                     arena_printf(arena, "bad next hop: %.*s", SLICE_ARG(nexthop)));
     if (target.unix_path.len > 0) {

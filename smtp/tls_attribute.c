@@ -236,20 +236,9 @@ static const struct {
     const char *name;
     bool (*take)(const struct attribute *attribute);
 } known[] = {
-    {"ciphers", take_ciphers},
-    {"protocols", take_protocols},
-    {"servername", take_server_name},
-    {"match", take_match},
-    {"exclude", take_exclude},
-    {"tafile", take_trust_anchors},
-    {"connection_reuse", take_reuse},
-    {"enable_rpk", take_rpk},
-    {"mx_host_pattern", take_sts_pattern},
-    {"policy_type", take_policy_type},
-    {"policy_domain", take_policy_domain},
-    {"policy_string", take_policy_string},
-    {"policy_failure", take_policy_failure},
-    {"policy_ttl", take_policy_ttl},
+
+#define TLS_POLICY_ATTRIBUTE(name, function) {#name, function},
+#include "tls/policy_attributes.def"
 };
 
 static bool take_attribute(struct attribute *attribute)

@@ -182,6 +182,7 @@ static void check_all(struct report *to)
     check_files(&check);
     check_tables(&check);
     check_restrictions(&check);
+    check_tls(&check);
     check_peers(&check);
     resolver_check(&check);
 }

@@ -64,6 +64,7 @@ void check_tables(struct check *check);
 void check_services(struct check *check);
 void check_listeners(struct check *check);
 void check_restrictions(struct check *check);
+void check_tls(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
 
 /* What the service reads: main.cf with its own -o settings. NULL: main.cf itself. */
@@ -72,6 +73,26 @@ const struct main_cf *check_main_cf_of(const struct check *check,
 
 /* Does master start it: is it neither switched off nor without work here? */
 bool check_is_started(const struct master_service *service);
+
+/* An entry of a table that a parameter names. */
+struct table_mention;
+
+struct entry {
+    struct check *check;
+    const struct setting *setting;
+    const struct table_mention *mention;
+    struct slice key, value; /* no key: each has this value */
+    int *n_findings;
+};
+
+/*
+ * Look at the entries of each table that the setting names and that is a file or stands in
+ * main.cf: not all of a large one, and not on after some findings.
+ */
+void check_entries(struct check *check, const struct setting *setting,
+                   void (*look)(const struct entry *entry));
+/* Something is wrong with this one: a warning that names table and key. */
+void check_entry_report(const struct entry *entry, const char *kind, const char *text);
 
 /* Is the socket that of a service of our own, which is not there before the system runs? */
 bool check_will_serve(const struct check *check, const struct socket_name *name);

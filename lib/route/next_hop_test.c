@@ -1,8 +1,7 @@
-#include "next_hop.h"
+#include "route/next_hop.h"
 
 #include "conf/params.h"
 #include "conf/test.h"
-#include "options.h"
 
 struct row {
     const char *text, *host;
@@ -10,14 +9,16 @@ struct row {
     bool is_good, use_mx, has_port;
 };
 
-static void check(const struct row *rows, size_t n)
+static void check(const struct row *rows, size_t n, enum next_hop_protocol protocol)
 {
     for (size_t i = 0; i < n; i++) {
         const struct row *row = &rows[i];
         struct next_hop next_hop;
 
         test_case(row->text);
-        assert_int_equal(next_hop_parse(slice_from(row->text), &next_hop), row->is_good);
+        assert_int_equal(next_hop_parse(slice_from(row->text), protocol,
+                                        protocol == NEXT_HOP_LMTP ? 24 : 25, &next_hop),
+                         row->is_good);
         if (!row->is_good)
             continue;
         assert_slice_equal(next_hop.host, row->host);
@@ -49,8 +50,7 @@ static void test_smtp(void **state)
     };
 
     (void)state;
-    options_load(false);
-    check(rows, ARRAY_SIZE(rows));
+    check(rows, ARRAY_SIZE(rows), NEXT_HOP_SMTP);
 }
 
 static void test_lmtp(void **state)
@@ -62,9 +62,9 @@ static void test_lmtp(void **state)
     struct next_hop next_hop;
 
     (void)state;
-    options_load(true);
-    check(rows, ARRAY_SIZE(rows));
-    assert_true(next_hop_parse(SLICE("unix:private/dovecot-lmtp"), &next_hop));
+    check(rows, ARRAY_SIZE(rows), NEXT_HOP_LMTP);
+    assert_true(
+        next_hop_parse(SLICE("unix:private/dovecot-lmtp"), NEXT_HOP_LMTP, 24, &next_hop));
     assert_slice_equal(next_hop.unix_path, "private/dovecot-lmtp");
 }
 
@@ -73,9 +73,8 @@ static void test_service(void **state)
     struct next_hop next_hop;
 
     (void)state;
-    options_load(false);
     params.use_srv_lookup = "submission";
-    assert_true(next_hop_parse(SLICE("example.com:submission"), &next_hop));
+    assert_true(next_hop_parse(SLICE("example.com:submission"), NEXT_HOP_SMTP, 25, &next_hop));
     params.use_srv_lookup = "";
     assert_slice_equal(next_hop.host, "example.com");
     assert_slice_equal(next_hop.service, "submission");

@@ -17,9 +17,12 @@ struct next_hop {
     bool has_port;
 };
 
+enum next_hop_protocol { NEXT_HOP_SMTP, NEXT_HOP_LMTP };
+
 /*
  * "[host]:port", "[host]", "host:port", "host", "inet:" in front of these; an IPv6 address
- * stands in brackets. For LMTP "unix:path", too. False when it is malformed. Slices point into
- * text.
+ * stands in brackets. For LMTP "unix:path", too. default_port is for where none is given. Reads
+ * params.use_srv_lookup. False when it is malformed. Slices point into text.
  */
-bool next_hop_parse(struct slice text, struct next_hop *next_hop);
+bool next_hop_parse(struct slice text, enum next_hop_protocol protocol, uint16_t default_port,
+                    struct next_hop *next_hop);

@@ -1,18 +1,19 @@
-#include "next_hop.h"
+#include "route/next_hop.h"
 
 #include <string.h>
 
 #include "conf/params.h"
 #include "conf/words.h"
 #include "net/hostport.h"
-#include "options.h"
 
-bool next_hop_parse(struct slice text, struct next_hop *next_hop)
+bool next_hop_parse(struct slice text, enum next_hop_protocol protocol, uint16_t default_port,
+                    struct next_hop *next_hop)
 {
+    bool is_lmtp = protocol == NEXT_HOP_LMTP;
     struct slice rest = text;
 
-    *next_hop = (struct next_hop){.port = options.default_port, .use_mx = !options.is_lmtp};
-    if (options.is_lmtp && slice_starts_with(text, "unix:")) {
+    *next_hop = (struct next_hop){.port = default_port, .use_mx = !is_lmtp};
+    if (is_lmtp && slice_starts_with(text, "unix:")) {
         next_hop->unix_path = slice_from_offset(text, strlen("unix:"));
         return next_hop->unix_path.len > 0;
     }
