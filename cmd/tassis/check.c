@@ -113,20 +113,50 @@ static int read_master_cf(struct check *check, struct error *error)
     return master_cf_add_needed(&check->master_cf, params.daemon_directory, error);
 }
 
+/* Forget the override that the error is about; false when it is about none. */
+static bool drop_override(const struct master_service *service, struct main_cf *own,
+                          const char *complaint)
+{
+    for (size_t i = 0; i < service->n_overrides; i++) {
+        struct slice name = slice_from(service->overrides[i].name);
+        CLEANUP(buf_release) struct buf mark = BUF_INIT;
+
+        buf_printf(&mark, " %.*s = ", SLICE_ARG(name));
+        if (slice_find_text(slice_from(complaint), buf_slice(&mark)) < strlen(complaint) &&
+            hash_remove(&own->entries, name))
+            return true;
+    }
+    return false;
+}
+
+static void check_values_of(struct check *check, const struct master_service *service,
+                            struct main_cf *own)
+{
+    struct error error;
+
+    while (service->n_overrides > 0 && master_service_check_values(service, own, &error) < 0) {
+        report_located(check->report, SEVERITY_ERROR, "bad-value", slice_from(error.text));
+        if (!drop_override(service, own, error.text))
+            return;
+    }
+}
+
 static void check_overrides(struct check *check)
 {
     CLEANUP(buf_release) struct buf main_cf = BUF_INIT;
-    struct error error;
 
     main_cf_serialize(check->main_cf, &main_cf);
     check->service_main_cf =
         arena_array(&check->arena, struct main_cf, check->n_own_services + 1);
     for (size_t i = 0; i < check->n_own_services; i++) {
-        if (master_service_main_cf(&check->master_cf.services[i], buf_slice(&main_cf),
-                                   &check->service_main_cf[i], &error) < 0 ||
-            master_service_check_overrides(&check->master_cf.services[i], buf_slice(&main_cf),
-                                           &error) < 0)
+        const struct master_service *service = &check->master_cf.services[i];
+        struct main_cf *own = &check->service_main_cf[i];
+        struct error error;
+
+        if (master_service_main_cf(service, buf_slice(&main_cf), own, &error) < 0)
             report_located(check->report, SEVERITY_ERROR, "bad-value", slice_from(error.text));
+        else
+            check_values_of(check, service, own);
     }
 }
 
@@ -183,6 +213,9 @@ static void check_all(struct report *to)
     check_tables(&check);
     check_restrictions(&check);
     check_tls(&check);
+    check_destinations(&check);
+    check_clients(&check);
+    check_milters(&check);
     check_peers(&check);
     resolver_check(&check);
 }

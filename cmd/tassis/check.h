@@ -65,6 +65,9 @@ void check_services(struct check *check);
 void check_listeners(struct check *check);
 void check_restrictions(struct check *check);
 void check_tls(struct check *check);
+void check_destinations(struct check *check);
+void check_clients(struct check *check);
+void check_milters(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
 
 /* What the service reads: main.cf with its own -o settings. NULL: main.cf itself. */

@@ -2,6 +2,7 @@
  * tassis check: do the programs answer that mail depends on besides our own: milters, policy
  * servers, content filters, Dovecot?
  */
+#include <errno.h>
 #include <netdb.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ static int connect_path(struct slice path, struct error *error)
     if (path.len == 0 || path.ptr[0] != '/')
         buf_printf(&full, "%s/", params.queue_directory);
     buf_add_slice(&full, path);
+    if (access(full.data, F_OK) < 0 && errno == ENOENT)
+        return error_set(error, ERROR_TEMPORARY, "it is not there (now)");
     return socket_connect_unix(full.data, deadline_in(PATIENCE), error);
 }
 
@@ -146,11 +149,12 @@ static void try_nexthop(struct peers *peers, const struct setting *setting)
     struct slice transport = slice_split(&nexthop, ':');
 
     (void)transport;
-    if (slice_starts_with(nexthop, "unix:") || slice_starts_with(nexthop, "inet:"))
-        try_text(peers, setting, nexthop);
-    else if (slice_starts_with(nexthop, "[") &&
-             slice_find_text(nexthop, SLICE("]:")) < nexthop.len &&
-             hostport_parse(&name.inet, nexthop, HOSTPORT_ALONE_IS_HOST, 0, NULL) == 0)
+    if (slice_starts_with(nexthop, "unix:") || slice_starts_with(nexthop, "inet:")) {
+        if (socket_name_parse(&name, nexthop, NULL) == 0) /* else check_destinations says it */
+            try_socket(peers, setting, nexthop, &name);
+    } else if (slice_starts_with(nexthop, "[") &&
+               slice_find_text(nexthop, SLICE("]:")) < nexthop.len &&
+               hostport_parse(&name.inet, nexthop, HOSTPORT_ALONE_IS_HOST, 0, NULL) == 0)
         try_socket(peers, setting, nexthop, &name);
 }
 
@@ -166,36 +170,93 @@ static void try_proxy_filter(struct peers *peers, const struct setting *setting)
         try_socket(peers, setting, text, &name);
 }
 
-static bool uses_sasl(const struct check *check)
-{
-    for (size_t i = 0; i < check->n_settings; i++) {
-        if (strcmp(check->settings[i].name, "smtpd_sasl_auth_enable") == 0 &&
-            slice_equals_nocase(slice_from(check->settings[i].value), "yes"))
-            return true;
-    }
-    return false;
-}
-
-static void try_sasl_server(struct peers *peers, const struct setting *setting)
-{
-    struct socket_name name = {.kind = SOCKET_UNIX, .path = slice_from(setting->value)};
-
-    if (strcmp(params.smtpd_sasl_type, "dovecot") != 0 || !uses_sasl(peers->check))
-        return;
-    if (slice_starts_with(name.path, "inet:"))
-        try_text(peers, setting, name.path);
-    else
-        try_socket(peers, setting, name.path, &name);
-}
-
 static const struct {
     const char *suffix;
     void (*try)(struct peers *peers, const struct setting *setting);
 } sources[] = {
-    {"smtpd_milters", try_milters},       {"content_filter", try_nexthop},
-    {"_transport", try_nexthop},          {"smtpd_proxy_filter", try_proxy_filter},
-    {"smtpd_sasl_path", try_sasl_server}, {"", try_policy_servers},
+    {"smtpd_milters", try_milters}, {"content_filter", try_nexthop},
+    {"_transport", try_nexthop},    {"smtpd_proxy_filter", try_proxy_filter},
+    {"", try_policy_servers},
 };
+
+/* -- the SASL server
+ * -------------------------------------------------------------------------- */
+
+static void service_value(const struct check *check, const struct master_service *service,
+                          const char *name, struct buf *value)
+{
+    struct error error;
+
+    buf_reset(value);
+    if (main_cf_value(check_main_cf_of(check, service), name, value, &error) < 0)
+        buf_reset(value); /* which is said elsewhere */
+}
+
+/* Where smtpd_sasl_path, or the default that will hardly do, comes from. */
+static struct setting sasl_path(const struct check *check, const struct master_service *service,
+                                const char *path)
+{
+    struct setting found = {.name = "smtpd_sasl_path (default)",
+                            .value = path,
+                            .file = service->file,
+                            .line = service->line};
+
+    for (size_t i = 0; i < check->n_settings; i++) {
+        const struct setting *setting = &check->settings[i];
+
+        if (strcmp(setting->name, "smtpd_sasl_path") == 0 &&
+            (!setting->service || setting->service == service)) {
+            found.name = setting->name;
+            found.file = setting->file;
+            found.line = setting->line;
+        }
+    }
+    return found;
+}
+
+static void try_sasl_server(struct peers *peers, const struct master_service *service,
+                            const char *path)
+{
+    struct socket_name name = {.kind = SOCKET_UNIX, .path = slice_from(path)};
+    struct setting setting = sasl_path(peers->check, service, path);
+
+    if (slice_starts_with(name.path, "inet:") || slice_starts_with(name.path, "unix:"))
+        try_text(peers, &setting, name.path);
+    else
+        try_socket(peers, &setting, name.path, &name);
+}
+
+static void try_sasl_of(struct peers *peers, const struct master_service *service)
+{
+    CLEANUP(buf_release) struct buf value = BUF_INIT;
+    bool is_enabled = false;
+
+    service_value(peers->check, service, "smtpd_sasl_auth_enable", &value);
+    if (!param_parse_bool(buf_slice(&value), &is_enabled) || !is_enabled)
+        return;
+    service_value(peers->check, service, "smtpd_sasl_type", &value);
+    if (slice_equals(buf_slice(&value), "cyrus"))
+        return;
+    if (!slice_equals(buf_slice(&value), "dovecot")) {
+        report(peers->check->report, SEVERITY_ERROR, check_place_of("sasl", service),
+               "service %s: smtpd_sasl_type = %s: no such type (cyrus or dovecot)",
+               service->name, value.data);
+        return;
+    }
+    service_value(peers->check, service, "smtpd_sasl_path", &value);
+    if (value.len > 0)
+        try_sasl_server(peers, service, value.data);
+}
+
+static void try_sasl_servers(struct peers *peers)
+{
+    for (size_t i = 0; i < peers->check->n_own_services; i++) {
+        const struct master_service *service = &peers->check->master_cf.services[i];
+
+        if (strcmp(service->program, "smtpd") == 0 && check_is_started(service))
+            try_sasl_of(peers, service);
+    }
+}
 
 void check_peers(struct check *check)
 {
@@ -209,5 +270,6 @@ void check_peers(struct check *check)
             s++;
         sources[s].try(&peers, setting);
     }
+    try_sasl_servers(&peers);
     hash_release(&peers.seen, NULL);
 }

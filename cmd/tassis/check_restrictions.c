@@ -144,6 +144,24 @@ static void unknown(struct walk *walk, struct slice word)
         (void)next_word(walk, &word); /* its argument */
 }
 
+static void check_age(struct walk *walk, const char *name)
+{
+    static const struct {
+        const char *name, *advice;
+    } former[] = {
+        {"reject_maps_rbl", "obsolete restriction without effect: use reject_rbl_client"},
+        {"permit_naked_ip_address", "obsolete restriction without effect: use "
+                                    "permit_mynetworks or permit_sasl_authenticated"},
+        {"check_relay_domains", "obsolete restriction: use reject_unauth_destination"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(former); i++) {
+        if (strcmp(name, former[i].name) == 0)
+            report(walk->to, SEVERITY_WARNING, check_place(KIND, walk->setting), "%s: %s: %s",
+                   walk->setting->name, name, former[i].advice);
+    }
+}
+
 static void check_list(struct walk *walk)
 {
     struct slice word;
@@ -151,6 +169,8 @@ static void check_list(struct walk *walk)
     while (next_word(walk, &word)) {
         const struct restriction_row *row = restriction_row_find(word);
 
+        if (row)
+            check_age(walk, row->name);
         if (row)
             check_argument(walk, row);
         else if (restriction_is_table(word))

@@ -137,6 +137,9 @@ static int report_differences(struct job *job)
     check_tables(&check);
     check_restrictions(&check);
     check_tls(&check);
+    check_destinations(&check);
+    check_clients(&check);
+    check_milters(&check);
     say("%zu parameters and %zu services in %s: %d that cannot work, %d that work differently or "
         "not yet, %d notes; all others are the same here",
         check.n_settings, check.n_own_services, job->theirs.config_directory,

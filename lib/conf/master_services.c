@@ -110,20 +110,27 @@ int master_service_main_cf(const struct master_service *service, struct slice ma
     return 0;
 }
 
+int master_service_check_values(const struct master_service *service, const struct main_cf *own,
+                                struct error *error)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    static struct params checked; /* large, and of no interest afterwards */
+
+    if (params_load(&checked, own, NULL, &arena, error) == 0)
+        return 0;
+    return error_context(error, "%s: line %d: service %s %s", service->file, service->line,
+                         service->name, master_type_name(service->type));
+}
+
 int master_service_check_overrides(const struct master_service *service, struct slice main_cf,
                                    struct error *error)
 {
     CLEANUP(main_cf_release) struct main_cf own;
-    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
-    static struct params checked; /* large, and of no interest afterwards */
 
     main_cf_init(&own);
     if (service->n_overrides == 0)
         return 0;
     if (master_service_main_cf(service, main_cf, &own, error) < 0)
         return -1;
-    if (params_load(&checked, &own, NULL, &arena, error) == 0)
-        return 0;
-    return error_context(error, "%s: line %d: service %s %s", service->file, service->line,
-                         service->name, master_type_name(service->type));
+    return master_service_check_values(service, &own, error);
 }

@@ -41,3 +41,6 @@ MUST_USE int master_service_main_cf(const struct master_service *service, struct
  */
 MUST_USE int master_service_check_overrides(const struct master_service *service,
                                             struct slice main_cf, struct error *error);
+/* The same of what master_service_main_cf made. */
+MUST_USE int master_service_check_values(const struct master_service *service,
+                                         const struct main_cf *own, struct error *error);
