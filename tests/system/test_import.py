@@ -181,3 +181,20 @@ def test_mistakes():
                             (("--nonsense",), "usage: tassis import")):
             result = mta.run("tassis", "import", *words)
             assert result.returncode != 0 and text in result.err, (words, result.err)
+
+
+def test_wrong_values():
+    """A rehearsal says all of them; the import itself takes nothing over."""
+    with Instance(start=False) as mta:
+        old = mta.folder / "old"
+        shutil.copytree(mta.etc, old)
+        (old / "main.cf").write_text((mta.etc / "main.cf").read_text() + "smtpd_timeout = soon\nsmtp_helo_timeout = later\n"
+                                     "smtpd_hard_error_limit = ${stress?{few}:{20}}\nrelayhost = [x\n")
+        before = snapshot(mta.etc)
+        result = mta.run("tassis", "import", "-n", old)
+        for word in ("smtpd_timeout = soon", "smtp_helo_timeout = later", "smtpd_hard_error_limit = few", r"relayhost = \[x: bad host"):
+            assert re.search(word, result.err), (word, result.err)
+        assert "nothing has been changed" in result.out, result.out
+        result = mta.run("tassis", "import", old)
+        assert result.returncode != 0 and "import -n shows all" in result.err, result.err
+        assert snapshot(mta.etc) == before
