@@ -53,11 +53,12 @@ static void check_list(struct check *check, const struct setting *setting)
         return;
     }
     for (size_t i = 0; i < list.count; i++) {
-        if (list.items[i].default_action == MILTER_DEFAULT_UNKNOWN)
+        if (list.items[i].default_action == MILTER_DEFAULT_UNKNOWN) {
             report(check->report, SEVERITY_WARNING, check_place(KIND, setting),
                    "%s: %s: default_action = %s: no such action (accept, reject, tempfail, "
                    "quarantine or shutdown)",
                    setting->name, list.items[i].name, list.items[i].default_action_text);
+        }
     }
 }
 

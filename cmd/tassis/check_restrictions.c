@@ -133,13 +133,14 @@ static void unknown(struct walk *walk, struct slice word)
 {
     const char *nearest = restriction_name_nearest(word);
 
-    if (nearest)
+    if (nearest) {
         report(walk->to, SEVERITY_WARNING, check_place(KIND, walk->setting),
                "%s: unknown restriction \"%.*s\" (the nearest name is %s)", walk->setting->name,
                SLICE_ARG(word), nearest);
-    else
+    } else {
         report(walk->to, SEVERITY_WARNING, check_place(KIND, walk->setting),
                "%s: unknown restriction \"%.*s\"", walk->setting->name, SLICE_ARG(word));
+    }
     if (slice_starts_with_nocase(word, "check_"))
         (void)next_word(walk, &word); /* its argument */
 }
@@ -255,13 +256,14 @@ static void check_guard(struct check *check, const struct hash *classes,
 
     add_list(&all, "smtpd_relay_restrictions");
     add_list(&all, "smtpd_recipient_restrictions");
-    if (!has_guard(&all, classes))
+    if (!has_guard(&all, classes)) {
         report(check->report, SEVERITY_ERROR, check_place_of(KIND, service),
                "service %s: neither smtpd_relay_restrictions nor smtpd_recipient_restrictions "
                "keeps strangers from relaying: smtpd does not run without "
                "reject_unauth_destination, defer_unauth_destination, reject, defer or the like "
                "there",
                service->name);
+    }
     hash_release(&all.seen, NULL);
     buf_release(&all.text);
 }

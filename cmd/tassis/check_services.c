@@ -73,14 +73,17 @@ static const char *attribute(const struct master_service *service, const char *n
 /* The words behind the options, which all services have. */
 static size_t first_word(const struct master_service *service)
 {
-    size_t i = 0;
+    for (size_t i = 0; i < service->n_arguments; i++) {
+        const char *word = service->arguments[i];
 
-    while (i < service->n_arguments && service->arguments[i][0] == '-') {
-        if (strcmp(service->arguments[i], "--") == 0)
+        if (!word || word[0] != '-')
+            return i;
+        if (strcmp(word, "--") == 0)
             return i + 1;
-        i += strcmp(service->arguments[i], "-o") == 0 ? 2 : 1;
+        if (strcmp(word, "-o") == 0)
+            i++; /* what it sets */
     }
-    return i < service->n_arguments ? i : service->n_arguments;
+    return service->n_arguments;
 }
 
 /* What is so wrong that the service would not run. */

@@ -30,14 +30,15 @@ static void check_level(struct check *check, const struct setting *setting)
 
     if (!*setting->value)
         return;
-    if (level == TLS_LEVEL_INVALID)
+    if (level == TLS_LEVEL_INVALID) {
         complain(check, setting, SEVERITY_ERROR,
                  is_server ? "no such level (none, may or encrypt)"
                            : "no such level (none, may, encrypt, dane, dane-only, fingerprint, "
                              "verify or secure)");
-    else if (is_server && level > TLS_LEVEL_ENCRYPT)
+    } else if (is_server && level > TLS_LEVEL_ENCRYPT) {
         complain(check, setting, SEVERITY_WARNING,
                  "a level for clients: \"encrypt\" is all that a server can ask for");
+    }
 }
 
 static void check_insecure_policy(struct check *check, const struct setting *setting)
