@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "netstring.h"
+#include "net/netstring.h"
 
 /* Who takes the addresses as they come; the message waits in memory until they are there. */
 struct request_sink {

@@ -2,7 +2,7 @@
  * What a QMQP client sends: never more is kept than the limits allow, and the addresses are
  * such that a record can hold them.
  */
-// links: qmqpd/request qmqpd/netstring
+// links: qmqpd/request
 #include <fcntl.h>
 #include <string.h>
 

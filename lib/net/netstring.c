@@ -1,4 +1,4 @@
-#include "netstring.h"
+#include "net/netstring.h"
 
 #include "base/time.h"
 

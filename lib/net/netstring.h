@@ -1,5 +1,5 @@
 /*
- * Netstrings, "5:hello,", as they come from a client (http://cr.yp.to/proto/netstrings.txt).
+ * Netstrings, "5:hello,", as they come from a peer (http://cr.yp.to/proto/netstrings.txt).
  */
 #pragma once
 
@@ -17,12 +17,12 @@ enum netstring_result {
     NETSTRING_SIZE, /* it says that it is longer than allowed */
 };
 
-/* What log and client are told. */
+/* What log and peer are told. */
 const char *netstring_trouble(enum netstring_result result);
 
 struct netstring_reader {
     struct stream *stream;
-    int64_t timeout_ms; /* the client must send something before that has passed */
+    int64_t timeout_ms; /* the peer must send something before that has passed */
     int64_t n_read;     /* bytes taken from the stream */
 };
 
