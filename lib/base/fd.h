@@ -57,3 +57,7 @@ MUST_USE int fd_fcntl_lock(int fd, enum file_lock lock, enum file_lock_wait wait
 
 /* mkdir -p for the directories above path. -1 with errno. */
 MUST_USE int path_make_parents(const char *path, mode_t mode);
+
+/* Allow this process as many descriptors as it may have; where that fails it keeps its limit.
+ */
+void fd_raise_limit(void);
