@@ -35,14 +35,20 @@ _tassis_options() {
     postdrop) echo "-c -r -v" ;;
     postmulti) echo "-a -e -g -G -i -I -l -p -R -v -x" ;;
     posttls-finger) echo "-a -A -c -C -d -f -F -g -h -H -k -K -l -L -m -M -o -O -p -P -r -s -S -t -T -v -w -x -X" ;;
+    qmqp-sink) echo "-4 -6 -c -v -x" ;;
+    qmqp-source) echo "-4 -6 -c -C -f -l -m -M -r -R -s -t -v -w" ;;
     qshape) echo "-b -c -l -m -n -N -p -s -S -t -w" ;;
     sendmail) echo "-bd -bh -bi -bl -bm -bp -bs -bv -B -C -f -F -i -I -N -n -O -o -oi -q -R -r -t -v -V" ;;
+    smtp-sink) echo "-4 -6 -8 -a -A -b -B -c -C -d -D -e -E -f -F -h -H -L -m -M -n -N -p -P -q -Q -r -R -s -S -t -T -u -v -w -W" ;;
+    smtp-source) echo "-4 -6 -A -c -C -d -f -F -l -L -m -M -N -o -r -R -s -S -t -T -v -w" ;;
     esac
 }
 
 # Options with an argument that is no word of the command itself.
 _tassis_takes_argument() {
     case $1:$2 in
+    smtp-s*:-c | qmqp-s*:-c) return 1 ;;
+    smtp-source:-F | smtp-sink:-[dDfqQrRsuW]) ;;
     *:-c | sendmail:-[CO] | postsuper:-[dehHfr] | postqueue:-[is] | posttls-finger:-t | postconf:-[CTo] | postlog:-p) ;;
     sendmail:-qI | postmulti:-e | postmap:-[qd] | postalias:-[qd]) ;;
     *) return 1 ;;
@@ -52,6 +58,12 @@ _tassis_takes_argument() {
 # What such an argument can be.
 _tassis_argument() {
     case $1:$2 in
+    smtp-source:-F | smtp-sink:-[dD]) compgen -f -- "$3" ;;
+    smtp-sink:-[fqQrsW])
+        compgen -W "CONNECT HELO EHLO LHLO XCLIENT XFORWARD AUTH MAIL RCPT DATA . RSET NOOP VRFY QUIT" -- "$3"
+        ;;
+    smtp-sink:-R) compgen -d -- "$3" ;;
+    smtp-sink:-u) compgen -u -- "$3" ;;
     *:-c | sendmail:-C | sendmail:-O) compgen -d -- "$3" ;;
     postsuper:-[dehHfr]) compgen -W "ALL - $(_tassis_queue_ids)" -- "$3" ;;
     postqueue:-i | sendmail:-qI) compgen -W "$(_tassis_queue_ids)" -- "$3" ;;
@@ -115,6 +127,7 @@ _tassis_words() {
     postkick) compgen -W "public private" -- "$2" ;;
     postlock) compgen -f -- "$2" ;;
     sendmail) compgen -u -- "$2" ;;
+    smtp-s* | qmqp-s*) compgen -W "inet: unix:" -- "$2" ;;
     esac
 }
 
@@ -138,4 +151,4 @@ _tassis() {
 }
 
 complete -F _tassis tassis postfix postconf postsuper postqueue postcat postmap postalias postkick postlock postlog \
-    postdrop postmulti posttls-finger qshape sendmail
+    postdrop postmulti posttls-finger qmqp-sink qmqp-source qshape sendmail smtp-sink smtp-source

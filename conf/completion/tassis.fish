@@ -57,3 +57,15 @@ for command in postmap postalias
     complete -c $command -s s -d 'List'
 end
 complete -c qshape -f -a 'hold incoming active deferred'
+for command in smtp-source qmqp-source
+    complete -c $command -f -s c -d 'Show a count'
+    complete -c $command -s m -x -d 'Messages'
+    complete -c $command -s s -x -d 'Sessions'
+    complete -c $command -s f -x -d 'Sender'
+    complete -c $command -s t -x -d 'Recipient'
+end
+complete -c smtp-source -s F -r -d 'Message to send'
+complete -c smtp-sink -f -s c -d 'Show a count'
+complete -c smtp-sink -s d -r -d 'A file for each message'
+complete -c smtp-sink -s D -r -d 'A file for all messages'
+complete -c smtp-sink -s u -x -a '(__fish_complete_users)' -d 'User to become'

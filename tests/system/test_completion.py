@@ -50,6 +50,8 @@ def test_bash():
         for words in (("postsuper", "-d"), ("postcat", "-q"), ("postqueue", "-i")):
             assert queue_id in complete(mta, *words, queue_id[:3]), words
         assert "--force" not in complete(mta, "sendmail", "-b")
+        assert complete(mta, "smtp-sink", "-f", "RS") == {"RSET"}
+        assert complete(mta, "smtp-source", "-c", "un") == {"unix:"}
 
 
 def test_other_shells_can_read_it():
