@@ -36,14 +36,15 @@ static bool check_accounts(struct check *check)
     return has_owner && has_group;
 }
 
-/* One that is missing is made afterwards; whoever has misspelt it should hear of that. */
+/* One that is missing is made afterwards. */
 static bool check_directory(struct check *check, const char *name, const char *path)
 {
     struct stat status;
 
     if (stat(path, &status) < 0) {
-        report(check->report, SEVERITY_NOTE, place_of(check, "spool", name), "%s = %s: %s%s",
-               name, path, strerror(errno), errno == ENOENT ? ": it will be made" : "");
+        if (errno != ENOENT)
+            report(check->report, SEVERITY_NOTE, place_of(check, "spool", name), "%s = %s: %s",
+                   name, path, strerror(errno));
         return true;
     }
     if (S_ISDIR(status.st_mode))

@@ -12,7 +12,7 @@ import harness
 from harness import Instance
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent / "man"
-PROMPT = re.compile(r"[$#] (?:post[a-z-]+|tassis|sendmail|mailq|newaliases|qshape|printf|echo)\b")
+PROMPT = re.compile(r"[$#] (?:post[a-z-]+|(?:smtp|qmqp)-(?:sink|source)|tassis|sendmail|mailq|newaliases|qshape|printf|echo)\b")
 
 
 def pages():

@@ -1,11 +1,14 @@
 """Every example of the manual pages is run; those that need root are in test_man_examples_root."""
 import os
 import re
+import socket
 import sqlite3
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import test_man_examples_root as as_root
-from harness import Instance
+from harness import Instance, free_port, wait_for
 from man_pages import (Places, add_tests, asks, examples, explained, main_cf, master_cf, pages, parameters_file,
                        run_transcript, table, transcript)
 from test_commands import put_message
@@ -139,7 +142,50 @@ def tassis(texts):
 FLAT = {"hash_queue_names": ""}  # as put_message makes it
 PUT_OFF = {"defer_transports": "smtp, relay", **FLAT}
 
+# -- load generators and their servers
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def source_of(sink, place):
+    """The page's command sends to our server."""
+    def run(texts):
+        port = free_port()
+        with Instance(start=False) as mta:
+            server = subprocess.Popen([mta.command(sink), f"127.0.0.1:{port}", "100"], cwd=mta.folder)
+            try:
+                wait_for(lambda: is_open(port), 20, "the server")
+                for text in texts:
+                    run_transcript(mta, text, Places(mta, **{place: f"127.0.0.1:{port}"}))
+                assert server.poll() is None
+            finally:
+                server.terminate()
+                server.wait(20)
+    return run
+
+
+def sink_of(source, place):
+    """The page's command is the server, and ends by itself."""
+    def run(texts):
+        [text] = texts
+        port = free_port()
+        with Instance(start=False) as mta, ThreadPoolExecutor(1) as pool:
+            places = Places(mta, **{place: f"127.0.0.1:{port}"})
+            served = pool.submit(run_transcript, mta, text, places, passed_over="lost connection")  # is_open says nothing
+            wait_for(lambda: served.done() or is_open(port), 20, "the server")
+            subprocess.run([mta.command(source), "-m", "20", f"127.0.0.1:{port}"], check=True, timeout=60)
+            served.result(60)
+    return run
+
+
 COMMANDS = {
+    "qmqp-sink.1": sink_of("qmqp-source", "127.0.0.1:2628"),
+    "qmqp-source.1": source_of("qmqp-sink", "127.0.0.1:2628"),
+    "smtp-sink.1": sink_of("smtp-source", "127.0.0.1:2525"),
+    "smtp-source.1": source_of("smtp-sink", "127.0.0.1:2525"),
     "postalias.1": transcript(files={"aliases": "postmaster: root\nroot: ada\n"}),
     "postcat.1": transcript(FLAT, prepare=message_to_show),
     "postconf.1": transcript({"myhostname": "mx.example.com"}, prepare=port_has_a_service, after=parameter_is_set),
