@@ -34,7 +34,8 @@ static int resolve(struct place *place, const struct hostport *hostport, int fam
     if (hostport->host.len >= sizeof(host))
         return error_set(error, ERROR_PERMANENT, "host name is longer than %zu bytes",
                          sizeof(host) - 1);
-    memcpy(host, hostport->host.ptr, hostport->host.len);
+    if (hostport->host.len)
+        memcpy(host, hostport->host.ptr, hostport->host.len);
     status = getaddrinfo(*host ? host : NULL, *host ? NULL : "0", &hints, &list);
     if (status != 0)
         return error_set(error, ERROR_PERMANENT, "%s: %s", host, gai_strerror(status));
