@@ -56,7 +56,7 @@ static void put_envelope(struct cleanup_client *cleanup, const struct job *job,
 }
 
 static int put_content(struct cleanup_client *cleanup, const struct job *job,
-                       const struct forward *forward, const char *queue_id, struct error *error)
+                       const struct forward *forward, struct error *error)
 {
     struct content_reader reader;
     struct slice line;
@@ -66,8 +66,7 @@ static int put_content(struct cleanup_client *cleanup, const struct job *job,
     cleanup_put(cleanup, RECORD_MESSAGE, SLICE_EMPTY);
     cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s)", params.myhostname,
                    params.mail_name);
-    cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id,
-                   time_rfc5322(time_wall_seconds()));
+    cleanup_put_id_and_date(cleanup, time_wall_seconds());
     if (strstr(params.prepend_delivered_header, "forward")) {
         struct slice delivered =
             params.frozen_delivered_to ? job->recipient->address : forward->origin->address;
@@ -99,17 +98,14 @@ static int send_forward(const struct job *job, const struct forward *forward,
     buf_printf(&service, "public/%s", params.cleanup_service_name);
     cleanup_open(&cleanup, service.data, CLEANUP_MAP, send_options,
                  deadline_in(params.daemon_timeout));
-    const char *id = cleanup_id(&cleanup, error);
-    if (!id)
-        return -1;
-    *queue_id = arena_text(&job->delivery->arena, slice_from(id));
     put_envelope(&cleanup, job, forward);
-    if (put_content(&cleanup, job, forward, *queue_id, error) < 0 ||
+    if (put_content(&cleanup, job, forward, error) < 0 ||
         cleanup_finish(&cleanup, &job->delivery->arena, &result, error) < 0)
         return -1;
     if (result.status != CLEANUP_STATUS_OK)
         return error_set(error, ERROR_TEMPORARY, "cannot forward: %s",
                          cleanup_status_detail(result.status)->text);
+    *queue_id = arena_text(&job->delivery->arena, slice_from(cleanup.queue_id));
     return 0;
 }
 

@@ -132,13 +132,11 @@ static void extracted_record(struct submission *submission, const struct record 
 /* "Received: by HOST (MAIL_NAME, from userid N)" */
 static void put_received(struct submission *submission)
 {
-    CLEANUP(buf_release) struct buf date = BUF_INIT;
     struct cleanup_client *cleanup = &submission->cleanup;
 
     cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s, from userid %ld)",
                    params.myhostname, params.mail_name, (long)submission->status.st_uid);
-    buf_printf(&date, "; %s", time_rfc5322(time_wall_seconds()));
-    cleanup_put_with_id(cleanup, RECORD_LINE, SLICE("\tid "), buf_slice(&date));
+    cleanup_put_id_and_date(cleanup, time_wall_seconds());
 }
 
 static void log_submission(struct submission *submission)

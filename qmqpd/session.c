@@ -155,14 +155,8 @@ static void take_message(struct session *session)
     struct request_sink sink = {submission_put_sender, submission_put_recipient,
                                 &session->submission};
     enum netstring_result result;
-    struct error error;
 
-    if (submission_begin(&session->submission, &error) < 0) {
-        queue_trouble(session, &error);
-        return;
-    }
-    log_info("%s: client=%s", submission_queue_id(&session->submission),
-             session->submission.full_name);
+    submission_begin(&session->submission);
     request->address_limit = params.line_length_limit;
     request->message_limit =
         params.message_size_limit > 0 ? params.message_size_limit : INT32_MAX;

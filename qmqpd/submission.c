@@ -32,18 +32,23 @@ void submission_release(struct submission *submission)
     buf_release(&submission->recipient);
 }
 
-int submission_begin(struct submission *submission, struct error *error)
+void submission_begin(struct submission *submission)
 {
+    CLEANUP(buf_release) struct buf line = BUF_INIT;
     unsigned flags = cleanup_content_flags() | cleanup_smtputf8_flag("qmqpd");
 
     submission->arrival_time = time_wall();
     cleanup_open(&submission->cleanup, service, flags, 0, DEADLINE_NONE);
-    return cleanup_id(&submission->cleanup, error) ? 0 : -1;
+    buf_printf(&line, "client=%s", submission->full_name);
+    cleanup_log(&submission->cleanup, buf_slice(&line));
 }
 
-const char *submission_queue_id(const struct submission *submission)
+const char *submission_queue_id(struct submission *submission)
 {
-    return submission->cleanup.has_queue_id ? submission->cleanup.queue_id : "NOQUEUE";
+    struct error error;
+    const char *queue_id = cleanup_id(&submission->cleanup, &error);
+
+    return queue_id ? queue_id : "NOQUEUE";
 }
 
 static void put_client(struct submission *submission)
@@ -102,6 +107,7 @@ void submission_put_recipient(void *arg, struct slice recipient)
 static void put_received(struct submission *submission)
 {
     CLEANUP(buf_release) struct buf recipient = BUF_INIT;
+    CLEANUP(buf_release) struct buf by = BUF_INIT;
     struct cleanup_client *cleanup = &submission->cleanup;
     struct slice name = submission->name.name;
     const char *date = time_rfc5322(submission->arrival_time.tv_sec);
@@ -112,15 +118,15 @@ static void put_received(struct submission *submission)
     if (submission->n_recipients != 1) {
         cleanup_printf(cleanup, RECORD_LINE, "\tby %s (%s) with QMQP", params.myhostname,
                        params.mail_name);
-        cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", cleanup->queue_id, date);
+        cleanup_put_id_and_date(cleanup, submission->arrival_time.tv_sec);
         return;
     }
     if (submission->recipient.len)
         address_quote(&recipient, buf_slice(&submission->recipient));
     else
         buf_add_text(&recipient, "\"\"");
-    cleanup_printf(cleanup, RECORD_LINE, "\tby %s (%s) with QMQP id %s", params.myhostname,
-                   params.mail_name, cleanup->queue_id);
+    buf_printf(&by, "\tby %s (%s) with QMQP id ", params.myhostname, params.mail_name);
+    cleanup_put_with_id(cleanup, RECORD_LINE, buf_slice(&by), SLICE_EMPTY);
     cleanup_printf(cleanup, RECORD_LINE, "\tfor <%s>; %s", recipient.data, date);
 }
 

@@ -26,9 +26,9 @@ void submission_open(void);
 void submission_init(struct submission *submission);
 MAY_WAIT void submission_release(struct submission *submission);
 
-MUST_USE MAY_WAIT int submission_begin(struct submission *submission, struct error *error);
-/* "NOQUEUE" where there is none. */
-const char *submission_queue_id(const struct submission *submission);
+void submission_begin(struct submission *submission);
+/* Waits for it; "NOQUEUE" when there is none. */
+MAY_WAIT const char *submission_queue_id(struct submission *submission);
 /* For request_read: arg is the submission. */
 MAY_WAIT void submission_put_sender(void *arg, struct slice sender);
 MAY_WAIT void submission_put_recipient(void *arg, struct slice recipient);

@@ -105,17 +105,16 @@ static void put_envelope(struct cleanup_client *cleanup, const struct session *s
     cleanup_put(cleanup, RECORD_MESSAGE, SLICE_EMPTY);
 }
 
-static void put_header(struct cleanup_client *cleanup, const char *queue_id,
-                       const struct session *session)
+static void put_header(struct cleanup_client *cleanup, const struct session *session)
 {
-    const char *date = time_rfc5322(time_wall_seconds());
+    time_t now = time_wall_seconds();
     bool is_obsolete = strcmp(params.header_from_format, "obsolete") == 0;
     const char *recipient = params.error_notice_recipient;
 
     cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s)", params.myhostname,
                    params.mail_name);
-    cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id, date);
-    cleanup_printf(cleanup, RECORD_LINE, "Date: %s", date);
+    cleanup_put_id_and_date(cleanup, now);
+    cleanup_printf(cleanup, RECORD_LINE, "Date: %s", time_rfc5322(now));
     if (is_obsolete) {
         cleanup_printf(cleanup, RECORD_LINE, "From: MAILER-DAEMON@%s (Mail Delivery System)",
                        params.myhostname);
@@ -166,14 +165,10 @@ static int post(struct session *session, struct cleanup_client *cleanup, struct 
 {
     unsigned flags = CLEANUP_MAP | CLEANUP_REWRITE | (is_filtered() ? CLEANUP_FILTER : 0);
     struct cleanup_result_texts result;
-    const char *queue_id;
 
     cleanup_open(cleanup, settings.cleanup_service, flags, 0, DEADLINE_NONE);
-    queue_id = cleanup_id(cleanup, error);
-    if (!queue_id)
-        return -1;
     put_envelope(cleanup, session);
-    put_header(cleanup, queue_id, session);
+    put_header(cleanup, session);
     put_body(cleanup, session);
     cleanup_put(cleanup, RECORD_EXTRACTED, SLICE_EMPTY);
     cleanup_put(cleanup, RECORD_END, SLICE_EMPTY);

@@ -28,15 +28,15 @@ static void put_envelope(struct cleanup_client *cleanup, struct slice address)
     cleanup_put(cleanup, RECORD_RECIPIENT, address);
 }
 
-static void put_header(struct cleanup_client *cleanup, const char *queue_id)
+static void put_header(struct cleanup_client *cleanup)
 {
-    const char *date = time_rfc5322(time_wall_seconds());
+    time_t now = time_wall_seconds();
 
     cleanup_put(cleanup, RECORD_MESSAGE, SLICE_EMPTY);
     cleanup_printf(cleanup, RECORD_LINE, "Received: by %s (%s)", params.myhostname,
                    params.mail_name);
-    cleanup_printf(cleanup, RECORD_LINE, "\tid %s; %s", queue_id, date);
-    cleanup_printf(cleanup, RECORD_LINE, "Date: %s", date);
+    cleanup_put_id_and_date(cleanup, now);
+    cleanup_printf(cleanup, RECORD_LINE, "Date: %s", time_rfc5322(now));
     cleanup_put(cleanup, RECORD_EXTRACTED, SLICE_EMPTY);
     cleanup_put(cleanup, RECORD_END, SLICE_EMPTY);
 }
@@ -56,14 +56,10 @@ static int post(struct cleanup_client *cleanup, struct slice address, struct err
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     unsigned flags = CLEANUP_MAP | CLEANUP_REWRITE | cleanup_smtputf8_flag("verify");
     struct cleanup_result_texts result;
-    const char *queue_id;
 
     cleanup_open(cleanup, service(), flags, 0, DEADLINE_NONE);
-    queue_id = cleanup_id(cleanup, error);
-    if (!queue_id)
-        return -1;
     put_envelope(cleanup, address);
-    put_header(cleanup, queue_id);
+    put_header(cleanup);
     if (cleanup_finish(cleanup, &arena, &result, error) < 0)
         return -1;
     if (result.status)

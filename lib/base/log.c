@@ -55,6 +55,11 @@ const char *log_tag(void)
     return logger.tag ? logger.tag : program_invocation_short_name;
 }
 
+pid_t log_pid(void)
+{
+    return logger.pid ? logger.pid : getpid();
+}
+
 static pid_t sender_pid(void)
 {
     return logger.other_pid ? logger.other_pid : logger.pid;

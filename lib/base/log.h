@@ -67,6 +67,7 @@ struct log_target {
 
 void log_open(const char *tag, const struct log_target *target);
 const char *log_tag(void);
+pid_t log_pid(void); /* as lines have it; costs no system call once the log is open */
 
 /*
  * Descriptor-based sinks (syslog, postlog) are opened by log_open, so they survive the jail,

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/log.h"
@@ -108,7 +107,7 @@ static int send_request(struct cleanup_client *cleanup)
         .flags = cleanup->flags,
         .send_options = cleanup->send_options,
         .log_tag = slice_from(log_tag()),
-        .log_pid = getpid(),
+        .log_pid = log_pid(),
         .log_line = cleanup->is_whole ? buf_slice(&cleanup->log_line) : SLICE_EMPTY,
     };
 
@@ -249,6 +248,14 @@ void cleanup_put_with_id(struct cleanup_client *cleanup, char type, struct slice
         buf_add_char(&text, '\0');
     buf_add_slice(&text, after);
     cleanup_put(cleanup, cleanup->has_queue_id ? type : (char)RECORD_WITH_ID, buf_slice(&text));
+}
+
+void cleanup_put_id_and_date(struct cleanup_client *cleanup, time_t date)
+{
+    CLEANUP(buf_release) struct buf after = BUF_INIT;
+
+    buf_printf(&after, "; %s", time_rfc5322(date));
+    cleanup_put_with_id(cleanup, RECORD_LINE, SLICE("\tid "), buf_slice(&after));
 }
 
 void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)

@@ -110,6 +110,8 @@ MAY_WAIT void cleanup_put(struct cleanup_client *cleanup, char type, struct slic
 /* An attribute or a line of content with the queue ID between the two, which have no NUL. */
 MAY_WAIT void cleanup_put_with_id(struct cleanup_client *cleanup, char type,
                                   struct slice before, struct slice after);
+/* The second line of a Received: header of ours: "\tid QUEUEID; DATE". */
+MAY_WAIT void cleanup_put_id_and_date(struct cleanup_client *cleanup, time_t date);
 MAY_WAIT void cleanup_put_attribute(struct cleanup_client *cleanup, const char *name,
                                     struct slice value);
 MAY_WAIT void cleanup_printf(struct cleanup_client *cleanup, char type, const char *format, ...)
