@@ -114,7 +114,7 @@ void outside_forward_all(struct job *job)
     LIST_FOREACH(&job->forwards, link)
     {
         struct forward *forward = CONTAINER_OF(link, struct forward, link);
-        const char *queue_id;
+        const char *queue_id = NULL;
         struct error error;
         struct dsn dsn;
         if (delivery_is_trial(job->delivery)) {
