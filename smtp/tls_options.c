@@ -54,7 +54,7 @@ static void open_tables(void)
                     tls_option_name("tls_policy_maps"));
 }
 
-static void load_values(void)
+static void load_levels_and_switches(void)
 {
     tls_options.level = global_level();
     tls_options.insecure_mx_level = insecure_mx_level();
@@ -65,6 +65,13 @@ static void load_values(void)
     tls_options.force_tlsa_lookup = OPTION(tls_force_insecure_host_tlsa_lookup);
     tls_options.enforce_sts_patterns = OPTION(tls_enforce_sts_mx_patterns);
     tls_options.log_status = OPTION(log_tls_feature_status);
+    tls_options.log_level = OPTION(tls_loglevel);
+    tls_options.trace_limit_bytes = OPTION(tls_trace_size_limit);
+    tls_options.starttls_timeout = OPTION(starttls_timeout);
+}
+
+static void load_words(void)
+{
     tls_options.protocols = OPTION(tls_protocols);
     tls_options.mandatory_protocols = OPTION(tls_mandatory_protocols);
     tls_options.ciphers = OPTION(tls_ciphers);
@@ -76,9 +83,6 @@ static void load_values(void)
     tls_options.secure_match = OPTION(tls_secure_cert_match);
     tls_options.server_name = OPTION(tls_servername);
     tls_options.trust_anchor_file = OPTION(tls_trust_anchor_file);
-    tls_options.log_level = OPTION(tls_loglevel);
-    tls_options.trace_limit_bytes = OPTION(tls_trace_size_limit);
-    tls_options.starttls_timeout = OPTION(starttls_timeout);
 }
 
 void tls_options_load(void)
@@ -86,7 +90,8 @@ void tls_options_load(void)
     struct tls_anchors anchors;
     struct error error;
 
-    load_values();
+    load_levels_and_switches();
+    load_words();
     open_tables();
     /* In a jail they could not be read; what is wrong with them is logged and counts later. */
     if (*tls_options.trust_anchor_file &&

@@ -36,7 +36,8 @@ static bool find_addresses(struct check *check, struct slice host, struct dns_an
     check_defer_if_reject(check, 450, "4.4.4",
                           "<%.*s>: Recipient address rejected: Unable to look up mail "
                           "exchanger host %.*s: %s",
-                          SLICE_ARG(check->recipient), SLICE_ARG(host), client_name_trouble(result));
+                          SLICE_ARG(check->recipient), SLICE_ARG(host),
+                          client_name_trouble(result));
     return false;
 }
 

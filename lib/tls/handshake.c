@@ -168,11 +168,12 @@ static void report_certificate(const struct handshake *handshake, const struct t
     bool is_server = strcmp(handshake->function, "SSL_accept") == 0;
     char name[256];
 
-    if (peer->is_resumed && is_server)
+    if (peer->is_resumed && is_server) {
         log_info("%s: Reusing old session%s", handshake->log->name,
                  SSL_SESSION_has_ticket(SSL_get0_session(handshake->link->ssl))
                      ? " (RFC 5077 session ticket)"
                      : "");
+    }
     if (!certificate || !peer->fingerprint.len)
         return;
     if (is_server) {
