@@ -130,23 +130,37 @@ static void listener_gone(struct listener *listener)
     service_freed_if_done(service);
 }
 
+/*
+ * Wait until a client comes whom no process takes. A worker that sees the flag does not call,
+ * so it is down while some listener may be unwatched: a worker that fills up then calls, which
+ * wakes every listener that waits for a change.
+ */
+static bool client_waits(struct listener *listener)
+{
+    _Atomic uint32_t *is_watched = &listener->service->scoreboard->is_watched;
+
+    atomic_store(is_watched, 0); /* before the look, so that nobody fills up unseen */
+    if (!service_wants_process(listener->service)) {
+        int64_t throttled_until = listener->service->throttled_until;
+
+        /* Else every datagram and connection that a worker takes would wake master as well. */
+        co_forget_fd(listener->fd);
+        co_wait(&listener->service->changed,
+                time_now_ms() < throttled_until ? throttled_until : DEADLINE_NONE);
+        return false;
+    }
+    atomic_store(is_watched, 1);
+    return co_wait_fd(listener->fd, EPOLLIN, DEADLINE_NONE) == WAKE_READY;
+}
+
 static void watch(void *arg)
 {
     struct listener *listener = arg;
-    struct service *service = listener->service;
 
     while (listener->fd >= 0) {
-        if (!service_wants_process(service)) {
-            bool throttled = time_now_ms() < service->throttled_until;
-
-            /* Else every datagram and connection that a worker takes would wake master as well.
-             */
-            co_forget_fd(listener->fd);
-            co_wait(&service->changed, throttled ? service->throttled_until : DEADLINE_NONE);
-        } else if (co_wait_fd(listener->fd, EPOLLIN, DEADLINE_NONE) == WAKE_READY &&
-                   listener->fd >= 0 && service_wants_process(service)) {
-            process_start(service);
-        }
+        if (client_waits(listener) && listener->fd >= 0 &&
+            service_wants_process(listener->service))
+            process_start(listener->service);
     }
     listener_gone(listener);
 }

@@ -37,6 +37,7 @@ struct scoreboard {
     /* By master. */
     _Atomic uint32_t n_rows;      /* the highest row in use, plus 1 */
     _Atomic uint32_t n_processes; /* alive and not draining */
+    _Atomic uint32_t is_watched;  /* master waits for clients: no need to call it */
     /* By the workers, all of them the same values. */
     _Atomic uint32_t slot_limit; /* jobs of the whole service at once; 0: no limit */
     _Atomic uint32_t n_spread;   /* so many processes share the load before any is full */

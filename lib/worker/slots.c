@@ -40,9 +40,13 @@ void worker_set_state(enum scoreboard_state state)
     bool was_open = before == SCOREBOARD_FREE || before == SCOREBOARD_HOLDING;
     bool is_open = state == SCOREBOARD_FREE || state == SCOREBOARD_HOLDING;
 
-    /* Of two processes that fill up together, the second at least sees that none is left. */
+    /*
+     * Of two processes that fill up together, the second at least sees that none is left. While
+     * master watches already it need not be told, except that this process will not come back.
+     */
     if (!is_open && (was_open || before == SCOREBOARD_STARTING) &&
-        !scoreboard_has_open(process.scoreboard))
+        !scoreboard_has_open(process.scoreboard) &&
+        (state == SCOREBOARD_DRAINING || !atomic_load(&process.scoreboard->is_watched)))
         ask_master_to_look();
 }
 

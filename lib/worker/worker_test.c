@@ -3,6 +3,7 @@
  */
 #include "worker/worker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +155,14 @@ static void expect_look(void)
     assert_int_equal(message.word, CONTROL_LOOK);
 }
 
+static void expect_no_look(void)
+{
+    struct control_message message;
+
+    assert_int_equal(recv(master.control, &message, sizeof(message), MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
 static void drain(void)
 {
     const struct control_message message = {.word = CONTROL_DRAIN};
@@ -262,8 +271,10 @@ static void test_limit_of_one_session(void **state)
         assert_int_equal(stream_printf(&second, "hello\n"), 0);
         assert_int_equal(stream_flush(&second), 0);
         assert_true(is_silent(&second, 50));
+        atomic_store(&master.scoreboard->is_watched, 1);
         stream_release(&first);
         exchange(&second);
+        expect_no_look(); /* master knows, and need not wake up */
         stream_release(&second);
         end();
     }
