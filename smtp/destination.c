@@ -10,6 +10,7 @@
 #include "conf/params.h"
 #include "dns/dns.h"
 #include "dnssec.h"
+#include "mail/address.h"
 #include "net/hostport.h"
 #include "options.h"
 #include "route/next_hop.h"
@@ -413,6 +414,15 @@ static struct slice in_ascii(struct slice domain, struct arena *arena)
     return arena_slice(arena, buf_slice(&ascii));
 }
 
+static bool is_host(struct slice name)
+{
+    struct endpoint literal;
+
+    if (slice_ends_with(name, "."))
+        name = slice_sub(name, 0, name.len - 1);
+    return hostname_is_valid(name) || endpoint_parse(&literal, name, 0) == 0;
+}
+
 int destination_hosts(struct slice nexthop, deadline_t until, struct arena *arena,
                       struct host_list *list, struct dsn *dsn)
 {
@@ -423,7 +433,8 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
     *list = (struct host_list){0};
     *dsn = (struct dsn){0};
     if (!next_hop_parse(nexthop, options.is_lmtp ? NEXT_HOP_LMTP : NEXT_HOP_SMTP,
-                        options.default_port, &target))
+                        options.default_port, &target) ||
+        (target.unix_path.len == 0 && !is_host(target.host)))
         return fail(arena, dsn, "4.3.5",
                     arena_printf(arena, "bad next hop: %.*s", SLICE_ARG(nexthop)));
     if (target.unix_path.len > 0) {

@@ -217,7 +217,10 @@ static const char *const malformed[] = {
     "[]",        "[a.test",
     "[a.test]x", "[a.test]:no-such-service",
     "a.test:0",  "a.test:70000",
-    ":25",
+    ":25",       "127.0.0.2]",
+    "a b.test",  "a..test",
+    "-a.test",   "$a",
+    "1.2",       "..",
 };
 
 /* The administrator can mend it: the mail waits. */

@@ -57,6 +57,11 @@ void login_open(void)
                                                OPTION(sasl_tls_verified_security_options));
 }
 
+bool login_is_enabled(void)
+{
+    return login.is_enabled;
+}
+
 bool login_depends_on_sender(void)
 {
     return login.is_enabled && OPTION(sender_dependent_authentication);

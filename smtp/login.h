@@ -28,5 +28,8 @@ MUST_USE MAY_WAIT int login_run(struct session *session, struct opening *opening
 /* Is there a password for this server? Then mail for it must not go by without a login. */
 MUST_USE MAY_WAIT bool login_has_password(const struct opening *opening);
 
+/* May there be a login at all? */
+bool login_is_enabled(void);
+
 /* Does the login depend on the sender, so that connections are not for the mail of others? */
 bool login_depends_on_sender(void);

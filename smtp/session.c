@@ -24,7 +24,9 @@ struct session *session_new(void)
     buf_init(&session->host);
     buf_init(&session->label);
     buf_init(&session->relay);
+    buf_init(&session->place);
     buf_init(&session->nexthop);
+    buf_init(&session->shared_key);
     buf_init(&session->reply);
     buf_init(&session->mechanisms);
     buf_init(&session->hello);
@@ -41,7 +43,9 @@ void session_free(struct session *session)
     buf_release(&session->host);
     buf_release(&session->label);
     buf_release(&session->relay);
+    buf_release(&session->place);
     buf_release(&session->nexthop);
+    buf_release(&session->shared_key);
     buf_release(&session->reply);
     buf_release(&session->mechanisms);
     buf_release(&session->hello);
@@ -299,11 +303,26 @@ static int greet(struct session *session, struct opening *opening)
 /* -- connecting
  * --------------------------------------------------------------------------------------- */
 
-static void name_host(struct session *session, const struct host *host)
+void host_place(const struct host *host, struct buf *place)
 {
     char address[ENDPOINT_TEXT_BYTES];
 
+    if (host->unix_path.len > 0)
+        buf_set(place, host->unix_path);
+    else
+        buf_printf(place, "[%s]:%u", endpoint_text(&host->address, address),
+                   (unsigned)endpoint_port(&host->address));
+}
+
+void session_rename(struct session *session, const struct host *host)
+{
+    char address[ENDPOINT_TEXT_BYTES];
+
+    buf_reset(&session->label);
+    buf_reset(&session->relay);
+    buf_reset(&session->place);
     buf_set(&session->host, host->name);
+    host_place(host, &session->place);
     if (host->unix_path.len > 0) {
         buf_printf(&session->label, "%.*s[%.*s]", SLICE_ARG(host->name),
                    SLICE_ARG(host->unix_path));
@@ -335,7 +354,7 @@ struct session *session_open(struct opening *opening)
     struct error error;
     int fd = connect_host(opening->host, &error);
 
-    name_host(session, opening->host);
+    session_rename(session, opening->host);
     if (fd < 0) {
         opening->failure = OPENING_NOT_CONNECTED;
         dsn_fill(

@@ -34,7 +34,9 @@ struct session {
     struct buf host;       /* "mx.example.com" */
     struct buf label;      /* "mx.example.com[192.0.2.1]", for messages */
     struct buf relay;      /* with ":25", for the log */
+    struct buf place;      /* "[192.0.2.1]:25", whatever the host is called */
     struct buf nexthop;    /* the key under which it may be kept */
+    struct buf shared_key; /* of others that may have it as well; empty: none */
     unsigned features;     /* FEATURE_ bits */
     int64_t size_limit;    /* of SIZE; 0: none told */
     unsigned discarded;    /* EHLO_ bits that do not count (route/ehlo_keywords.h) */
@@ -108,6 +110,11 @@ void session_join_lines(struct session *session);
 MUST_USE MAY_WAIT enum step session_reply(struct session *session, int64_t timeout_ms);
 /* The same after DATA and AUTH, where 3xx (session->code) is OK as well: it asks for more. */
 MUST_USE MAY_WAIT enum step session_reply_or_more(struct session *session, int64_t timeout_ms);
+
+/* Where the host is: "[192.0.2.1]:25", or the path of its socket. */
+void host_place(const struct host *host, struct buf *place);
+/* A kept session goes on as one with this host, which has the same address. */
+void session_rename(struct session *session, const struct host *host);
 
 /* Say QUIT (unless it is broken) and free. */
 MAY_WAIT void session_quit(struct session *session);

@@ -21,16 +21,17 @@ static bool is_spent(const struct session *session)
     return (options.reuse_time_limit > 0 &&
             time_now_ms() - session->opened_ms >= options.reuse_time_limit) ||
            (options.reuse_count_limit > 0 &&
-            session->n_transactions >= options.reuse_count_limit);
+            session->n_transactions > options.reuse_count_limit);
 }
 
-struct session *session_cache_take(struct slice nexthop)
+struct session *session_cache_take(struct slice key)
 {
     list_prepare();
     LIST_FOREACH(&kept, link)
     {
         struct session *session = CONTAINER_OF(link, struct session, kept);
-        if (!slice_same(buf_slice(&session->nexthop), nexthop))
+        if (!slice_same(buf_slice(&session->nexthop), key) &&
+            !slice_same(buf_slice(&session->shared_key), key))
             continue;
         list_remove(&session->kept);
         /* Words of an idle server are a 421 or its end. */

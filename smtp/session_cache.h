@@ -7,8 +7,11 @@
 #include "base/slice.h"
 #include "session.h"
 
-/* A kept connection for the next hop, or NULL; one that the peer has closed is dropped. */
-MUST_USE struct session *session_cache_take(struct slice nexthop);
+/*
+ * A kept connection for the next hop, or with this shared_key, or NULL; one that the peer has
+ * closed is dropped.
+ */
+MUST_USE struct session *session_cache_take(struct slice key);
 /* Keep a connection that is between transactions; closed when its time is over. Takes it over.
  */
 MAY_WAIT void session_cache_keep(struct session *session, struct slice nexthop);

@@ -54,6 +54,21 @@ static void kept_by_next_hop(void *arg)
     drop(other, &servers[1]);
 }
 
+/* Whoever may share it finds it under another key. */
+static void kept_by_shared_key(void *arg)
+{
+    struct stream server;
+    struct session *session = make_session(&server);
+
+    (void)arg;
+    buf_set(&session->shared_key, SLICE("host [192.0.2.1]:25 none"));
+    session_cache_keep(session, SLICE("one.test"));
+    assert_null(session_cache_take(SLICE("host [192.0.2.2]:25 none")));
+    assert_ptr_equal(session_cache_take(SLICE("host [192.0.2.1]:25 none")), session);
+    assert_null(session_cache_take(SLICE("one.test")));
+    drop(session, &server);
+}
+
 /* An idle server that says something, or goes, has ended it; the next one may do. */
 static void dead_ones_are_passed_over(void *arg)
 {
@@ -81,9 +96,14 @@ static void spent_ones_are_closed(void *arg)
 
     (void)arg;
     options.reuse_count_limit = 2;
-    session->n_transactions = 2;
+    session->n_transactions = 3; /* used again twice */
     session_cache_keep(session, SLICE("a.test"));
     expect_quit(&server);
+    session = make_session(&server);
+    session->n_transactions = 2;
+    session_cache_keep(session, SLICE("a.test"));
+    assert_ptr_equal(session_cache_take(SLICE("a.test")), session);
+    drop(session, &server);
     options.reuse_count_limit = 0;
 
     options.reuse_time_limit = SECONDS(300);
@@ -143,6 +163,12 @@ static void test_kept_by_next_hop(void **state)
     run(kept_by_next_hop);
 }
 
+static void test_kept_by_shared_key(void **state)
+{
+    (void)state;
+    run(kept_by_shared_key);
+}
+
 static void test_dead_ones_are_passed_over(void **state)
 {
     (void)state;
@@ -171,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept_by_next_hop),
+        cmocka_unit_test(test_kept_by_shared_key),
         cmocka_unit_test(test_dead_ones_are_passed_over),
         cmocka_unit_test(test_spent_ones_are_closed),
         cmocka_unit_test(test_overdue_ones_are_closed),

@@ -42,22 +42,25 @@ struct journey {
     struct attempt attempt;
     struct slice nexthop;            /* as given */
     struct slice kept_key;           /* of connections to it that are kept */
+    struct slice policy_key;         /* of its TLS policy */
+    struct slice answered;           /* where a kept connection has led already */
     struct slice hop;                /* the one of several that is tried now */
     struct tls_policy policy;        /* what the tables say of it */
     const struct tls_report *report; /* of hop; NULL: it wants none */
     enum tls_wish tls_wish;
     size_t n_sessions; /* that got as far as EHLO */
     bool is_first_hop, is_last_hop;
-    bool leads_here; /* the last hop that was tried: to us */
+    bool is_as_protected; /* hop, as the first one */
+    bool was_refused;     /* the last trouble: the word of a server, not the lack of one */
+    bool leads_here;      /* the last hop that was tried: to us */
 };
 
 static bool may_keep_session(const struct journey *journey, const struct session *session)
 {
     struct error error;
 
-    /* What leads elsewhere, or is not as well protected, must not be taken for the next hop's.
-     */
-    if (!journey->is_first_hop || (session->tls.is_active && !session->tls.may_be_kept))
+    /* What is not as well protected must not be taken for the next hop's. */
+    if (!journey->is_as_protected || (session->tls.is_active && !session->tls.may_be_kept))
         return false;
     if (options.cache_on_demand &&
         !(journey->attempt.delivery->request.flags & DELIVERY_FLAG_LAST))
@@ -74,6 +77,7 @@ static enum transaction use_session(struct journey *journey, struct session *ses
     journey->attempt.delivery->times.connection_reuses = session->n_transactions;
     journey->attempt.delivery->times.connect_done = time_wall();
     enum transaction result = transaction_run(session, &journey->attempt, may_keep);
+    journey->was_refused = result == TRANSACTION_DONE || result == TRANSACTION_QUIT;
     switch (result) {
     case TRANSACTION_DONE:
         if (may_keep)
@@ -96,18 +100,57 @@ static bool is_session_limit_reached(const struct journey *journey, size_t more)
            journey->n_sessions + more >= (size_t)options.mx_session_limit;
 }
 
-/* A connection that an earlier message left: no look-up, no handshake. */
+/* A connection that an earlier message left: no look-up, no handshake. Its server's answer
+ * counts: it is not asked again. */
 static void try_kept_session(struct journey *journey)
 {
     struct session *session;
+    struct arena *arena = &journey->attempt.delivery->arena;
 
     while (journey->attempt.n_pending > 0 &&
            (session = session_cache_take(journey->kept_key)) != NULL) {
         journey->attempt.is_final = false; /* the hosts are still to be tried */
         tls_status_set(&journey->attempt, &journey->policy, session);
-        if (use_session(journey, session) != TRANSACTION_STALE)
+        struct slice place = arena_slice(arena, buf_slice(&session->place));
+        if (use_session(journey, session) != TRANSACTION_STALE) {
+            journey->answered = place;
             break;
+        }
     }
+}
+
+/*
+ * The key of connections to this address that serve any next hop: those that nobody logged in
+ * on, and whose certificate need not be anybody's. Empty: none do.
+ */
+static struct slice shared_key(const struct journey *journey, const struct host *host,
+                               const struct tls_policy *policy)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+
+    if (login_is_enabled() || tls_level_must_match(policy->level))
+        return SLICE_EMPTY;
+    buf_add_text(&key, "host ");
+    host_place(host, &key);
+    buf_printf(&key, " %d ", (int)journey->tls_wish);
+    tls_policy_key(policy, &key);
+    return arena_slice(&journey->attempt.delivery->arena, buf_slice(&key));
+}
+
+/* One that the mail for another next hop has left. True: the host has had its turn. */
+static bool try_shared_session(struct journey *journey, const struct host *host,
+                               const struct tls_policy *policy)
+{
+    struct slice key = shared_key(journey, host, policy);
+    struct session *session;
+
+    while (key.len > 0 && (session = session_cache_take(key)) != NULL) {
+        session_rename(session, host);
+        tls_status_set(&journey->attempt, policy, session);
+        if (use_session(journey, session) != TRANSACTION_STALE)
+            return true;
+    }
+    return false;
 }
 
 /* Mail will be tried again, and with it the destination: the queue manager is to go easy on it.
@@ -126,6 +169,7 @@ static void host_failed(struct journey *journey, const struct opening *opening)
     char address[ENDPOINT_TEXT_BYTES];
 
     journey->n_sessions++;
+    journey->was_refused = false;
     if (attempt->is_final && opening->failure == OPENING_FAILED && is_passing(&opening->dsn))
         delivery_destination_failed(attempt->delivery, &opening->dsn);
     buf_printf(&relay, "%.*s[%s]:%u", SLICE_ARG(host->name),
@@ -136,6 +180,7 @@ static void host_failed(struct journey *journey, const struct opening *opening)
 /* A host that could not be connected to, or must not be. */
 static void host_skipped(struct journey *journey, const struct dsn *dsn)
 {
+    journey->was_refused = false;
     journey->attempt.last = *dsn;
     journey->attempt.last_relay = "none";
 }
@@ -160,12 +205,14 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
     if (session) {
         journey->n_sessions++;
         attempt->went_plain = false;
+        buf_set(&session->shared_key, shared_key(journey, host, policy));
         use_session(journey, session);
         return attempt->went_plain;
     }
     switch (opening.failure) {
     case OPENING_NOT_CONNECTED:
-        log_info("%.*s", SLICE_ARG(opening.dsn.reason));
+        if (host->unix_path.len == 0) /* the outcome says it again */
+            log_info("%.*s", SLICE_ARG(opening.dsn.reason));
         host_skipped(journey, &opening.dsn);
         return false;
     case OPENING_GO_PLAIN:
@@ -199,12 +246,41 @@ static void try_host(struct journey *journey, const struct host *host)
 
     attempt->may_go_plain = tls_may_go_plain(attempt->delivery, &policy);
     debug_peer_check(host->name, &host->address);
-    if (try_with_policy(journey, host, &policy)) {
+    if (!try_shared_session(journey, host, &policy) &&
+        try_with_policy(journey, host, &policy)) {
         policy.level = TLS_LEVEL_NONE;
         attempt->may_go_plain = false;
         try_with_policy(journey, host, &policy);
     }
     log_verbosity = verbosity;
+}
+
+static bool has_answered(const struct journey *journey, const struct host *host)
+{
+    CLEANUP(buf_release) struct buf place = BUF_INIT;
+
+    if (journey->answered.len == 0)
+        return false;
+    host_place(host, &place);
+    return slice_same(buf_slice(&place), journey->answered);
+}
+
+static struct slice policy_key(struct journey *journey)
+{
+    CLEANUP(buf_release) struct buf key = BUF_INIT;
+
+    tls_policy_key(&journey->policy, &key);
+    return arena_slice(&journey->attempt.delivery->arena, buf_slice(&key));
+}
+
+/* A fallback relay that does not exist is our mistake: no mail goes back for that. */
+static void excuse_fallback(struct dsn *dsn)
+{
+    if (dsn->status[0] != '5')
+        return;
+    log_warning("smtp_fallback_relay configuration problem");
+    memcpy(dsn->status, "4.3.5", sizeof("4.3.5"));
+    dsn->action = "delayed";
 }
 
 static void try_hop(struct journey *journey, struct slice hop)
@@ -213,15 +289,20 @@ static void try_hop(struct journey *journey, struct slice hop)
     struct host_list list;
     struct dsn dsn;
 
-    if (!journey->is_first_hop)
+    if (!journey->is_first_hop) {
         tls_policy_find(&journey->policy, hop, NULL, journey->tls_wish,
                         &attempt->delivery->arena);
+        journey->is_as_protected = !tls_level_must_match(journey->policy.level) &&
+                                   slice_same(policy_key(journey), journey->policy_key);
+    }
     journey->hop = hop;
     attempt->requiretls = requiretls_find(attempt->delivery, hop);
     int result = destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena,
                                    &list, &dsn);
     journey->leads_here = list.leads_here;
     if (result < 0) {
+        if (!journey->is_first_hop)
+            excuse_fallback(&dsn);
         host_skipped(journey, &dsn);
         return;
     }
@@ -231,6 +312,8 @@ static void try_hop(struct journey *journey, struct slice hop)
     for (size_t i = 0; i < list.count && attempt->n_pending > 0; i++) {
         if (is_session_limit_reached(journey, 0))
             break;
+        if (has_answered(journey, &list.hosts[i]))
+            continue;
         attempt->is_final = (journey->is_last_hop && i + 1 == list.count) ||
                             is_session_limit_reached(journey, 1);
         try_host(journey, &list.hosts[i]);
@@ -276,7 +359,7 @@ static void give_up(struct journey *journey)
     if (attempt->last.status[0] == '\0')
         delivery_dsn(attempt->delivery, &attempt->last, "4.4.1", "no host to try for %.*s",
                      SLICE_ARG(journey->nexthop));
-    if (is_passing(&attempt->last))
+    if (is_passing(&attempt->last) && !journey->was_refused)
         delivery_destination_failed(attempt->delivery, &attempt->last);
     attempt->is_final = true;
     struct dsn last = attempt->last;
@@ -293,7 +376,9 @@ static void begin(struct journey *journey, struct slice first_hop)
     tls_policy_find(&journey->policy, first_hop, NULL, journey->tls_wish, &delivery->arena);
     journey->attempt.requiretls = requiretls_find(delivery, first_hop);
     buf_printf(&key, "%.*s %d ", SLICE_ARG(journey->nexthop), (int)journey->tls_wish);
-    tls_policy_key(&journey->policy, &key);
+    journey->is_as_protected = true;
+    journey->policy_key = policy_key(journey);
+    buf_add_slice(&key, journey->policy_key);
     if (login_depends_on_sender()) {
         buf_add_char(&key, ' ');
         buf_add_slice(&key, delivery->request.sender);

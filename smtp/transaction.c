@@ -17,6 +17,9 @@
  */
 enum { RCPT_WINDOW = 100 };
 
+/* RFC 5321 section 3.8: the server says so before it closes the connection. */
+enum { SERVER_CLOSES = 421 };
+
 /* -- accounting
  * --------------------------------------------------------------------------------------- */
 
@@ -354,6 +357,12 @@ static enum transaction mail_refused(struct transaction_state *state, size_t n_p
     struct dsn dsn;
 
     session_refused(state->session, "MAIL FROM", &state->attempt->delivery->arena, &dsn);
+    if (state->session->code == SERVER_CLOSES && state->session->n_transactions > 1) {
+        /* Enough on this connection; of the next one that says nothing. */
+        log_info("%.*s: %.*s", SLICE_ARG(state->attempt->delivery->request.queue_id),
+                 SLICE_ARG(dsn.reason));
+        return TRANSACTION_STALE;
+    }
     attempt_trouble(state->attempt, state->session->relay.data, &dsn);
     return n_pipelined > 0 ? drain(state, n_pipelined) : TRANSACTION_DONE;
 }
@@ -438,5 +447,6 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
     enum transaction result = run(session, attempt, may_keep);
 
     session->queue_id = SLICE_EMPTY;
-    return result;
+    return result == TRANSACTION_DONE && session->code == SERVER_CLOSES ? TRANSACTION_BROKEN
+                                                                        : result;
 }
