@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,119 +14,86 @@
 
 enum { FILE_MAX_BYTES = 16 << 20, INCLUDE_DEPTH_MAX = 20 };
 
-/* The end of the entry at the start of text: a comma or line end outside of quotes. */
-static size_t entry_length(struct slice text)
+/* "~/file" and "~user/file" of a .forward as a path. ptr NULL: there is no such home. */
+static struct slice in_home(struct arena *arena, struct slice text, const struct origin *origin)
 {
-    bool in_quotes = false;
+    struct slice rest = slice_from_offset(text, 1);
+    struct slice name = slice_split(&rest, '/');
+    const struct passwd *user = NULL;
 
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] != '\n')
-            i++;
-        else if (text.ptr[i] == '"')
-            in_quotes = !in_quotes;
-        else if (text.ptr[i] == '\n' || (text.ptr[i] == ',' && !in_quotes))
-            return i;
-    }
-    return text.len;
-}
-
-/* "text" without its quotes, where they are around all of it. */
-static struct slice unquote(struct arena *arena, struct slice entry)
-{
-    if (entry.len < 2 || entry.ptr[0] != '"' || entry.ptr[entry.len - 1] != '"')
-        return entry;
-    struct slice inside = slice_sub(entry, 1, entry.len - 2);
-    char *text = arena_alloc(arena, inside.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; i < inside.len; i++) {
-        if (inside.ptr[i] == '\\' && i + 1 < inside.len)
-            i++;
-        text[len++] = inside.ptr[i];
-    }
-    return slice_of(text, len);
-}
-
-/* "user@domain", "Name <user@domain>", "\user": an entry may hold several by mistake. */
-static void add_addresses(struct job *job, struct slice entry, const struct origin *origin)
-{
-    struct arena *arena = &job->delivery->arena;
-    struct header_address_list list;
-    bool is_literal = slice_starts_with(entry, "\\");
-
-    header_address_parse(slice_from_offset(entry, is_literal), arena,
-                         (size_t)params.header_address_token_limit, &list);
-    for (size_t i = 0; i < list.n_addresses; i++) {
-        struct slice address = address_unquoted(arena, list.addresses[i].address);
-        if (is_literal)
-            address = slice_from(arena_printf(arena, "\\%.*s", SLICE_ARG(address)));
-        job_add(job, TARGET_ADDRESS, address, origin);
-    }
-}
-
-/* |"command words": without the quotes, where they are around all of it. */
-static struct slice command_of(struct arena *arena, struct slice text)
-{
-    struct slice line = slice_trim(text);
-
-    if (line.len < 2 || slice_find(slice_from_offset(line, 1), '"') != line.len - 2)
-        return line;
-    return slice_trim(unquote(arena, line));
-}
-
-/* "~/file" and "~user/file" of a .forward as a path; as it is where that means nothing. */
-static struct slice in_home(struct job *job, struct slice text, const struct origin *origin)
-{
-    struct slice rest = slice_from_offset(text, 1), name;
-    const struct passwd *user;
-
-    if (origin->kind != ORIGIN_FORWARD || !slice_starts_with(text, "~") ||
-        slice_find(rest, '/') == rest.len)
-        return text;
-    name = slice_split(&rest, '/');
-    user = getpwnam(arena_text(&job->delivery->arena, name.len > 0 ? name : origin->name));
+    if (name.len > 0)
+        user = getpwnam(arena_text(arena, name));
+    else if (origin->kind == ORIGIN_FORWARD)
+        user = getpwnam(arena_text(arena, origin->name));
     if (!user)
-        return text;
-    return slice_from(
-        arena_printf(&job->delivery->arena, "%s/%.*s", user->pw_dir, SLICE_ARG(rest)));
+        return SLICE_EMPTY;
+    return slice_from(arena_printf(arena, "%s/%.*s", user->pw_dir, SLICE_ARG(rest)));
 }
 
-static void add_entry(struct job *job, struct slice entry, const struct origin *origin)
+static void add_in_home(struct job *job, struct slice text, const struct origin *origin)
 {
-    struct arena *arena = &job->delivery->arena;
-    struct slice text = in_home(job, slice_trim(unquote(arena, entry)), origin);
+    struct slice path = in_home(&job->delivery->arena, text, origin);
+    struct dsn dsn;
 
+    if (path.len > 0) {
+        job_add(job, TARGET_FILE, path, origin);
+        return;
+    }
+    log_warning("unknown home directory for: %.*s", SLICE_ARG(text));
+    delivery_dsn(job->delivery, &dsn, "5.3.5", "mail system configuration error");
+    job_ended(job, origin->address, &dsn);
+}
+
+/* What is listed, however it is quoted: its first character says what it is. */
+static void add_entry(struct job *job, struct slice text, const struct origin *origin)
+{
     if (slice_starts_with(text, "|"))
-        job_add(job, TARGET_COMMAND, command_of(arena, slice_from_offset(text, 1)), origin);
+        job_add(job, TARGET_COMMAND, slice_trim(slice_from_offset(text, 1)), origin);
     else if (slice_starts_with(text, "/"))
         job_add(job, TARGET_FILE, text, origin);
-    else if (slice_starts_with_nocase(text, ":include:")) {
-        job_add(job, TARGET_INCLUDE,
-                slice_trim(
-                    unquote(arena, slice_trim(slice_from_offset(text, strlen(":include:"))))),
+    else if (slice_starts_with(text, "~"))
+        add_in_home(job, text, origin);
+    else if (slice_starts_with_nocase(text, ":include:"))
+        job_add(job, TARGET_INCLUDE, slice_trim(slice_from_offset(text, strlen(":include:"))),
                 origin);
-    } else {
-        add_addresses(job, entry, origin);
+    else
+        job_add(job, TARGET_ADDRESS, text, origin);
+}
+
+/* A line is a list of addresses as in a header: a command with blanks needs its quotes. */
+static size_t expand_line(struct job *job, struct slice line, const struct origin *origin)
+{
+    CLEANUP(arena_release) struct arena scratch = ARENA_INIT;
+    struct arena *arena = &job->delivery->arena;
+    struct header_address_list list;
+    size_t n = 0;
+
+    header_address_parse(line, &scratch, SIZE_MAX, &list);
+    for (size_t i = 0; i < list.n_addresses; i++) {
+        struct slice address = list.addresses[i].address;
+        bool is_literal = slice_starts_with(address, "\\");
+        struct slice text = address_unquoted(arena, slice_from_offset(address, is_literal));
+
+        if (address.len == 0)
+            continue;
+        if (is_literal) /* the user, whatever the aliases say */
+            job_add(job, TARGET_ADDRESS,
+                    slice_from(arena_printf(arena, "\\%.*s", SLICE_ARG(text))), origin);
+        else
+            add_entry(job, text, origin);
+        n++;
     }
+    return n;
 }
 
 size_t expand_list(struct job *job, struct slice text, const struct origin *origin)
 {
-    bool is_line_start = true;
     size_t n = 0;
 
     while (text.len > 0) {
-        if (is_line_start && *text.ptr == '#') {
-            slice_split(&text, '\n');
-            continue;
-        }
-        size_t len = entry_length(text);
-        struct slice entry = slice_trim(slice_sub(text, 0, len));
-        is_line_start = len < text.len && text.ptr[len] == '\n';
-        text = slice_from_offset(text, len + 1);
-        if (entry.len == 0)
-            continue;
-        add_entry(job, entry, origin);
-        n++;
+        struct slice line = slice_split(&text, '\n');
+        if (!slice_starts_with(line, "#"))
+            n += expand_line(job, line, origin);
     }
     return n;
 }

@@ -112,8 +112,8 @@ static void exec_shell_line(const struct command *command, char *const *environm
             words[n++] = slice_dup(word);
     }
     words[n] = NULL;
-    if (n == 0) {
-        errno = ENOENT;
+    if (n == 0) { /* nothing to do, and the shell does just that */
+        exec_shell("", environment);
         return;
     }
     execvpe(words[0], words, environment);

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "table/fold.h"
 
-#define SPECIALS "()<>@,;:\\\".[]"
+#define SPECIALS "()<>@,;:\\\".[]%!|"
 
 enum token_kind { TOKEN_END, TOKEN_SPECIAL, TOKEN_WORD, TOKEN_QUOTED, TOKEN_COMMENT };
 
@@ -24,7 +24,7 @@ static bool is_word_char(char c)
     return !ascii_is_space(c) && (c == '\\' || c == '\0' || !strchr(SPECIALS, c));
 }
 
-/* Up to the closing quote; an open one ends with the line. */
+/* Up to the closing quote; an open one ends with the line. White space becomes a blank. */
 static void take_quoted(struct slice *rest, struct buf *text)
 {
     size_t i = 1;
@@ -32,7 +32,7 @@ static void take_quoted(struct slice *rest, struct buf *text)
     for (; i < rest->len && rest->ptr[i] != '"'; i++) {
         if (rest->ptr[i] == '\\' && i + 1 < rest->len)
             i++;
-        buf_add_char(text, rest->ptr[i]);
+        buf_add_char(text, ascii_is_space(rest->ptr[i]) ? ' ' : rest->ptr[i]);
     }
     *rest = slice_from_offset(*rest, i + 1);
 }
@@ -60,8 +60,8 @@ static void take_word(struct slice *rest, struct buf *text)
     size_t i = 0;
 
     for (; i < rest->len && is_word_char(rest->ptr[i]); i++) {
-        if (rest->ptr[i] == '\\' && i + 1 < rest->len)
-            i++;
+        if (rest->ptr[i] == '\\' && ++i == rest->len)
+            break;
         buf_add_char(text, rest->ptr[i]);
     }
     *rest = slice_from_offset(*rest, i);
@@ -155,7 +155,9 @@ static void parse_value(struct slice rest, struct token *token, struct buf *valu
     enum token_kind before = TOKEN_SPECIAL;
 
     while (next_token(&rest, token)) {
-        if (stands_apart(before) && (stands_apart(token->kind) || is_special(token, '<')))
+        if ((stands_apart(before) && stands_apart(token->kind)) ||
+            (is_special(token, '<') && value->len > 0 &&
+             !slice_ends_with(buf_slice(value), " ")))
             buf_add_char(value, ' ');
         if (needs_quotes(token))
             add_quoted(value, buf_slice(&token->text));
@@ -165,7 +167,6 @@ static void parse_value(struct slice rest, struct token *token, struct buf *valu
             buf_add_char(value, ' ');
         before = token->kind;
     }
-    buf_truncate(value, slice_trim_right(buf_slice(value)).len);
 }
 
 static bool warn(const struct table_source *source, const char *text)

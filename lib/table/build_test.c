@@ -99,9 +99,8 @@ static void test_map(void **state)
     log_hook = keep_warning;
     build(&options);
     log_hook = NULL;
-    assert_string_equal(warnings,
-                        "line 6: expected format: key whitespace value -- ignoring this line\n"
-                        "duplicate entry: \"key\" line 4)\n");
+    assert_string_equal(warnings, "line 6: expected format: key whitespace value\n"
+                                  "duplicate entry: \"key\" line 4)\n");
     assert_string_equal(ask("KEY"), "one more");
     assert_string_equal(ask("b"), "two");
     assert_string_equal(ask("\xc3\xa9"), "utf");
@@ -264,6 +263,14 @@ static const struct {
     {"a: a;b; c:d ,e", "a", "a;b;c:d, e"},
     {"a: ,x", "a", ", x"},
     {"a: u . v @ d . e", "a", "u.v@d.e"},
+    {"a: x | y % z ! w", "a", "x|y%z!w"},
+    {"a: | \"x y\"", "a", "|\"x y\""},
+    {"a: |<b>", "a", "| <b>"},
+    {"a: <b> <c>", "a", "<b> <c>"},
+    {"a: x@<y>", "a", "x@ <y>"},
+    {"a: b, ", "a", "b, "},
+    {"a: \"b\tc\"", "a", "\"b c\""},
+    {"a: b\\", "a", "b"},
     {"a: \"unterminated", "a", "\"unterminated\""},
     {"a: (unterminated", "a", "(unterminated"},
     {"[l]: z", "[l]", "z"},

@@ -49,8 +49,8 @@ bool table_entry_parse(const struct table_source *source, struct slice line, str
     *key = slice_sub(line, 0, length);
     *value = slice_trim(slice_from_offset(line, length));
     if (key->len == 0 || value->len == 0) {
-        log_warning("%s, line %d: expected format: key whitespace value -- ignoring this line",
-                    source->name, source->line);
+        log_warning("%s, line %d: expected format: key whitespace value", source->name,
+                    source->line);
         return false;
     }
     if (slice_ends_with(*key, ":"))

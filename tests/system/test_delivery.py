@@ -83,3 +83,12 @@ def test_success_report_of_local_alias():
             reports = [path.read_text() for path in mta.inbox("alice")]
             assert any(f"\nFinal-Recipient: rfc822; {alias}@local.test\n" in report and f"\nAction: {action}\n" in report and
                        "alias expanded" in report for report in reports), reports
+
+
+def test_home_of_nobody():
+    """~/file means somebody's home: in an alias there is nobody, and the administrator hears of it."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "inline:{ {files = ~/x} }"}
+    with Instance(main=main) as mta:
+        mta.send("files@local.test", "Subject: x\n\nx\n", "alice@example.test")
+        mta.wait_log(r"local\[\d+\]: warning: unknown home directory for: ~/x$")
+        mta.wait_log(r"to=<files@local\.test>, .*dsn=5\.3\.5, status=bounced \(mail system configuration error\)")
