@@ -34,10 +34,22 @@ static bool is_dot_string(struct slice text)
     return !after_dot;
 }
 
+/* "@a,@b:" in front of an address (RFC 822 section 6.2.7): nobody wants it, nor its quotes. */
+static size_t route_length(struct slice address)
+{
+    size_t colon = slice_find(address, ':');
+
+    return slice_starts_with(address, "@") && colon < address.len ? colon + 1 : 0;
+}
+
 void address_quote(struct buf *buf, struct slice address)
 {
-    struct slice local_part = address_local_part(address);
+    size_t route = route_length(address);
+    struct slice local_part;
 
+    buf_add_slice(buf, slice_sub(address, 0, route));
+    address = slice_from_offset(address, route);
+    local_part = address_local_part(address);
     if (address.len == 0 || is_dot_string(local_part)) {
         buf_add_slice(buf, address);
         return;

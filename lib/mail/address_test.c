@@ -100,6 +100,10 @@ static const struct {
     {"a\"\\b@x", "\"a\\\"\\\\b\"@x"},
     {"@x", "\"\"@x"},
     {"\xc3\xbc@x", "\xc3\xbc@x"},
+    {"@a.test:x@b.test", "@a.test:x@b.test"},
+    {"@a,@b:x y@c.test", "@a,@b:\"x y\"@c.test"},
+    {"@a.test:@b:x@c.test", "@a.test:\"@b:x\"@c.test"},
+    {"@a.test:x", "@a.test:x"},
     {"|cmd", "|cmd"},
     {"a,b@x", "\"a,b\"@x"},
 };
