@@ -3,7 +3,10 @@
  * So programs that know nothing of sockets serve as policy servers or filters.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -53,29 +56,41 @@ static void before_jail(void)
     environment = program_words(list);
 }
 
-/* There is nobody but the client to tell. */
-static NORETURN void child_fails(const char *what)
+/* The parent logs what it reads here; the client, who may be anybody, is told nothing. */
+static NORETURN void child_fails(int trouble, const char *text)
 {
-    dprintf(STDERR_FILENO, "%s: %s\n", what, strerror(errno));
-    _exit(EX_TEMPFAIL);
+    dprintf(trouble, "%s", text);
+    _exit(EXIT_FAILURE);
 }
 
-static NORETURN void run_child(int connection)
+static NORETURN void run_child(int connection, int trouble)
 {
     struct error error;
 
     if (fd_set_nonblocking(connection, false) < 0 || dup2(connection, STDIN_FILENO) < 0 ||
         dup2(connection, STDOUT_FILENO) < 0 || dup2(connection, STDERR_FILENO) < 0)
-        _exit(EX_TEMPFAIL);
-    if (user_become_for_good(&attributes.user, &error) < 0) {
-        dprintf(STDERR_FILENO, "%s\n", error.text);
-        _exit(EX_TEMPFAIL);
-    }
+        child_fails(trouble, "the connection cannot be handed on");
+    if (user_become_for_good(&attributes.user, &error) < 0)
+        child_fails(trouble, error.text);
     if (setsid() < 0)
-        child_fails("setsid");
+        child_fails(trouble, "setsid failed");
     worker_child_prepare();
     execvpe(command[0], command, environment);
-    child_fails(command[0]);
+    error_set(&error, ERROR_TEMPORARY, "execvp %s: %m", command[0]);
+    child_fails(trouble, error.text);
+}
+
+/* What kept the child from becoming the command; its end is closed when that has worked. */
+static void log_trouble(int trouble)
+{
+    char text[ERROR_TEXT_BYTES];
+    ssize_t n;
+
+    do
+        n = read(trouble, text, sizeof(text));
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        log_error("%.*s", (int)n, text);
 }
 
 static void log_end(int status)
@@ -104,16 +119,25 @@ static void supervise(pid_t pid)
 
 static void serve(struct worker_client *client)
 {
-    pid_t pid = fork();
+    int ends[2];
+    pid_t pid;
 
-    if (pid < 0) {
-        log_warning("fork: %m");
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        log_warning("pipe: %m");
         return;
     }
+    pid = fork();
     if (pid == 0)
-        run_child(client->stream.fd);
+        run_child(client->stream.fd, ends[1]);
+    fd_close(&ends[1]);
     stream_release(&client->stream); /* the command's end shall be the connection's */
-    supervise(pid);
+    if (pid < 0) {
+        log_warning("fork: %m");
+    } else {
+        log_trouble(ends[0]);
+        supervise(pid);
+    }
+    fd_close(&ends[0]);
 }
 
 int main(int argc, char **argv)

@@ -164,6 +164,8 @@ static void prepare(const char *program)
     logging_open(program, LOGGING_DAEMON);
     join_scoreboard();
     process.is_privileged = geteuid() == 0;
+    if (worker->needs_root && process.is_privileged && process.arguments.is_unprivileged)
+        fatal(1, "service %s requires privileged operation", worker_service());
     client_set_idle_limit(params.ipc_idle);
     if (worker->arguments)
         worker->arguments(process.arguments.argc, process.arguments.argv);

@@ -217,7 +217,8 @@ def test_spawn_time_limit_and_status():
     with Instance(
         main={**asks("unix:private/sleeper", "timeout=20s, try_limit=1"), "sleeper_time_limit": "1s"},
         master="sleeper unix - n n - 0 spawn\n  user=nobody argv=/bin/sleep 100\n"
-        "fails unix - n n - 0 spawn\n  user=nobody argv=/bin/sh -c { exit 7 }\n",
+        "fails unix - n n - 0 spawn\n  user=nobody argv=/bin/sh -c { exit 7 }\n"
+        "nothing unix - n n - 0 spawn\n  user=nobody argv=/nonexistent/program\n",
     ) as mta:
         with mta.smtp() as client:
             client.mail("a@client.test")
@@ -227,3 +228,8 @@ def test_spawn_time_limit_and_status():
             client.connect(str(mta.queue / "private/fails"))
             assert client.recv(100) == b""
         mta.wait_log(r"spawn\[\d+\]: warning: command /bin/sh exit status 7")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(mta.queue / "private/nothing"))
+            assert client.recv(100) == b""  # the log is told, not the client
+        mta.wait_log(r"spawn\[\d+\]: error: execvp /nonexistent/program: No such file or directory")
+        mta.wait_log(r"spawn\[\d+\]: warning: command /nonexistent/program exit status 1")
