@@ -290,32 +290,57 @@ class Instance:
         return wait_for(lambda: re.search(pattern, self.log(), re.M), seconds, f"log line {pattern!r}")
 
 
-class Sink(threading.Thread):
-    """An SMTP server on a free loopback port that keeps what it gets; replies[verb] answers
-    otherwise than 250, END being the end of a message. pause: seconds before each line of an answer to EHLO."""
+class Listener:
+    """A server of the test's own, on a free loopback port (or another, or a Unix socket): serve(client, number) has a
+    thread for each connection, the first of which is number 1, and that is closed behind it. What serve() needs is
+    there before Listener.__init__ is called."""
 
-    def __init__(self, address="127.0.0.1", port=0, replies=None, banner="220 sink ESMTP", pause=0):
-        super().__init__(daemon=True)
-        self.messages, self.replies = [], replies or {}
-        self.commands, self.banner, self.pause = [], banner, pause
-        self.listener = socket.create_server((address, port))
-        self.port = self.listener.getsockname()[1]
-        self.start()
+    def __init__(self, address="127.0.0.1", port=0, path=None):
+        self.connections = 0
+        if path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(path))
+            os.chmod(path, 0o777)
+            self.listener.listen(200)
+        else:
+            self.listener = socket.create_server((address, port))
+            self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def run(self):
-        while True:
-            try:
+    def _accept(self):
+        with contextlib.suppress(OSError):  # closed
+            while True:
                 client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(client, self.connections), daemon=True).start()
+
+    def _serve(self, client, number):
+        with contextlib.suppress(OSError), client:  # it may go when it likes
+            self.serve(client, number)
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
-    def serve(self, client):
-        with client, client.makefile("rwb") as io:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Sink(Listener):
+    """An SMTP server that keeps what it gets; replies[verb] answers otherwise than 250, END being the end of a
+    message. pause: seconds before each line of an answer to EHLO."""
+
+    def __init__(self, address="127.0.0.1", port=0, replies=None, banner="220 sink ESMTP", pause=0):
+        self.messages, self.replies = [], replies or {}
+        self.commands, self.banner, self.pause = [], banner, pause
+        super().__init__(address, port)
+
+    def serve(self, client, _):
+        with client.makefile("rwb") as io:
             def say(text):
                 io.write(text.encode() + b"\r\n")
                 io.flush()

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import Skipped, wait_for
+from harness import Listener, Skipped, wait_for
 from programs import listens
 
 UNPACKED = pathlib.Path(os.environ.get("TASSIS_PEERS", "/var/cache/tassis-peers"))
@@ -53,22 +53,20 @@ def add_users(*names):
         path.chmod(0o644)
 
 
-class Tap(threading.Thread):
+class Tap(Listener):
     """Takes connections at the address, port 25, and passes them on, without STARTTLS; keeps what the
     clients said, in the pieces that came."""
 
     def __init__(self, address, target):
-        super().__init__(daemon=True)
         self.target, self.pieces = target, []
-        self.listener = socket.create_server((address, 25))
-        self.start()
+        super().__init__(address, 25)
 
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection(self.target)
-            for source, sink, keep in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self.copy, args=(source, sink, keep), daemon=True).start()
+    def serve(self, client, _):
+        with socket.create_connection(self.target) as server:
+            back = threading.Thread(target=self.copy, args=(server, client, False), daemon=True)
+            back.start()
+            self.copy(client, server, True)
+            back.join()
 
     def copy(self, source, sink, keep):
         with contextlib.suppress(OSError):

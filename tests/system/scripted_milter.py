@@ -8,10 +8,10 @@ to send: CONTINUE, reject("550 5.7.1 no"), [ADD_HEADER, CONTINUE], RAW bytes, or
 all. Raising Hangup closes the connection.
 """
 import contextlib
-import os
-import socket
 import struct
 import threading
+
+from harness import Listener
 
 EVENTS = dict(zip(b"OCHMRTLNBEU", "negotiate connect helo mail rcpt data header eoh body eom unknown".split()))
 
@@ -58,39 +58,21 @@ class Session:
         self.number, self.events, self.headers, self.body, self.macros = number, [], [], b"", {}
 
 
-class ScriptedMilter:
+class ScriptedMilter(Listener):
     def __init__(self, script=lambda session, event, data: CONTINUE, path=None, actions=0x1FF, steps=0):
         self.script, self.actions, self.steps, self.sessions = script, actions, steps, []
-        if path:
-            self.listener = socket.socket(socket.AF_UNIX)
-            self.listener.bind(str(path))
-            os.chmod(path, 0o777)
-            self.listener.listen(200)
-            self.address = f"unix:{path}"
-        else:
-            self.listener = socket.create_server(("127.0.0.1", 0))
-            self.address = "inet:127.0.0.1:%d" % self.listener.getsockname()[1]
         self.ended = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(path=path)
+        self.address = f"unix:{path}" if path else f"inet:127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.ended.set()
-        self.listener.close()
+        super().close()
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.sessions.append(Session(len(self.sessions)))
-            threading.Thread(target=self._serve, args=(client, self.sessions[-1]), daemon=True).start()
-
-    def _serve(self, client, session):
-        with contextlib.suppress(OSError, Hangup, ValueError), client, client.makefile("rwb") as io:
+    def serve(self, client, number):
+        session = Session(number - 1)
+        self.sessions.append(session)
+        with contextlib.suppress(Hangup, ValueError), client.makefile("rwb") as io:
             while header := io.read(4):
                 command = io.read(struct.unpack("!I", header)[0])
                 for piece in self._answer(session, command[:1], command[1:]):

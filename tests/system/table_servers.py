@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 
-from harness import free_port, wait_for
+from harness import Listener, free_port, wait_for
 
 
 class Server:
@@ -187,55 +186,27 @@ directory {self.folder}/db
         self.run("ldapadd", "-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", f"cn=admin,{self.SUFFIX}", "-w", "secret", input=ldif)
 
 
-class Nonsense(threading.Thread):
-    """A server at a free loopback port that answers whatever it is asked with the same bytes."""
+class Nonsense(Listener):
+    """A server that answers whatever it is asked with the same bytes."""
 
     def __init__(self, answer, greeting=b""):
-        super().__init__(daemon=True)
         self.answer, self.greeting = answer, greeting
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.start()
+        super().__init__()
 
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        with client:
-            try:
-                client.sendall(self.greeting)
-                while client.recv(65536):
-                    client.sendall(self.answer)
-            except OSError:
-                pass
+    def serve(self, client, _):
+        client.sendall(self.greeting)
+        while client.recv(65536):
+            client.sendall(self.answer)
 
 
-class Line(threading.Thread):
-    """A server at a free loopback port that knows the answer to one question, to the byte."""
+class Line(Listener):
+    """A server that knows the answer to one question, to the byte."""
 
     def __init__(self, question, answer):
-        super().__init__(daemon=True)
         self.question, self.answer = question.encode(), answer.encode()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        super().__init__()
 
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            with client:
-                if client.recv(65536) == self.question:
-                    client.sendall(self.answer)
-                    client.recv(1)  # until it goes
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+    def serve(self, client, _):
+        if client.recv(65536) == self.question:
+            client.sendall(self.answer)
+            client.recv(1)  # until it goes

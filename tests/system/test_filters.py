@@ -1,10 +1,8 @@
 """Filters that speak SMTP: behind the queue, and in front of it."""
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import Instance, Sink, free_port, wait_for
+from harness import Instance, Listener, Sink, free_port, wait_for
 from scripted_milter import CONTINUE, ScriptedMilter, reject
 
 TIMEOUT = 240
@@ -52,28 +50,23 @@ def test_filter_in_front_of_the_queue():
             assert not mta.queued()
 
 
-def hostile(behaviour):
+class Hostile(Listener):
     """A server that says those lines, one after each thing it hears, and then does nothing more
     (or hangs up after None)."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve(client):
-        with client:
-            for line in behaviour:
-                if line is None:
-                    return
-                client.sendall(line)
-                if not client.recv(65536):
-                    return
-            time.sleep(20)
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        super().__init__()
 
-    def run():
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    threading.Thread(target=run, daemon=True).start()
-    return listener.getsockname()[1]
+    def serve(self, client, _):
+        for line in self.behaviour:
+            if line is None:
+                return
+            client.sendall(line)
+            if not client.recv(65536):
+                return
+        while client.recv(65536):
+            pass
 
 
 OK = b"250 ok\r\n"
@@ -95,7 +88,7 @@ HOSTILE = {
 def test_filters_that_lie_stall_or_die():
     def attempt(case):
         name, options = case
-        with Instance(main=proxied(hostile(HOSTILE[name]), smtpd_proxy_options=options)) as mta:
+        with Instance(main=proxied(Hostile(HOSTILE[name]).port, smtpd_proxy_options=options)) as mta:
             begun = time.monotonic()
             code, text = submit(mta)
             assert code == 451 and b"queue file write error" in text, (name, options, code, text)

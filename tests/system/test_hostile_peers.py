@@ -3,11 +3,10 @@ costs its own session at most, for a bounded time; no mail is lost or comes twic
 import contextlib
 import re
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import Instance, wait_for
+from harness import Instance, Listener, wait_for
 
 OK = b"250 ok\r\n"
 GREETING, LHLO, ENVELOPE = [b"220 hi LMTP\r\n"], [b"250-hi\r\n250 8BITMIME\r\n"], [OK, OK, OK]
@@ -48,23 +47,15 @@ LIARS = {
 }
 
 
-class Liar(threading.Thread):
+class Liar(Listener):
     """says[i] after the i-th thing heard; what comes between DATA and the dot is one thing."""
 
     def __init__(self, says):
-        super().__init__(daemon=True)
         self.says = says
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.start()
+        super().__init__()
 
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        with contextlib.suppress(OSError), client, client.makefile("rb") as heard:
+    def serve(self, client, _):
+        with client.makefile("rb") as heard:
             for said in self.says:
                 if said is HANG_UP:
                     return

@@ -9,32 +9,23 @@ import tempfile
 import threading
 import time
 
-from harness import Instance, free_port, wait_for
+from harness import Instance, Listener, free_port, wait_for
 from programs import listens, running
 
 NEEDS_PROGRAM = "/usr/sbin/postgrey"
 TEXT = "Subject: x\n\nx\n"
 
 
-class PolicyServer(threading.Thread):
+class PolicyServer(Listener):
     """Answers each request of a connection with what decide(attributes) returns: bytes to send,
     None to hang up, or a number of seconds to stay silent."""
 
     def __init__(self, decide):
-        super().__init__(daemon=True)
-        self.decide, self.requests, self.connections = decide, [], 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.start()
-
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(client, self.connections), daemon=True).start()
+        self.decide, self.requests = decide, []
+        super().__init__()
 
     def serve(self, client, number):
-        with client, client.makefile("rb") as lines:
+        with client.makefile("rb") as lines:
             while True:
                 attributes = {"connection": number}
                 for line in lines:

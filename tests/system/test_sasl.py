@@ -2,16 +2,14 @@
 import base64
 import hashlib
 import hmac
-import os
 import shutil
 import smtplib
 import socket
 import subprocess
-import threading
 import time
 
 from dovecot import login_service
-from harness import Instance, wait_for
+from harness import Instance, Listener, wait_for
 from programs import running
 
 NEEDS_ROOT = True
@@ -123,23 +121,14 @@ def test_dovecot_goes_and_comes_back():
             assert client.docmd(plain("ada", "secret"))[0] == 235
 
 
-class Liar:
+class Liar(Listener):
     """A service that says `greeting`, and to each request `answer` (None: it hangs up)."""
 
     def __init__(self, path, greeting, answer):
         self.greeting, self.answer = greeting, answer
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        os.chmod(path, 0o666)
-        self.listener.listen()
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(path=path)
 
-    def accept(self):
-        while True:
-            connection = self.listener.accept()[0]
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
+    def serve(self, connection, _):
         connection.sendall(self.greeting)
         for line in connection.makefile("rb"):
             if line.startswith((b"AUTH", b"CONT")):

@@ -26,7 +26,6 @@ class LoginServer(TlsServer):
         self.mechanisms, self.good, self.offers_tls = mechanisms, good, tls
         self.attempts, self.forms, self.inside = [], [], set()
         super().__init__("127.0.0.1", Authority().issue("mx.example.test"), port=0)
-        self.port = self.listener.getsockname()[1]
 
     def offers(self, is_tls):
         return ["STARTTLS"] * (self.offers_tls and not is_tls) + [f"AUTH {self.mechanisms}"]

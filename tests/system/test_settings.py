@@ -29,7 +29,7 @@ def test_debug_peer_list():
 class EarlyServer(TlsServer):
     """Once TLS is on, it answers a MAIL that nobody has sent."""
 
-    def converse(self, client):
+    def serve(self, client, _):
         lines, is_tls = client.makefile("rb"), False
         client.sendall(b"220 peer ESMTP\r\n")
         while line := lines.readline():
@@ -47,7 +47,7 @@ class EarlyServer(TlsServer):
 
 def test_early_mail_reply():
     server = EarlyServer("127.0.0.1", Authority().issue("mx.example.test"), port=0)
-    main = {"relayhost": f"[127.0.0.1]:{server.listener.getsockname()[1]}", "smtp_tls_security_level": "encrypt",
+    main = {"relayhost": f"[127.0.0.1]:{server.port}", "smtp_tls_security_level": "encrypt",
             "smtp_tls_block_early_mail_reply": "yes", "relay_domains": "remote.test"}
     with Instance(main=main) as mta:
         queue_id = mta.send("x@remote.test", "Subject: x\n\nx\n")

@@ -4,13 +4,11 @@ import atexit
 import hashlib
 import pathlib
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 
-from harness import wait_for
+from harness import Listener, wait_for
 
 
 def openssl(*words, input=None):
@@ -66,34 +64,18 @@ class Authority:
         return hashlib.sha256(self.certificate(path)).hexdigest()
 
 
-class TlsServer(threading.Thread):
+class TlsServer(Listener):
     """An SMTP server with STARTTLS. behind: bytes in the open behind its 220; trouble: no handshake, but this."""
 
     def __init__(self, address, bundle, port=25, behind=b"", trouble=None, wrapped=False):
-        super().__init__(daemon=True)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(bundle)
         self.context.sni_callback = lambda _, name, __: self.names.append(name)
-        self.names, self.verbs, self.messages, self.connections = [], [], [], 0
+        self.names, self.verbs, self.messages = [], [], []
         self.behind, self.trouble, self.wrapped = behind, trouble, wrapped
-        self.listener = socket.create_server((address, port))
-        self.start()
+        super().__init__(address, port)
 
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        try:
-            self.converse(client)
-        except (OSError, ssl.SSLError):
-            pass
-        finally:
-            client.close()
-
-    def converse(self, client):
+    def serve(self, client, _):
         is_tls = self.wrapped
         if is_tls:
             client = self.context.wrap_socket(client, server_side=True)
