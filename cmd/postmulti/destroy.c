@@ -24,8 +24,8 @@ static const char *const message_queues[] = {"maildrop", "incoming", "active", "
                                              "hold"};
 
 static const char *const queue_directories[] = {
-    "active",   "bounce",   "corrupt", "defer",   "deferred", "flush", "hold",
-    "incoming", "maildrop", "pid",     "private", "public",   "saved", "trace",
+    "active",   "bounce", "corrupt", "defer",  "deferred", "flush",   "hold",  "incoming",
+    "maildrop", "pid",    "private", "public", "saved",    "staging", "trace",
 };
 
 static void check_empty(const char *path)

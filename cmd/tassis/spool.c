@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <grp.h>
+#include <linux/fs.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,29 +22,43 @@ enum { WRONG_FILES_SHOWN = 20 };
 
 enum owner { OWNER_ROOT, OWNER_MAIL, OWNER_MAIL_AND_GROUP };
 
-/* queue format, section 1 */
+enum trait {
+    HAS_QUEUE_FILES = 1, /* which belong to the mail owner, too */
+    MAY_LACK = 2,        /* a spool that Postfix made has none, until the next start */
+};
+
+/* queue format, section 1; the staging directories are ours alone (mail/unnamed_file.h) */
 static const struct {
     const char *name; /* below queue_directory; NULL: data_directory */
     enum owner owner;
     mode_t mode;
-    bool has_queue_files; /* which belong to the mail owner, too */
+    unsigned traits;
 } directories[] = {
-    {"", OWNER_ROOT, 0755, false},
-    {"active", OWNER_MAIL, 0700, true},
-    {"bounce", OWNER_MAIL, 0700, true},
-    {"corrupt", OWNER_MAIL, 0700, true},
-    {"defer", OWNER_MAIL, 0700, true},
-    {"deferred", OWNER_MAIL, 0700, true},
-    {"flush", OWNER_MAIL, 0700, true},
-    {"hold", OWNER_MAIL, 0700, true},
-    {"incoming", OWNER_MAIL, 0700, true},
-    {"maildrop", OWNER_MAIL_AND_GROUP, 0730, false},
-    {"pid", OWNER_ROOT, 0755, false},
-    {"private", OWNER_MAIL, 0700, false},
-    {"public", OWNER_MAIL_AND_GROUP, 0710, false},
-    {"saved", OWNER_MAIL, 0700, true},
-    {"trace", OWNER_MAIL, 0700, true},
-    {NULL, OWNER_MAIL, 0700, false},
+    {"", OWNER_ROOT, 0755, 0},
+    {"active", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"bounce", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"corrupt", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"defer", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"deferred", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"flush", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"hold", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"incoming", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"maildrop", OWNER_MAIL_AND_GROUP, 0730, 0},
+    {"pid", OWNER_ROOT, 0755, 0},
+    {"private", OWNER_MAIL, 0700, 0},
+    {"public", OWNER_MAIL_AND_GROUP, 0710, 0},
+    {"saved", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {"staging", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/0", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/1", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/2", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/3", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/4", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/5", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/6", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging/7", OWNER_MAIL, 0700, MAY_LACK},
+    {"trace", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
+    {NULL, OWNER_MAIL, 0700, 0},
 };
 
 struct ids {
@@ -97,6 +113,18 @@ static int set_owner_and_mode(const char *path, const struct ids *ids, size_t i,
     return 0;
 }
 
+/* Asks the file system to spread what is below it. Where it does not know that, so be it. */
+static void spread_below(const char *path)
+{
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int flags = 0;
+
+    if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+        return;
+    flags |= FS_TOPDIR_FL;
+    (void)!ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 static int create_one(const char *path, const struct ids *ids, size_t i, struct error *error)
 {
     struct stat status;
@@ -108,6 +136,8 @@ static int create_one(const char *path, const struct ids *ids, size_t i, struct 
     }
     if (path_make_parents(path, 0755) < 0 || mkdir(path, directories[i].mode) < 0)
         return error_set(error, ERROR_PERMANENT, "create directory %s: %m", path);
+    if (directories[i].name && strcmp(directories[i].name, "staging") == 0)
+        spread_below(path);
     return set_owner_and_mode(path, ids, i, error);
 }
 
@@ -155,7 +185,8 @@ static void check_one(struct report *to, const char *path, const struct ids *ids
     struct stat status;
 
     if (stat(path, &status) < 0) {
-        warn(to, path, "missing directory");
+        if (!(directories[i].traits & MAY_LACK))
+            warn(to, path, "missing directory");
         return;
     }
     if (ids->is_root)
@@ -208,7 +239,7 @@ static void check_queues(struct report *to, const struct ids *ids)
     for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
         struct buf path = BUF_INIT;
 
-        if (!directories[i].has_queue_files)
+        if (!(directories[i].traits & HAS_QUEUE_FILES))
             continue;
         directory_path(&path, directories[i].name);
         folders[n++] = buf_take(&path);

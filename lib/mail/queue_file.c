@@ -1,11 +1,12 @@
 /*
- * Writing a queue file. A short message costs open, fstat, rename, write, fchmod, fsync and
+ * Writing a queue file. A short message costs open, fstat, linkat, write, fchmod, fsync and
  * close; the last but one three run in the helper pool in one go.
  */
 #include "mail/queue_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/fd.h"
 #include "base/time.h"
 #include "co/co.h"
+#include "mail/unnamed_file.h"
 
 #define CREATE_ATTEMPTS   100
 #define HASH_DIR_MODE     0700
@@ -46,7 +48,14 @@ static int rename_new(const char *from, const char *to)
     return unlink(from);
 }
 
-/* Give the file at `temporary` its queue ID and its final name. -1 with errno. */
+/* `temporary`: NULL, or the name that the file has. -1 with errno. */
+static int put_in_place(const struct queue_file *file, const char *temporary)
+{
+    return temporary ? rename_new(temporary, file->path.data)
+                     : unnamed_file_link(file->fd, file->path.data);
+}
+
+/* Give the file its queue ID and its final name. -1 with errno. */
 static int claim_id(struct queue_file *file, const struct queue_layout *layout,
                     enum queue_id_form form, const char *temporary)
 {
@@ -58,16 +67,38 @@ static int claim_id(struct queue_file *file, const struct queue_layout *layout,
         file->arrival_time = time_wall();
         queue_id_make(file->id, form, file->arrival_time, status.st_ino);
         queue_path(&file->path, layout, file->queue, slice_from(file->id));
-        if (rename_new(temporary, file->path.data) == 0)
+        if (put_in_place(file, temporary) == 0)
             return 0;
-        if (errno == ENOENT) {
-            if (path_make_parents(file->path.data, HASH_DIR_MODE) < 0)
-                return -1;
-        } else if (errno != EEXIST) { /* a restored file may have the name: take another time */
+        if (errno == EEXIST) /* a restored file may have the name: take another time */
+            continue;
+        /* The first file in a directory of a hashed queue. */
+        if (errno != ENOENT || path_make_parents(file->path.data, HASH_DIR_MODE) < 0)
             return -1;
-        }
+        if (put_in_place(file, temporary) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return -1;
     }
     return -1;
+}
+
+/* False where there are no unnamed files; a file with a name has better errors to tell. */
+static bool create_unnamed(struct queue_file *file, const struct queue_layout *layout,
+                           enum queue_id_form form, mode_t mode)
+{
+    static bool cannot_link;
+
+    if (cannot_link || strcmp(file->queue, "incoming") != 0)
+        return false;
+    file->fd = unnamed_file_open(mode);
+    if (file->fd < 0)
+        return false;
+    if (claim_id(file, layout, form, NULL) == 0)
+        return true;
+    cannot_link = errno == ENOENT || errno == EPERM || errno == EXDEV;
+    fd_close(&file->fd);
+    buf_release(&file->path);
+    return false;
 }
 
 int queue_file_create(struct queue_file *file, const struct queue_layout *layout,
@@ -77,6 +108,8 @@ int queue_file_create(struct queue_file *file, const struct queue_layout *layout
     CLEANUP(buf_release) struct buf temporary = BUF_INIT;
 
     file->queue = queue;
+    if (create_unnamed(file, layout, form, mode))
+        return 0;
     file->fd = open_temporary(queue, mode, &temporary);
     if (file->fd < 0)
         return error_set(error, ERROR_TEMPORARY, "create file %s: %m", temporary.data);
