@@ -12,6 +12,7 @@
 #include "ehlo.h"
 #include "esmtp.h"
 #include "limits.h"
+#include "milter.h"
 #include "route/ehlo_keywords.h"
 #include "route/open_maps.h"
 #include "session.h"
@@ -247,10 +248,14 @@ struct smtp_reply auth_command(struct session *session, struct slice arguments)
 
     if (!limits_allow_auth(session, &reply))
         return reply;
+    if (params.smtpd_helo_required && session->helo.len == 0)
+        return refuse(session, 503, "5.5.1", "Error: send HELO/EHLO first");
     if (!is_enabled(session))
         return refuse(session, 503, "5.5.1", "Error: authentication not enabled");
     if (session->transaction)
         return refuse(session, 503, "5.5.1", "Error: MAIL transaction in progress");
+    if (!milter_security(session, &reply))
+        return reply;
     if (session->sasl_username.len)
         return refuse(session, 503, "5.5.1", "Error: already authenticated");
     has_mechanism = esmtp_next_word(&arguments, &mechanism);

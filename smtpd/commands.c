@@ -56,21 +56,21 @@ static struct smtp_reply quit(struct session *session, struct slice arguments)
 
 /* The most frequent ones first. */
 static const struct command commands[] = {
-    {"RCPT", rcpt_to, COMMAND_RCPT, false, false, false},
-    {"MAIL", mail_from, COMMAND_MAIL, false, false, false},
-    {"DATA", data_data, COMMAND_DATA, false, true, false},
-    {"BDAT", data_bdat, COMMAND_BDAT, false, false, false},
-    {"EHLO", hello_ehlo, COMMAND_EHLO, true, true, false},
-    {"HELO", hello_helo, COMMAND_HELO, true, false, false},
-    {"QUIT", quit, COMMAND_QUIT, false, false, false},
-    {"RSET", rset, COMMAND_RSET, true, false, false},
-    {"NOOP", noop, COMMAND_NOOP, true, true, false},
-    {"VRFY", query_vrfy, COMMAND_VRFY, true, true, true},
-    {"ETRN", query_etrn, COMMAND_ETRN, true, false, true},
-    {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true, false},
-    {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false, false},
-    {"STARTTLS", starttls_command, COMMAND_STARTTLS, false, true, true},
-    {"AUTH", auth_command, COMMAND_AUTH, false, false, true},
+    {"RCPT", rcpt_to, COMMAND_RCPT, false, false},
+    {"MAIL", mail_from, COMMAND_MAIL, false, false},
+    {"DATA", data_data, COMMAND_DATA, false, true},
+    {"BDAT", data_bdat, COMMAND_BDAT, false, false},
+    {"EHLO", hello_ehlo, COMMAND_EHLO, true, true},
+    {"HELO", hello_helo, COMMAND_HELO, true, false},
+    {"QUIT", quit, COMMAND_QUIT, false, false},
+    {"RSET", rset, COMMAND_RSET, true, false},
+    {"NOOP", noop, COMMAND_NOOP, true, true},
+    {"VRFY", query_vrfy, COMMAND_VRFY, true, true},
+    {"ETRN", query_etrn, COMMAND_ETRN, true, false},
+    {"XCLIENT", xclient_xclient, COMMAND_XCLIENT, false, true},
+    {"XFORWARD", xclient_xforward, COMMAND_XFORWARD, false, false},
+    {"STARTTLS", starttls_command, COMMAND_STARTTLS, false, true},
+    {"AUTH", auth_command, COMMAND_AUTH, false, false},
 };
 
 static const struct command *find(struct slice name)
@@ -184,8 +184,6 @@ static struct smtp_reply run_known(struct session *session, const struct command
         return session_out_of_step(session);
     if (starttls_is_missing(session) && !works_without_tls(command->count))
         return smtp_reply(530, "5.7.0", "Must issue a STARTTLS command first");
-    if (command->heeds_filters && !milter_other(session, &reply))
-        return reply;
     reply = command->run(session, arguments);
     /* XCLIENT begins the session anew, and Postfix does not count it as done either. */
     if (reply.code && (reply.code < 400 || reply.is_forgiven) &&

@@ -14,9 +14,8 @@ struct command {
     const char *name;
     MAY_WAIT struct smtp_reply (*run)(struct session *session, struct slice arguments);
     enum session_command count;
-    bool is_junk;       /* many of them without mail count as errors */
-    bool ends_batch;    /* no command may follow before its reply (RFC 2920 section 3.1) */
-    bool heeds_filters; /* a filter that has refused the client answers it */
+    bool is_junk;    /* many of them without mail count as errors */
+    bool ends_batch; /* no command may follow before its reply (RFC 2920 section 3.1) */
 };
 
 /* Run one command line (without its line end). */

@@ -342,6 +342,16 @@ bool milter_other(struct session *session, struct smtp_reply *reply)
     return false;
 }
 
+bool milter_security(struct session *session, struct smtp_reply *reply)
+{
+    if (milter_other(session, reply))
+        return true;
+    session->notices |= NOTICE_POLICY;
+    if (reply->code < 500)
+        *reply = smtp_reply(454, "4.3.0", "Try again later");
+    return false;
+}
+
 void milter_abort(struct session *session)
 {
     if (session->filters)

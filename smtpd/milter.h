@@ -44,8 +44,10 @@ MAY_WAIT void milter_rcpt_refused(struct session *session, struct slice recipien
 MUST_USE MAY_WAIT bool milter_data(struct session *session, struct smtp_reply *reply);
 MUST_USE MAY_WAIT bool milter_unknown(struct session *session, struct slice line,
                                       struct smtp_reply *reply);
-/* Commands that filters have no event for. */
+/* Commands that filters have no event for: one that has refused the client answers them. */
 MUST_USE bool milter_other(struct session *session, struct smtp_reply *reply);
+/* The same for STARTTLS and AUTH, whose only temporary refusal is 454 (RFC 3207, RFC 4954). */
+MUST_USE bool milter_security(struct session *session, struct smtp_reply *reply);
 /* The transaction has ended, however it did. */
 MAY_WAIT void milter_abort(struct session *session);
 

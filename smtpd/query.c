@@ -6,6 +6,7 @@
 #include "esmtp.h"
 #include "ipc/flush_client.h"
 #include "mail/address.h"
+#include "milter.h"
 #include "transaction.h"
 
 #define FLUSH_LIMIT SECONDS(100)
@@ -38,6 +39,8 @@ struct smtp_reply query_vrfy(struct session *session, struct slice arguments)
         session->notices |= NOTICE_PROTOCOL;
         return smtp_reply(501, "5.5.4", "Syntax: VRFY address [SMTPUTF8]");
     }
+    if (!milter_other(session, &reply))
+        return reply;
     if (address_parse_path(text, ADDRESS_LENIENT, &session->scratch, &address, &rest, &error) <
             0 ||
         rest.len || address.len == 0 ||
@@ -96,9 +99,12 @@ static struct smtp_reply etrn(struct session *session, struct slice domain)
 struct smtp_reply query_etrn(struct session *session, struct slice arguments)
 {
     struct slice domain, more;
+    struct smtp_reply reply;
 
     if (params.smtpd_helo_required && session->helo.len == 0)
         return smtp_reply(503, "", "Error: send HELO/EHLO first");
+    if (!milter_other(session, &reply))
+        return reply;
     if (session->transaction)
         return smtp_reply(503, "", "Error: MAIL transaction in progress");
     if (!esmtp_next_word(&arguments, &domain) || esmtp_next_word(&arguments, &more))

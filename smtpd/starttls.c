@@ -1,7 +1,10 @@
 /* STARTTLS and wrapper mode. */
 #include "starttls.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/log.h"
@@ -10,6 +13,7 @@
 #include "ehlo.h"
 #include "esmtp.h"
 #include "limits.h"
+#include "milter.h"
 #include "route/ehlo_keywords.h"
 #include "session.h"
 #include "settings.h"
@@ -115,6 +119,28 @@ static struct tls_settings make_settings(void)
     };
 }
 
+/* Postfix's words, at start: each STARTTLS says it again, and begins when the file has come. */
+static void warn_of_missing_pair(const char *type, const char *cert_file, const char *key_file)
+{
+    if (!*cert_file || strcmp(cert_file, "none") == 0)
+        return;
+    if (access(cert_file, F_OK) < 0 && errno == ENOENT)
+        log_warning("cannot get %s certificate from file \"%s\": disabling TLS support", type,
+                    cert_file);
+    else if (*key_file && access(key_file, F_OK) < 0 && errno == ENOENT)
+        log_warning("cannot get %s private key from file \"%s\": disabling TLS support", type,
+                    key_file);
+}
+
+static void warn_of_missing_pairs(const struct tls_pair_files *pairs)
+{
+    if (*pairs->chain_files)
+        return;
+    warn_of_missing_pair("RSA", pairs->cert_file, pairs->key_file);
+    warn_of_missing_pair("DSA", pairs->dcert_file, pairs->dkey_file);
+    warn_of_missing_pair("ECDSA", pairs->eccert_file, pairs->eckey_file);
+}
+
 void starttls_open(void)
 {
     struct tls_settings wanted;
@@ -134,6 +160,7 @@ void starttls_open(void)
     }
     if (tls.log_level >= 2)
         log_info("initializing the server-side TLS engine");
+    warn_of_missing_pairs(&wanted.pairs);
     tls.context = tls_context_new(&wanted, &error);
     if (error.kind != ERROR_NONE)
         log_warning("%s%s", error.text, tls.context ? "" : ": disabling TLS support");
@@ -253,6 +280,8 @@ struct smtp_reply starttls_command(struct session *session, struct slice argumen
 
     if (esmtp_next_word(&arguments, &word))
         return smtp_reply(501, "5.5.4", "Syntax: STARTTLS");
+    if (!milter_security(session, &reply))
+        return reply;
     if (session_is_encrypted(session))
         return smtp_reply(554, "5.5.1", "Error: TLS already active");
     if (!is_on(session) || (session->discarded_keywords & EHLO_STARTTLS))

@@ -335,3 +335,20 @@ def test_starttls_and_xclient():
             assert milter.sessions[0].events[-2:] == ["abort", "quit"], milter.sessions[0].events
             assert milter.sessions[1].macros["connect"]["_"] == "other.test [192.0.2.9]"
             assert milter.sessions[1].events == ["negotiate", "connect", "helo", "mail"]
+
+
+def test_commands_that_filters_have_no_event_for():
+    """A filter that has refused the client answers them, too, once they are right in themselves."""
+    nobody = "inet:127.0.0.1:1"
+    main = {"smtpd_milters": nobody, "smtpd_sasl_auth_enable": "no", "smtpd_helo_required": "yes"}
+    refusals = {"reject": (550, 550), "tempfail": (451, 454)}  # STARTTLS and AUTH know 454 alone
+    with Instance(main=main) as mta:
+        for action, (other, security) in refusals.items():
+            mta.configure(milter_default_action=action)
+            with smtplib.SMTP() as client:
+                client.connect("127.0.0.1", mta.port)
+                codes = [client.docmd(line)[0] for line in ("VRFY", "ETRN x", "AUTH", "STARTTLS x")]
+                assert codes == [501, 503, 503, 501], (action, codes)
+                client.ehlo()
+                codes = [client.docmd(line)[0] for line in ("VRFY a", "ETRN", "HELP", "AUTH PLAIN AA==", "STARTTLS")]
+                assert codes == [other, other, other, 503, security], (action, codes)
