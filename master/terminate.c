@@ -22,7 +22,7 @@ static bool begins_jobs(const struct service *service)
     const char *program = service->conf->program;
 
     return service->conf->type == MASTER_TYPE_INET || service->conf->type == MASTER_TYPE_PASS ||
-           strcmp(program, "qmgr") == 0 || strcmp(program, "pickup") == 0;
+           slice_ends_with(slice_from(program), "qmgr") || strcmp(program, "pickup") == 0;
 }
 
 /* In this order they go, since those in front need those behind. */
