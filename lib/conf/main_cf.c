@@ -63,6 +63,12 @@ int main_cf_override(struct main_cf *main_cf, struct slice assignment, struct er
     return 0;
 }
 
+/* That the file was found in this directory is known before it says otherwise, in vain. */
+static bool is_overridden(const struct main_cf_entry *earlier, const char *file)
+{
+    return strcmp(earlier->file, file) == 0 || strcmp(earlier->name, "config_directory") == 0;
+}
+
 /* "name = value", the name without white space in it. */
 static int parse_line(struct main_cf *main_cf, struct slice line, const char *file, int number,
                       struct error *error)
@@ -82,7 +88,7 @@ static int parse_line(struct main_cf *main_cf, struct slice line, const char *fi
                          number, SLICE_ARG(line));
     rest = slice_trim(slice_from_offset(rest, 1));
     earlier = hash_get(&main_cf->entries, name);
-    if (earlier && strcmp(earlier->file, file) == 0 && !slice_equals(rest, earlier->value))
+    if (earlier && is_overridden(earlier, file) && !slice_equals(rest, earlier->value))
         buf_printf(&main_cf->warnings, "%s, line %d: overriding earlier entry: %s=%s\n", file,
                    number, earlier->name, earlier->value);
     add_entry(main_cf, name, rest, file, number);
