@@ -70,6 +70,9 @@ void check_clients(struct check *check);
 void check_milters(struct check *check);
 MAY_WAIT void check_peers(struct check *check);
 
+/* Is there such a program: at this path, or without one where commands are looked for? */
+bool check_finds_program(const char *name);
+
 /* What the service reads: main.cf with its own -o settings. NULL: main.cf itself. */
 const struct main_cf *check_main_cf_of(const struct check *check,
                                        const struct master_service *service);

@@ -50,14 +50,31 @@ static void look_at_patterns(struct files *files, const struct setting *setting)
         look(files, setting, slice_from_offset(word, slice_starts_with(word, "!")), R_OK);
 }
 
-/* The shell finds a command without a path. */
+/* What the shell does itself. */
+static bool is_of_shell(const char *word)
+{
+    static const char *const words[] = {"exec", "if",   "for", "while", "case",
+                                        "cd",   "test", "set", "umask", "export"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void look_at_command(struct files *files, const struct setting *setting)
 {
     struct slice rest = slice_from(setting->value);
     struct slice word = slice_word(&rest, " \t");
 
-    if (word.ptr && slice_find_any(word, "\"'$\\`") == word.len)
-        look(files, setting, word, X_OK);
+    if (!word.ptr || slice_find_any(word, "\"'$\\`=;&|()<>{}[]:!.") < word.len)
+        return;
+    CLEANUP(mem_free_text) char *name = slice_dup(word);
+
+    if (!is_of_shell(name) && !check_finds_program(name))
+        report(files->check->report, SEVERITY_WARNING, check_place("file", setting),
+               "%s: %s: %s", setting->name, name, strerror(errno));
 }
 
 static const struct {

@@ -95,18 +95,31 @@ static void compare_with_earlier(const struct listeners *listeners, size_t numbe
     }
 }
 
+static void report_interfaces(struct check *check, const struct error *error)
+{
+    for (size_t i = 0; i < check->n_settings; i++) {
+        const struct setting *setting = &check->settings[i];
+
+        if (!setting->service && strcmp(setting->name, "inet_interfaces") == 0)
+            report(check->report, SEVERITY_ERROR, check_place("bad-value", setting), "%s",
+                   error->text);
+    }
+}
+
 void check_listeners(struct check *check)
 {
     struct listeners listeners = {.check = check};
     struct protocols protocols;
     struct error error;
 
-    /* What is wrong with these parameters is said elsewhere: then all addresses are ours. */
+    /* What is wrong with inet_protocols is said elsewhere: then all addresses are ours. */
     if (strcmp(params.inet_interfaces, "all") != 0 &&
         protocols_parse(&protocols, params.inet_protocols, &error) == 0 &&
         own_addresses_find(&listeners.own, params.inet_interfaces, protocols, &check->arena,
-                           &error) < 0)
+                           &error) < 0) {
         listeners.own.n = 0;
+        report_interfaces(check, &error);
+    }
     for (size_t i = 1; i < check->n_own_services; i++) {
         if (check_is_started(&check->master_cf.services[i]))
             compare_with_earlier(&listeners, i);

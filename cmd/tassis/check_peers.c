@@ -146,15 +146,20 @@ static void try_nexthop(struct peers *peers, const struct setting *setting)
 {
     struct slice nexthop = slice_from(setting->value);
     struct socket_name name = {.kind = SOCKET_INET};
-    struct slice transport = slice_split(&nexthop, ':');
+    CLEANUP(mem_free_text) char *transport = slice_dup(slice_split(&nexthop, ':'));
+    const struct master_service *service =
+        master_cf_find(&peers->check->master_cf, transport, MASTER_TYPE_UNIX);
+    bool is_lmtp = service && strcmp(service->program, "lmtp") == 0;
+    uint16_t port = 0;
 
-    (void)transport;
+    if (is_lmtp && service_port(slice_from(params.lmtp_tcp_port), &port, NULL) < 0)
+        port = 0; /* which is said elsewhere */
     if (slice_starts_with(nexthop, "unix:") || slice_starts_with(nexthop, "inet:")) {
         if (socket_name_parse(&name, nexthop, NULL) == 0) /* else check_destinations says it */
             try_socket(peers, setting, nexthop, &name);
-    } else if (slice_starts_with(nexthop, "[") &&
-               slice_find_text(nexthop, SLICE("]:")) < nexthop.len &&
-               hostport_parse(&name.inet, nexthop, HOSTPORT_ALONE_IS_HOST, 0, NULL) == 0)
+    } else if ((is_lmtp || slice_starts_with(nexthop, "[")) && /* no MX record decides */
+               hostport_parse(&name.inet, nexthop, HOSTPORT_ALONE_IS_HOST, port, NULL) == 0 &&
+               name.inet.host.len > 0 && name.inet.port > 0)
         try_socket(peers, setting, nexthop, &name);
 }
 

@@ -2,6 +2,8 @@
  * tassis check: do the programs exist that master.cf wants to run, do the transports exist that
  * main.cf wants to use, and are the services of a running system there?
  */
+#include <errno.h>
+#include <paths.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +62,23 @@ static void check_program(struct check *check, const struct master_service *serv
                path.data);
 }
 
+bool check_finds_program(const char *name)
+{
+    struct slice folders = slice_from(_PATH_DEFPATH), folder;
+
+    if (strchr(name, '/'))
+        return access(name, X_OK) == 0;
+    while ((folder = slice_word(&folders, ":")).ptr) {
+        CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+        buf_printf(&path, "%.*s/%s", SLICE_ARG(folder), name);
+        if (access(path.data, X_OK) == 0)
+            return true;
+    }
+    errno = ENOENT;
+    return false;
+}
+
 /* The value of "name=" among the arguments of pipe(8) and spawn(8), or NULL. */
 static const char *attribute(const struct master_service *service, const char *name)
 {
@@ -111,7 +130,7 @@ static void check_command(struct check *check, const struct master_service *serv
 
     if (strcmp(service->program, "pipe") != 0 && strcmp(service->program, "spawn") != 0)
         return;
-    if (command && command[0] == '/' && access(command, X_OK) < 0)
+    if (command && !strchr(command, '$') && !check_finds_program(command))
         report(check->report, severity_of(check, service),
                check_place_of("missing-program", service), "service %s: %s: %m", service->name,
                command);

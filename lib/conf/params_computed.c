@@ -165,9 +165,11 @@ int params_compute_networks(struct main_cf *main_cf, struct error *error)
     if (main_cf_value(main_cf, "inet_interfaces", &interfaces, error) < 0 ||
         main_cf_value(main_cf, "inet_protocols", &inet_protocols, error) < 0 ||
         main_cf_value(main_cf, "mynetworks_style", &style, error) < 0 ||
-        protocols_parse(&protocols, inet_protocols.data, error) < 0 ||
-        own_addresses_find(&addresses, interfaces.data, protocols, &arena, error) < 0 ||
-        own_networks(&networks, &addresses, style.data, error) < 0)
+        protocols_parse(&protocols, inet_protocols.data, error) < 0)
+        return -1;
+    if (own_addresses_find(&addresses, interfaces.data, protocols, &arena, error) < 0)
+        return main_cf_context(main_cf, "inet_interfaces", error);
+    if (own_networks(&networks, &addresses, style.data, error) < 0)
         return -1;
     main_cf_set_computed(main_cf, "mynetworks", networks.data);
     return 0;

@@ -111,9 +111,13 @@ def test_tables():
 def test_services():
     master = ("nobody  unix - n n - - pipe user=nobody argv=/nowhere/filter\n"
               "ghost   unix - n n - - nosuchdaemon\n"
+              "mailer  unix - n n - - pipe user=nobody argv=nosuchmailer -r $nexthop\n"
+              "copier  unix - n n - - pipe user=nobody argv=cat\n"
+              "lmtp    unix - - n - - lmtp\n"
               "scache  unix - - n - 1 scache\n")
     with Instance(master=master, start=False) as mta:
         mta.write_main(virtual_transport="dovecot", mailbox_transport="lmtp:unix:private/lmtp",
+                       local_transport="lmtp:127.0.0.1:2", relay_transport="smtp:127.0.0.1:3",
                        smtpd_milters="unix:milter/socket, { inet:127.0.0.1:1, default_action=accept }",
                        smtpd_recipient_restrictions="check_policy_service unix:private/policy, reject",
                        content_filter="smtp:[127.0.0.1]:1")
@@ -124,7 +128,8 @@ def test_services():
         found, status = findings(mta)
         assert status == 1
         texts = {kind: [f["text"] for f in some] for kind, some in found.items()}
-        assert len(texts["missing-program"]) == 2, texts
+        assert len(texts["missing-program"]) == 3, texts
+        assert "service mailer: nosuchmailer: No such file or directory" in texts["missing-program"]
         assert any("/nowhere/filter" in t for t in texts["missing-program"])
         assert any("nosuchdaemon" in t for t in texts["missing-program"])
         # What nothing counts on is no fault.
@@ -134,8 +139,9 @@ def test_services():
         assert one[0]["severity"] == "error", one
         assert texts["missing-transport"] == ["virtual_transport = dovecot: master.cf has no service dovecot"], texts
         unreachable = " ".join(texts["unreachable-service"])
-        for peer in ("unix:private/lmtp", "unix:milter/socket", "inet:127.0.0.1:1", "[127.0.0.1]:1"):
+        for peer in ("unix:private/lmtp", "unix:milter/socket", "inet:127.0.0.1:1", "[127.0.0.1]:1", "127.0.0.1:2"):
             assert f"cannot reach {peer}" in unreachable, unreachable
+        assert "127.0.0.1:3" not in unreachable  # what SMTP takes for a domain
         assert "private/policy" not in unreachable
         listener.close()
 
@@ -194,6 +200,20 @@ def test_files():
         found, _ = findings(mta)
         assert [f["text"].split()[1].rstrip(":") for f in sorted(found["file"], key=lambda f: f["text"].split()[1])] == [
             "/nowhere/a", "/nowhere/b", "/nowhere/ca.pem", "/nowhere/deliver", "/nowhere/networks", "/nowhere/x.pem"], found
+        for command, is_named in (('nosuchdeliver -a "$EXTENSION"', True), ("cat", False), ("exec cat", False),
+                                  ("IFS=' ' && exec cat", False)):
+            mta.write_main(mailbox_command=command)
+            assert any("mailbox_command" in f["text"] for f in findings(mta)[0]["file"]) == is_named, command
+
+
+def test_addresses_of_nobody():
+    with Instance(start=False) as mta:
+        for networks in ("127.0.0.0/8", None):
+            mta.write_main(inet_interfaces="nosuch.invalid", mynetworks=networks)
+            said = mta.run("tassis", "check")
+            line = line_of(mta, "main.cf", "inet_interfaces")
+            assert said.returncode == 1
+            assert f"error: {mta.etc}/main.cf, line {line}: inet_interfaces: host not found: nosuch.invalid" in said.err, said.err
 
 
 def test_no_false_alarms():
