@@ -224,7 +224,7 @@ enum line_verdict check_line(struct transaction *transaction, enum check_kind ki
     struct error error;
 
     if ((!hit.is_of_milter && !(transaction->flags & CLEANUP_FILTER)) ||
-        maps_is_empty(table->maps))
+        maps_is_empty(table->maps) || (transaction->status & CLEANUP_STATUS_WRITE))
         return LINE_KEEP;
     switch (maps_find(table->maps, buf_slice(line), &result, &error)) {
     case TABLE_FOUND:

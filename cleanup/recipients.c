@@ -42,9 +42,8 @@ static void bcc_by_table(struct transaction *transaction, const struct address_t
         break;
     default:
         log_warning("%s", error.text);
-        log_warning("%s: %s map lookup problem for %.*s -- message not accepted, "
-                    "try again later",
-                    transaction->file.id, table->name, SLICE_ARG(address));
+        log_warning("%s: %s map lookup problem -- message not accepted, try again later",
+                    transaction->file.id, table->name);
         transaction_fail(transaction, CLEANUP_STATUS_WRITE);
     }
 }
@@ -175,6 +174,9 @@ void recipient_put(struct transaction *transaction, struct slice address)
     struct slice clean;
 
     transaction->next = (struct recipient_options){0};
+    /* No table in trouble is asked of the next ones: the client has to send all of it again. */
+    if (transaction->status != CLEANUP_STATUS_OK && !transaction_may_bounce(transaction))
+        return;
     target.original = options.has_original ? options.original : arena_slice(arena, address);
     clean = rewrite_internal(REWRITE_LOCAL,
                              address.len ? address : slice_from(params.empty_address_recipient),

@@ -13,6 +13,7 @@ struct alias_table {
     struct maps *maps;
     struct user owner;
     bool has_owner;
+    const char *spec; /* "hash:/etc/aliases" */
 };
 
 static struct alias_table *tables;
@@ -53,7 +54,7 @@ void aliases_open(void)
         if (error.kind != ERROR_NONE)
             log_error("%s", error.text);
         find_owner(table, spec);
-        mem_free(spec);
+        table->spec = spec; /* for as long as the process */
     }
 }
 
@@ -67,6 +68,9 @@ enum table_result aliases_find(struct slice name, struct arena *arena, struct al
         enum table_result result = maps_find(tables[i].maps, key, &value, error);
         if (result == TABLE_NOT_FOUND)
             continue;
+        if (result == TABLE_ERROR)
+            error_set(error, ERROR_TEMPORARY, "%s: lookup of '%.*s' failed", tables[i].spec,
+                      SLICE_ARG(key));
         if (result == TABLE_FOUND)
             *alias = (struct alias){.value = arena_slice(arena, buf_slice(&value)),
                                     .owner = tables[i].owner,

@@ -23,7 +23,8 @@ static const char content_types[] = "LNpw";
 static const char extracted_types[] = "ERAOPreFILK>onpD/";
 
 struct submission {
-    const char *id;
+    const char *path; /* "maildrop/..." */
+    const char *id;   /* in the queue to be */
     struct stat status;
     bool is_requeued; /* by postsuper -r: it has been through here before */
     struct record_reader reader;
@@ -48,6 +49,12 @@ static enum submission_end malformed(const struct submission *submission, const 
 static enum submission_end later(const struct submission *submission, const char *what)
 {
     log_warning("%s: %s", submission->id, what);
+    return SUBMISSION_LATER;
+}
+
+static enum submission_end not_written(const struct submission *submission, const char *what)
+{
+    log_warning("%s: error writing %s: %s", submission->path, submission->id, what);
     return SUBMISSION_LATER;
 }
 
@@ -226,14 +233,14 @@ static enum submission_end verdict(struct submission *submission)
     struct error error;
 
     if (cleanup_finish(&submission->cleanup, &arena, &result, &error) < 0)
-        return later(submission, error.text);
+        return not_written(submission, error.text);
     if (cleanup_status_detail(result.status)->text == NULL)
         return SUBMISSION_DONE;
     if (result.status & hopeless)
         return malformed(submission, cleanup_status_detail(result.status)->text);
     if (result.smtp_reply.len) /* a filter wants it later, which cleanup has logged */
         return SUBMISSION_LATER;
-    return later(submission, cleanup_status_detail(result.status)->text);
+    return not_written(submission, cleanup_status_detail(result.status)->text);
 }
 
 /* The options of the C record stand in cleanup's request. */
@@ -274,6 +281,7 @@ enum submission_end submission_forward(const char *path, struct slice queue_id)
     struct submission submission = {.cleanup = {.records = BUF_INIT}, .sender = BUF_INIT};
     struct stat *status = &submission.status;
 
+    submission.path = path;
     submission.id = queue_id.ptr;
     record_reader_init(&submission.reader, fd, 0, CHUNK_BYTES);
     if (fd < 0 || fstat(fd, status) < 0) {

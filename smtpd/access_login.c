@@ -61,8 +61,7 @@ static enum owners find_owners(struct check *check, struct slice sender)
     case TABLE_ERROR:
         break;
     }
-    log_warning("smtpd_sender_login_maps lookup error for \"%.*s\": %s", SLICE_ARG(sender),
-                error.text);
+    log_warning("%s", error.text);
     return OWNERS_UNKNOWN;
 }
 

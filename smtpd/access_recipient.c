@@ -60,7 +60,7 @@ static struct maps_address query_for(struct slice address)
 }
 
 /* 1 listed, 0 not, -1 trouble (logged). */
-static int is_listed(struct maps *maps, const char *name, struct slice address, bool is_local)
+static int is_listed(struct maps *maps, struct slice address, bool is_local)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
     struct maps_address query = query_for(address);
@@ -78,7 +78,7 @@ static int is_listed(struct maps *maps, const char *name, struct slice address, 
     case TABLE_ERROR:
         break;
     }
-    log_warning("%s lookup error for \"%.*s\": %s", name, SLICE_ARG(address), error.text);
+    log_warning("%s", error.text);
     return -1;
 }
 
@@ -88,18 +88,14 @@ static int is_rewritten(const struct quest *quest)
     struct slice address = quest->resolved->recipient;
     bool is_local = quest->resolved->flags & RESOLVE_CLASS_LOCAL;
 
-    const struct {
-        struct maps *maps;
-        const char *name;
-    } tables[] = {
-        {quest->is_sender ? settings.sender_canonical : settings.recipient_canonical,
-         quest->is_sender ? "sender_canonical_maps" : "recipient_canonical_maps"},
-        {settings.canonical, "canonical_maps"},
-        {settings.virtual_aliases, "virtual_alias_maps"},
+    struct maps *const tables[] = {
+        quest->is_sender ? settings.sender_canonical : settings.recipient_canonical,
+        settings.canonical,
+        settings.virtual_aliases,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-        int found = is_listed(tables[i].maps, tables[i].name, address, is_local);
+        int found = is_listed(tables[i], address, is_local);
 
         if (found)
             return found;
@@ -146,15 +142,15 @@ static enum access_result require_in_table(struct check *check, const struct que
     const struct {
         unsigned class;
         struct maps *maps;
-        const char *name, *text;
+        const char *text;
         int code;
     } tables[] = {
-        {RESOLVE_CLASS_LOCAL, settings.local_recipients, "local_recipient_maps",
-         "local recipient table", params.unknown_local_recipient_reject_code},
-        {RESOLVE_CLASS_VIRTUAL, settings.virtual_mailboxes, "virtual_mailbox_maps",
-         "virtual mailbox table", params.unknown_virtual_mailbox_reject_code},
-        {RESOLVE_CLASS_RELAY, settings.relay_recipients, "relay_recipient_maps",
-         "relay recipient table", params.unknown_relay_recipient_reject_code},
+        {RESOLVE_CLASS_LOCAL, settings.local_recipients, "local recipient table",
+         params.unknown_local_recipient_reject_code},
+        {RESOLVE_CLASS_VIRTUAL, settings.virtual_mailboxes, "virtual mailbox table",
+         params.unknown_virtual_mailbox_reject_code},
+        {RESOLVE_CLASS_RELAY, settings.relay_recipients, "relay recipient table",
+         params.unknown_relay_recipient_reject_code},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
@@ -162,7 +158,7 @@ static enum access_result require_in_table(struct check *check, const struct que
 
         if (!(quest->resolved->flags & tables[i].class) || maps_is_empty(tables[i].maps))
             continue;
-        found = is_listed(tables[i].maps, tables[i].name, quest->resolved->recipient,
+        found = is_listed(tables[i].maps, quest->resolved->recipient,
                           tables[i].class == RESOLVE_CLASS_LOCAL);
         if (found < 0)
             return check_lookup_failed(check, quest->address);

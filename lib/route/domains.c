@@ -60,7 +60,7 @@ static int ask(struct match_list *list, const char *name, struct slice domain,
         return 0;
     case TABLE_ERROR:
     default:
-        log_warning("%s: %s", name, error->text);
+        log_warning("%s", error->text);
         log_warning("%s lookup failure", name);
         return error_set(error, ERROR_TEMPORARY, "%s lookup failure", name);
     }

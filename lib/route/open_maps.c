@@ -23,7 +23,7 @@ struct match_list *open_list(const char *name, const char *patterns, enum match_
     struct match_list *list = match_list_open(name, patterns, parents, &error);
 
     if (error.kind != ERROR_NONE)
-        log_error("%s: %s", name, error.text);
+        log_error("%s", error.text);
     return list;
 }
 

@@ -217,7 +217,11 @@ static void warn_of_two_lists(const char *domain, int class_bit)
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
         if (bits[i] != class_bit)
             continue;
-        for (size_t other = i; other < N_DOMAIN_LISTS; other++) {
+        /* Relaying to one's own domains, as relay_domains = $mydestination says, is no mistake.
+         */
+        size_t end = class_bit == RESOLVE_CLASS_LOCAL ? DOMAINS_RELAY : N_DOMAIN_LISTS;
+
+        for (size_t other = i; other < end; other++) {
             struct error error;
 
             if (domain_is_in((enum domain_list)other, slice_from(domain), &error) > 0)

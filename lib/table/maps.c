@@ -10,7 +10,8 @@
 #include "table/maps_internal.h"
 #include "table/shared.h"
 
-#define KEY_SHOWN_BYTES 100
+/* A header can be long. */
+#define KEY_SHOWN_BYTES 250
 
 static void add_table(struct maps *maps, struct table *table)
 {
@@ -85,7 +86,7 @@ static enum table_result failed(const struct table *table, struct slice key,
     if (detail->text[0])
         log_warning("%s", detail->text);
     error_set(error, ERROR_TEMPORARY, "%s lookup error for \"%.*s\"", table->spec,
-              (int)(key.len < KEY_SHOWN_BYTES ? key.len : KEY_SHOWN_BYTES), key.ptr);
+              SLICE_ARG(slice_sub(key, 0, KEY_SHOWN_BYTES)));
     return TABLE_ERROR;
 }
 

@@ -1,0 +1,85 @@
+"""A table in trouble: one line of log for each question, in Postfix's words, and no further question for the same message."""
+import smtplib
+
+from harness import Instance
+
+MESSAGE = "From: a@client.test\nTo: b@example.test\nSubject: x\n\nbody\n"
+
+
+
+
+def test_once_for_each_message():
+    tables = {"recipient_canonical_maps": r"recipient_canonical_maps map lookup problem for alice@example\.test --",
+              "recipient_bcc_maps": "recipient_bcc_maps map lookup problem --",
+              "sender_bcc_maps": "sender_bcc_maps map lookup problem --",
+              "header_checks": "header_checks map lookup problem --"}
+    with Instance(main={"smtpd_reject_unlisted_recipient": "no", "notify_classes": ""}) as mta:
+        for name, text in tables.items():
+            mta.configure(**{name: "fail:sick"})
+            before = len(mta.log())
+            with mta.smtp() as client:
+                try:
+                    client.sendmail("a@client.test", ["alice@example.test", "bob@example.test"], MESSAGE)
+                    assert False, name
+                except smtplib.SMTPDataError as error:
+                    assert error.smtp_code == 451 and b"4.3.0 Error: queue file write error" in error.smtp_error, error
+            mta.wait_log(f"{text} message not accepted, try again later")
+            assert mta.log()[before:].count("map lookup problem") == 1, mta.log()[before:]
+            mta.configure(**{name: None})
+
+
+def test_mail_of_sendmail_waits():
+    with Instance(main={"sender_canonical_maps": "fail:sick"}) as mta:
+        mta.run("sendmail", "-f", "bob@example.test", "alice@example.test", input=MESSAGE, check=True)
+        mta.wait_log(r"pickup\[\d+\]: warning: maildrop/\w+: error writing \w+: queue file write error")
+
+
+def test_lists_of_domains():
+    with Instance(main={"virtual_mailbox_domains": "fail:sick"}) as mta:
+        with mta.smtp() as client:
+            client.ehlo()
+            client.mail("a@client.test")
+            assert client.rcpt("alice@example.test")[0] == 451
+        mta.wait_log(r"warning: virtual_mailbox_domains: fail:sick: table lookup problem\n")
+        mta.wait_log(r"warning: virtual_mailbox_domains lookup failure\n")
+
+
+def test_recipients():
+    with Instance(main={"virtual_mailbox_maps": "fail:sick"}) as mta:
+        with mta.smtp() as client:
+            client.ehlo()
+            client.mail("a@client.test")
+            assert client.rcpt("alice@example.test")[0] == 451
+        mta.wait_log(r'smtpd\[\d+\]: warning: fail:sick lookup error for "alice@example\.test"\n')
+
+
+def test_own_domains_may_be_relayed():
+    """relay_domains = $mydestination was the default for long."""
+    main = {"mydestination": "local.test", "relay_domains": "$mydestination", "virtual_alias_domains": "local.test, v.test",
+            "virtual_mailbox_domains": "example.test, v.test", "local_recipient_maps": ""}
+    with Instance(main=main) as mta:
+        with mta.smtp() as client:
+            client.ehlo()
+            client.mail("a@client.test")
+            client.rcpt("x@v.test")
+            client.rcpt("x@local.test")
+        mta.wait_log("do not list domain local.test in BOTH mydestination and virtual_alias_domains")
+        mta.wait_log("do not list domain v.test in BOTH virtual_alias_domains and virtual_mailbox_domains")
+        assert "relay_domains" not in mta.log()
+
+
+def test_certificate_that_is_not_there():
+    main = {"smtpd_tls_cert_file": "/nowhere/cert.pem", "smtpd_tls_key_file": "/nowhere/key.pem",
+            "smtpd_tls_security_level": "may"}
+    with Instance(main=main) as mta:
+        mta.send("alice@example.test", MESSAGE)
+        mta.mail("alice")
+        assert 'warning: cannot get RSA certificate from file "/nowhere/cert.pem": disabling TLS support' in mta.log()
+
+
+def test_former_names_of_the_queue_manager():
+    for name in ("nqmgr", "oqmgr"):
+        with Instance(master=f"qmgr unix n - n 300 1 {name}\n") as mta:
+            mta.send("alice@example.test", MESSAGE)
+            mta.mail("alice")
+            mta.wait_log(rf"/{name}\[\d+\]: \w+: from=<sender@client.test>")
