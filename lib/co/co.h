@@ -143,6 +143,8 @@ void co_forbid_wait(bool forbid);
  */
 void co_run(void);
 void co_stop(void);
+/* How many coroutines there are, the one that asks among them. */
+size_t co_count(void);
 
 /*
  * After fork(2) in a child that goes on to use coroutines or polls: forget the parent's loop.

@@ -191,6 +191,11 @@ void co_stop(void)
     co_loop.stopped = true;
 }
 
+size_t co_count(void)
+{
+    return co_loop.n_all;
+}
+
 void co_on_idle(bool (*call)(void))
 {
     bug_if(n_idle_calls == IDLE_CALLS_MOST);

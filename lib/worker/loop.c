@@ -18,6 +18,7 @@
 /* Stop: how long jobs in progress may take, and how long cancelled ones to unwind. */
 #define STOP_GRACE_MS  SECONDS(2)
 #define STOP_UNWIND_MS SECONDS(1)
+#define STOP_LOOK_MS   10
 
 /* The skeleton's own coroutines, which must not keep the process alive. */
 static struct co *own[3];
@@ -186,13 +187,19 @@ void worker_loop_drain(void)
     end_when_done();
 }
 
+static void wait_for_others(deadline_t until)
+{
+    while (co_count() > 1 && time_now_ms() < until)
+        co_sleep_until(deadline_in(STOP_LOOK_MS));
+}
+
 static void stop(void)
 {
     process.is_stopping = true;
     worker_drain();
-    co_sleep_until(deadline_in(STOP_GRACE_MS));
+    wait_for_others(deadline_in(STOP_GRACE_MS));
     worker_cancel_sessions();
-    co_sleep_until(deadline_in(STOP_UNWIND_MS));
+    wait_for_others(deadline_in(STOP_UNWIND_MS));
     co_stop();
 }
 

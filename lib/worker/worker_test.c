@@ -45,10 +45,17 @@ static int answer(struct channel *channel, enum message_number number, struct sl
     return channel_send(channel, MESSAGE_rewrite_reply, &reply, NULL);
 }
 
+static void do_nothing(struct slice bytes)
+{
+    (void)bytes;
+}
+
 static const struct worker many_sessions = {
     .name = "test", .sessions_per_process = 100, .serve = serve_lines};
 static const struct worker one_session = {
     .name = "test", .sessions_per_process = 1, .serve = serve_lines};
+static const struct worker triggers = {
+    .name = "test", .sessions_per_process = 100, .trigger = do_nothing};
 static const struct worker many_requests = {
     .name = "test", .sessions_per_process = 100, .request = answer};
 static const struct worker one_request = {
@@ -191,6 +198,18 @@ static void test_sigterm(void **state)
     }
 }
 
+static void test_nothing_holds_up_the_end(void **state)
+{
+    int64_t began;
+
+    (void)state;
+    start(&triggers, "1", 1);
+    began = time_now_ms();
+    assert_int_equal(kill(master.worker, SIGTERM), 0);
+    expect_end();
+    assert_true(time_now_ms() - began < SECONDS(2)); /* the time that jobs would have */
+}
+
 static const struct {
     const char *name;
     const struct worker *worker;
@@ -280,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_max_use_of_small_requests),
         cmocka_unit_test(test_death_of_master),
         cmocka_unit_test(test_sigterm),
+        cmocka_unit_test(test_nothing_holds_up_the_end),
         cmocka_unit_test(test_goodbye_to_idle_connections),
         cmocka_unit_test(test_request_in_progress_is_answered),
         cmocka_unit_test(test_one_slot_serves_who_comes),
