@@ -78,7 +78,7 @@ static bool is_notified(const char *class)
 /* The sender of notices to the postmaster; what comes back to it ends there. */
 static void double_bounce_address(struct buf *address)
 {
-    buf_printf(address, "%s@%s", params.double_bounce_sender, params.myorigin);
+    buf_printf(address, "%s@%s", params.double_bounce_sender, params.myhostname);
 }
 
 static bool is_double_bounce(struct slice sender)

@@ -31,7 +31,7 @@ static void put_envelope(struct cleanup_client *cleanup, const struct job *job,
     put_attribute(cleanup, "sasl_username", request->sasl_username);
     put_attribute(cleanup, "sasl_sender", request->sasl_sender);
     put_attribute(cleanup, "envelope_id", request->envelope_id);
-    if (request->ret && !forward->origin->has_owner)
+    if (request->ret)
         cleanup_printf(cleanup, RECORD_ATTRIBUTE, "ret_flags=%" PRId64, request->ret);
     cleanup_put(cleanup, RECORD_SENDER, forward->origin->sender);
     put_attribute(cleanup, "encoding", request->encoding);
@@ -41,11 +41,12 @@ static void put_envelope(struct cleanup_client *cleanup, const struct job *job,
     put_attribute(cleanup, "log_helo_name", request->log_client_helo);
     put_attribute(cleanup, "log_protocol_name", request->log_client_protocol);
     for (size_t i = 0; i < forward->n_addresses; i++) {
+        if (job->recipient->notify == NOTIFY_NEVER ||
+            (job->recipient->notify && !forward->origin->has_owner))
+            cleanup_printf(cleanup, RECORD_ATTRIBUTE, "notify_flags=%d",
+                           job->recipient->notify);
         /* With a list's owner as sender the list's members are the originals. */
         if (!forward->origin->has_owner) {
-            if (job->recipient->notify)
-                cleanup_printf(cleanup, RECORD_ATTRIBUTE, "notify_flags=%d",
-                               job->recipient->notify);
             put_attribute(cleanup, "dsn_orig_rcpt", job->recipient->dsn_original);
             cleanup_put(cleanup, RECORD_ORIGINAL_RECIPIENT,
                         job->recipient->original.len ? job->recipient->original

@@ -47,7 +47,7 @@ static void take_apart(struct slice address, struct local_name *name)
                             params.owner_request_special, &name->user, &name->extension);
 }
 
-static void fail(struct job *job, struct slice address, const char *status, const char *text)
+static void settle(struct job *job, struct slice address, const char *status, const char *text)
 {
     struct dsn dsn;
 
@@ -58,7 +58,7 @@ static void fail(struct job *job, struct slice address, const char *status, cons
 static void fail_for_now(struct job *job, struct slice address, const struct error *error)
 {
     log_warning("%s", error->text);
-    fail(job, address, "4.3.0", "table lookup failure");
+    settle(job, address, "4.3.0", "table lookup failure");
 }
 
 /* -- aliases
@@ -139,9 +139,9 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
         if (distance == 0)
             return ALIAS_NONE; /* "self: self, other": now the user is meant */
         log_warning("alias database loop for %.*s", SLICE_ARG(parent->name));
-        fail(job, parent->address, "5.4.6",
-             arena_printf(&job->delivery->arena, "alias database loop for %.*s",
-                          SLICE_ARG(parent->name)));
+        settle(job, parent->address, "5.4.6",
+               arena_printf(&job->delivery->arena, "alias database loop for %.*s",
+                            SLICE_ARG(parent->name)));
         return ALIAS_FAILED;
     }
     switch (aliases_find(key, &job->delivery->arena, &alias, &error)) {
@@ -149,7 +149,7 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
         return ALIAS_NONE;
     case TABLE_ERROR:
         log_warning("%s", error.text);
-        fail(job, name->address, "4.3.0", "alias database unavailable");
+        settle(job, name->address, "4.3.0", "alias database unavailable");
         return ALIAS_FAILED;
     case TABLE_FOUND:
         break;
@@ -157,11 +157,14 @@ static enum alias_result try_alias(struct job *job, const struct local_name *nam
     struct origin *origin = alias_origin(job, name, key, &alias, parent);
     if (params.owner_request_special && find_list_owner(job, origin, &error) < 0) {
         log_warning("%s", error.text);
-        fail(job, name->address, "4.3.0", "alias database unavailable");
+        settle(job, name->address, "4.3.0", "alias database unavailable");
         return ALIAS_FAILED;
     }
-    if (expand_list(job, alias.value, origin) == 0)
-        log_warning("empty alias: %.*s", SLICE_ARG(key));
+    if (expand_list(job, alias.value, origin) == 0) {
+        log_warning("no recipient in alias lookup result for %.*s", SLICE_ARG(key));
+        settle(job, name->address, "4.3.0", "alias database unavailable");
+        return ALIAS_FAILED;
+    }
     delivery_expanded(job->delivery, job->recipient, SLICE("local"),
                       origin->has_owner ? "delivered" : "expanded");
     return ALIAS_EXPANDED;
@@ -259,6 +262,12 @@ static enum user_result find_user(struct job *job, struct slice name, struct pas
     return USER_ERROR;
 }
 
+/* Those that everybody has (RFC 5321 section 4.5.1), though nobody here reads their mail. */
+static bool is_required(struct slice user)
+{
+    return slice_equals(user, "postmaster") || slice_equals(user, "mailer-daemon");
+}
+
 static void unknown_user(struct job *job, const struct local_name *name,
                          const struct origin *origin)
 {
@@ -266,8 +275,14 @@ static void unknown_user(struct job *job, const struct local_name *name,
         return;
     if (dotforward_luser_relay(job, name->address, origin))
         return;
-    fail(job, name->address, "5.1.1",
-         arena_printf(&job->delivery->arena, "unknown user: \"%.*s\"", SLICE_ARG(name->user)));
+    struct slice user = arena_lower(&job->delivery->arena, name->user);
+    if (is_required(user)) {
+        log_warning("required alias not found: %.*s", SLICE_ARG(user));
+        settle(job, name->address, "2.0.0", "discarded");
+        return;
+    }
+    settle(job, name->address, "5.1.1",
+           arena_printf(&job->delivery->arena, "unknown user: \"%.*s\"", SLICE_ARG(user)));
 }
 
 static void deliver_to_user(struct job *job, const struct local_name *name,
@@ -279,7 +294,7 @@ static void deliver_to_user(struct job *job, const struct local_name *name,
     switch (find_user(job, key, &user)) {
     case USER_ERROR:
         log_warning("look up user %.*s: %m", SLICE_ARG(key));
-        fail(job, name->address, "4.3.0", "user database unavailable");
+        settle(job, name->address, "4.3.0", "user database unavailable");
         return;
     case USER_UNKNOWN:
         unknown_user(job, name, origin);
@@ -290,9 +305,9 @@ static void deliver_to_user(struct job *job, const struct local_name *name,
     struct stat home;
     if (params.require_home_directory && stat(user->pw_dir, &home) < 0) {
         /* Not mounted now, most likely. */
-        fail(job, name->address, "4.3.0",
-             arena_printf(&job->delivery->arena, "cannot access home directory %s: %s",
-                          user->pw_dir, strerror(errno)));
+        settle(job, name->address, "4.3.0",
+               arena_printf(&job->delivery->arena, "cannot access home directory %s: %s",
+                            user->pw_dir, strerror(errno)));
         return;
     }
     if (!name->is_literal && dotforward_expand(job, name->address, user, origin))
@@ -306,9 +321,9 @@ void recipient_deliver(struct job *job, struct slice address, const struct origi
 
     take_apart(address, &name);
     if (mail_copy_is_loop(job->delivery, name.address)) {
-        fail(job, name.address, "5.4.6",
-             arena_printf(&job->delivery->arena, "mail forwarding loop for %.*s",
-                          SLICE_ARG(name.address)));
+        settle(job, name.address, "5.4.6",
+               arena_printf(&job->delivery->arena, "mail forwarding loop for %.*s",
+                            SLICE_ARG(name.address)));
         return;
     }
     if (!name.is_literal && try_aliases(job, &name, origin) != ALIAS_NONE)

@@ -16,6 +16,7 @@ struct macros {
     struct slice recipient; /* as the flags want it */
     const struct recipient *record;
     struct arena *arena;
+    struct slice unknown; /* a name that means nothing; ptr NULL: all did */
 };
 
 /* user@domain by the flags h, u and q. */
@@ -60,7 +61,7 @@ static const char *part_of_recipient(const struct macros *macros, struct slice n
 
 static const char *look_up_macro(void *context, struct slice name)
 {
-    const struct macros *macros = context;
+    struct macros *macros = context;
     const struct delivery_request *request = &macros->delivery->request;
 
     const struct {
@@ -94,7 +95,10 @@ static const char *look_up_macro(void *context, struct slice name)
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (slice_equals(name, known[i].name))
             return text_of(macros, known[i].value);
-    return part_of_recipient(macros, name);
+    const char *part = part_of_recipient(macros, name);
+    if (!part)
+        macros->unknown = name;
+    return part;
 }
 
 /* Arguments that name the recipient stand once for each. */
@@ -126,6 +130,9 @@ static int expand_argument(const struct macros *macros, const char *argument,
 
     if (expand_text(&text, slice_from(argument), &expansion, error) < 0)
         return -1;
+    if (context.unknown.ptr)
+        return error_set(error, ERROR_PERMANENT, "unknown macro name: \"%.*s\"",
+                         SLICE_ARG(context.unknown));
     *expanded = arena_text(macros->arena, buf_slice(&text));
     return 0;
 }

@@ -59,7 +59,9 @@ static int run(struct delivery *delivery, struct dsn *dsn)
     size_t n_environment;
 
     if (macros_expand(&attributes, delivery, &command.argv, &error) < 0) {
-        delivery_dsn(delivery, dsn, "4.3.5", "%s", error.text);
+        log_warning("file %s/master.cf: service %s: %s", params.config_directory,
+                    worker_service(), error.text);
+        delivery_dsn(delivery, dsn, "4.3.5", "mail system configuration error");
         return -1;
     }
     if (delivery_is_trial(delivery)) {

@@ -268,6 +268,7 @@ static struct smtp_reply no_tls(struct session *session)
             0) {
         if (tls.context)
             log_warning("STARTTLS from %s: %s", session_client(session), error.text);
+        session->notices |= NOTICE_SOFTWARE;
         return smtp_reply(454, "4.7.0", "TLS not available due to local problem");
     }
     return (struct smtp_reply){.code = 0};

@@ -234,41 +234,67 @@ static const char *command_name(const struct command *command)
     return command->argv ? command->argv[0] : command->shell_line;
 }
 
-static void judge(const struct command *command, int status, struct slice output,
-                  struct delivery *delivery, struct dsn *dsn)
+/* What the exit status says, with its code; NULL for one that says nothing. */
+static const char *find_meaning(int exit_status, const char **code)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
+        if (meanings[i].exit_status != exit_status)
+            continue;
+        *code = meanings[i].dsn;
+        return meanings[i].text;
+    }
+    return NULL;
+}
+
+/* For the Diagnostic-Code of a report: its own words, or what its status means. */
+static void diagnose(int exit_status, const char *meaning, struct slice output,
+                     struct delivery *delivery, struct dsn *dsn)
+{
+    dsn->diagnostic_type = "x-unix";
+    if (output.len > 0)
+        dsn->diagnostic = slice_trim(output);
+    else if (meaning)
+        dsn->diagnostic = slice_from(meaning);
+    else
+        dsn->diagnostic = slice_from(
+            arena_printf(&delivery->arena, "unknown mail system error %d", exit_status));
+}
+
+static void judge_exit(const struct command *command, int exit_status, struct slice output,
+                       struct delivery *delivery, struct dsn *dsn)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
-    const char *code = "5.3.0";
+    const char *code = "5.3.0", *meaning = find_meaning(exit_status, &code);
     char own[DSN_STATUS_BYTES];
     struct slice rest;
 
-    if (WIFSIGNALED(status)) {
-        code = "4.3.0";
-        buf_printf(&text, "Command died with signal %d: \"%s\"", WTERMSIG(status),
+    if (dsn_status_parse(output, own, &rest) && (own[0] == '4' || own[0] == '5')) {
+        delivery_dsn(delivery, dsn, own, "%.*s",
+                     SLICE_ARG(slice_from_offset(rest, slice_skip_any(rest, " \t"))));
+        diagnose(exit_status, meaning, dsn->reason, delivery, dsn);
+        return;
+    }
+    if (meaning)
+        buf_set_text(&text, meaning);
+    else
+        buf_printf(&text, "Command died with status %d: \"%s\"", exit_status,
                    command_name(command));
-    } else {
-        for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
-            if (meanings[i].exit_status == WEXITSTATUS(status)) {
-                code = meanings[i].dsn;
-                buf_set_text(&text, meanings[i].text);
-            }
-        }
-        if (text.len == 0)
-            buf_printf(&text, "Command died with status %d: \"%s\"", WEXITSTATUS(status),
-                       command_name(command));
-    }
-    if (WIFEXITED(status) && dsn_status_parse(output, own, &rest) &&
-        (own[0] == '4' || own[0] == '5')) {
-        code = own;
-        buf_set(&text, slice_from_offset(rest, slice_skip_any(rest, " \t")));
-    } else if (output.len > 0) {
+    if (output.len > 0)
         buf_printf(&text, ". Command output: %.*s", SLICE_ARG(output));
-    }
     delivery_dsn(delivery, dsn, code, "%s", text.data);
-    if (WIFEXITED(status)) {
-        dsn->diagnostic_type = "x-unix";
-        dsn->diagnostic = dsn->reason;
+    diagnose(exit_status, meaning, output, delivery, dsn);
+}
+
+static void judge(const struct command *command, int status, struct slice output,
+                  struct delivery *delivery, struct dsn *dsn)
+{
+    if (!WIFSIGNALED(status)) {
+        judge_exit(command, WEXITSTATUS(status), output, delivery, dsn);
+        return;
     }
+    delivery_dsn(delivery, dsn, "4.3.0", "Command died with signal %d: \"%s\"%s%.*s",
+                 WTERMSIG(status), command_name(command),
+                 output.len > 0 ? ". Command output: " : "", SLICE_ARG(output));
 }
 
 /*
@@ -281,6 +307,8 @@ static void too_late(const struct command *command, struct slice output,
     delivery_dsn(delivery, dsn, "5.3.0", "Command time limit exceeded: \"%s\"%s%.*s",
                  command_name(command), output.len ? ". Command output: " : "",
                  SLICE_ARG(output));
+    dsn->diagnostic_type = "x-unix";
+    dsn->diagnostic = output.len ? slice_trim(output) : SLICE("internal software error");
 }
 
 /* What takes the time of a command. */

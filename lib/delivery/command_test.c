@@ -100,6 +100,32 @@ static void test_failure(void **state)
     }
 }
 
+static const struct {
+    const char *name, *line, *diagnostic;
+} diagnostics[] = {
+    {"its words", "echo disk full; exit 75", "disk full"},
+    {"with a status in front", "echo 5.2.2 mailbox full; exit 75", "mailbox full"},
+    {"no words, but a meaning", "exit 67", "user unknown"},
+    {"neither", "exit 99", "unknown mail system error 99"},
+};
+
+/* What a report gives as the command's answer. */
+static void test_diagnostic(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(diagnostics); i++) {
+        CLEANUP(test_message_release) struct test_message message;
+        struct command command = make_command(diagnostics[i].line);
+        struct slice output;
+        struct dsn dsn;
+
+        test_case(diagnostics[i].name);
+        assert_int_equal(run(&command, &message, &output, &dsn), -1);
+        assert_string_equal(dsn.diagnostic_type, "x-unix");
+        assert_slice_equal(dsn.diagnostic, diagnostics[i].diagnostic);
+    }
+}
+
 /* What it has started ends with it. */
 static void test_time_limit(void **state)
 {
@@ -227,11 +253,17 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_success),     cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_time_limit),  cmocka_unit_test(test_time_limit_after_output),
-        cmocka_unit_test(test_much_output), cmocka_unit_test(test_does_not_read),
-        cmocka_unit_test(test_arguments),   cmocka_unit_test(test_directory),
-        cmocka_unit_test(test_own_shell),   cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_diagnostic),
+        cmocka_unit_test(test_time_limit),
+        cmocka_unit_test(test_time_limit_after_output),
+        cmocka_unit_test(test_much_output),
+        cmocka_unit_test(test_does_not_read),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_own_shell),
+        cmocka_unit_test(test_environment),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

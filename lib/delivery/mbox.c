@@ -105,8 +105,11 @@ static int open_file(const struct mbox *mbox, struct stat *status, struct error 
         bool is_new = lstat(mbox->path, status) < 0 && errno == ENOENT;
 
         errno = saved;
-        error_set(error, ERROR_TEMPORARY, "cannot %s: %m",
-                  is_new ? "create file exclusively" : "open file");
+        if (saved == ELOOP)
+            error_set(error, ERROR_TEMPORARY, "file is a symbolic link");
+        else
+            error_set(error, ERROR_TEMPORARY, "cannot %s: %m",
+                      is_new ? "create file exclusively" : "open file");
         errno = saved;
         return -1;
     }

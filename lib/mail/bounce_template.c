@@ -96,7 +96,7 @@ static bool refuse(struct source *source, const struct bounce_template *template
     buf_printf(source->warnings, "%s: %s", source->path, reason);
     if (label.len > 0)
         buf_printf(source->warnings, " \"%.*s\" header %s", SLICE_ARG(label),
-                   reason[0] == 'u' ? "label" : "value");
+                   reason[0] == 'u' || reason[0] == 'i' ? "label" : "value");
     buf_printf(source->warnings, " in %s template -- ignoring this template\n", template->name);
     return false;
 }
@@ -118,6 +118,9 @@ static bool read_header(struct source *source, struct bounce_template *template,
         member = &template->postmaster_subject;
     else
         return refuse(source, template, "unknown", label);
+    /* There is no postmaster's copy of what is no trouble. */
+    if (member == &template->postmaster_subject && !template->postmaster_subject.len)
+        return refuse(source, template, "inapplicable", label);
     if (value.len == 0)
         return refuse(source, template, "empty", label);
     if (!slice_is_ascii(value))

@@ -92,3 +92,32 @@ def test_home_of_nobody():
         mta.send("files@local.test", "Subject: x\n\nx\n", "alice@example.test")
         mta.wait_log(r"local\[\d+\]: warning: unknown home directory for: ~/x$")
         mta.wait_log(r"to=<files@local\.test>, .*dsn=5\.3\.5, status=bounced \(mail system configuration error\)")
+
+
+def test_names_that_everybody_has():
+    """Mail for a postmaster who reads none is not sent back; other names are told in lower case."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "inline:{ {nobody-there = <>} }"}
+    with Instance(main=main) as mta:
+        for recipient, outcome in (("Postmaster", r"dsn=2\.0\.0, status=sent \(discarded\)"),
+                                   ("NoSuch", r"dsn=5\.1\.1, status=bounced \(unknown user: \"nosuch\"\)"),
+                                   ("nobody-there", r"dsn=4\.3\.0, status=deferred \(alias database unavailable\)")):
+            mta.send(f"{recipient}@local.test", "Subject: x\n\nx\n", "alice@example.test")
+            mta.wait_log(rf"to=<{recipient}@local\.test>, relay=local, .*{outcome}")
+        mta.wait_log(r"local\[\d+\]: warning: required alias not found: postmaster$")
+        mta.wait_log(r"local\[\d+\]: warning: no recipient in alias lookup result for nobody-there$")
+
+
+def test_owner_keeps_the_wishes():
+    """The owner of a list gets the report in place of the sender, who may have wanted none, or headers only."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "",
+            "alias_maps": "inline:{ {list = nosuch@local.test}, {owner-list = carol@example.test} }"}
+    with Instance(main=main) as mta:
+        for mail, rcpt in (([], ["NOTIFY=NEVER"]), (["RET=HDRS"], [])):
+            with mta.smtp() as client:
+                client.mail("alice@example.test", mail)
+                assert client.rcpt("list@local.test", rcpt)[0] == 250
+                assert client.data("Subject: x\n\nthe text\n")[0] == 250
+        report = mta.mail("carol")
+        assert "Undelivered Message Headers" in report and "the text" not in report, report
+        wait_for(lambda: not mta.queued(), what="an empty queue")
+        assert len(mta.inbox("carol")) == 1 and not mta.inbox("alice")
