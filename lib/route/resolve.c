@@ -206,6 +206,7 @@ static int split_transport(struct transport_choice *choice, struct error *error)
     return error_set(error, ERROR_TEMPORARY, "null transport is not allowed");
 }
 
+/* What is local and relayed as well does no harm, and old configurations have it. */
 static void warn_of_two_lists(const char *domain, int class_bit)
 {
     static const char *const first[] = {"mydestination", "virtual_alias_domains",
@@ -224,6 +225,8 @@ static void warn_of_two_lists(const char *domain, int class_bit)
         for (size_t other = i; other < end; other++) {
             struct error error;
 
+            if (bits[i] == RESOLVE_CLASS_LOCAL && other == DOMAINS_RELAY)
+                continue;
             if (domain_is_in((enum domain_list)other, slice_from(domain), &error) > 0)
                 log_warning("do not list domain %s in BOTH %s and %s", domain, first[i],
                             domain_list_name((enum domain_list)other));

@@ -121,3 +121,14 @@ def test_owner_keeps_the_wishes():
         assert "Undelivered Message Headers" in report and "the text" not in report, report
         wait_for(lambda: not mta.queued(), what="an empty queue")
         assert len(mta.inbox("carol")) == 1 and not mta.inbox("alice")
+
+
+def test_domains_in_two_lists():
+    """A local domain that is relayed as well does no harm, and old configurations have it so."""
+    main = {"mydestination": "local.test, both.test", "relay_domains": "$mydestination", "virtual_alias_domains": "both.test",
+            "local_recipient_maps": "", "alias_maps": "inline:{ {x = bob@example.test} }"}
+    with Instance(main=main) as mta:
+        mta.send(["x@local.test", "x@both.test"], "Subject: x\n\nx\n")
+        mta.wait_log(r"warning: do not list domain both\.test in BOTH mydestination and virtual_alias_domains$")
+        wait_for(lambda: not mta.queued(), what="an empty queue")
+        assert "relay_domains" not in mta.log()
