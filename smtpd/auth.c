@@ -49,7 +49,7 @@ void auth_open(void)
 static bool is_enabled(const struct session *session)
 {
     return backend && !(session->discarded_keywords & EHLO_AUTH) &&
-           (!params.smtpd_tls_auth_only || session_is_encrypted(session));
+           (!starttls_before_auth() || session_is_encrypted(session));
 }
 
 static unsigned demands_for(const struct session *session)
@@ -74,7 +74,7 @@ static bool is_excepted(struct session *session)
     case TABLE_ERROR:
         break;
     }
-    log_warning("smtpd_sasl_exceptions_networks: %s", error.text);
+    log_warning("%s", error.text);
     return false;
 }
 
@@ -85,7 +85,7 @@ static bool passes_filter(struct slice mechanism)
     enum table_result found = match_list_name(settings.sasl_mechanisms, mechanism, &error);
 
     if (found == TABLE_ERROR)
-        log_warning("smtpd_sasl_mechanism_filter: %s", error.text);
+        log_warning("%s", error.text);
     return found == TABLE_FOUND;
 }
 

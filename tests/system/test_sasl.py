@@ -262,3 +262,13 @@ def test_login_at_a_smarthost():
             mta.wait_log(
                 r"to=<bob@example\.test>.* dsn=4\.7\.8, status=deferred \(SASL authentication failed; server .* said: 535"
             )
+
+
+def test_where_tls_is_demanded():
+    """No login is offered in the open there, whatever smtpd_tls_auth_only says."""
+    main = {"smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "cyrus", "smtpd_tls_security_level": "encrypt",
+            "smtpd_tls_cert_file": "/nowhere/cert.pem", "smtpd_tls_auth_only": "no"}
+    with Instance(main=main) as mta, mta.smtp() as client:
+        client.ehlo()
+        assert "auth" not in client.esmtp_features, client.esmtp_features
+        assert client.docmd("AUTH PLAIN AA==")[0] == 530
