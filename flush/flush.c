@@ -51,7 +51,7 @@ static enum flush_status check_site(struct slice site)
     case TABLE_NOT_FOUND:
         return FLUSH_STATUS_UNKNOWN;
     case TABLE_ERROR:
-        log_warning("fast_flush_domains: %s", error.text);
+        log_warning("%s", error.text);
         return FLUSH_STATUS_FAIL;
     }
     return FLUSH_STATUS_FAIL;

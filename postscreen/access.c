@@ -32,7 +32,7 @@ static void add_item(struct slice word)
     if (slice_find(word, ':') < word.len)
         item.table = maps_open(NAME, item.word, &error);
     if (error.kind != ERROR_NONE)
-        log_error(NAME ": %s", error.text);
+        log_error("%s", error.text);
     items = mem_resize(items, n_items + 1, sizeof(*items));
     items[n_items++] = item;
 }
@@ -94,7 +94,8 @@ static enum verdict look_up(const struct item *item, const struct endpoint *clie
     case TABLE_NOT_FOUND:
         return VERDICT_NEXT;
     case TABLE_ERROR:
-        log_warning("%s: table lookup error -- ignoring the remainder of this access list",
+        log_warning(NAME
+                    ": %s: table lookup error -- ignoring the remainder of this access list",
                     item->word);
         return VERDICT_STOP;
     }

@@ -143,7 +143,7 @@ static bool is_forbidden(struct dialogue *dialogue, struct slice verb)
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
-        log_warning("postscreen_forbidden_commands: %s", error.text);
+        log_warning("%s", error.text);
         dialogue->watched &= ~TEST_BIT(TEST_NON_SMTP);
         break;
     }

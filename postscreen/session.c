@@ -153,7 +153,7 @@ static void check_interface(struct session *session)
         log_info("%s VETO %s", settings.allow_word, session->name);
         break;
     case TABLE_ERROR:
-        log_warning("postscreen_allowlist_interfaces: %s", error.text);
+        log_warning("%s", error.text);
         break;
     }
     session->is_refused = session->stays_here = true;

@@ -79,7 +79,7 @@ enum access_result restrict_permit_mynetworks(struct check *check,
     case TABLE_ERROR:
         break;
     }
-    log_warning("mynetworks: %s", error.text);
+    log_warning("%s", error.text);
     return check_lookup_failed(check, peer->full_name);
 }
 

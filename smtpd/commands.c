@@ -194,37 +194,51 @@ static struct smtp_reply run_known(struct session *session, const struct command
     return reply;
 }
 
-/* smtpd_command_filter repairs what broken clients send. */
-static struct slice filtered(struct session *session, struct slice line)
+/* smtpd_command_filter repairs what broken clients send. False when it cannot be asked. */
+static bool filter_line(struct session *session, struct slice *line)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
     struct error error;
 
     if (maps_is_empty(settings.command_filter))
-        return line;
-    switch (maps_find(settings.command_filter, line, &value, &error)) {
+        return true;
+    switch (maps_find(settings.command_filter, *line, &value, &error)) {
     case TABLE_FOUND:
         log_info("%s: replacing command \"%.*s\" with \"%s\"", session_client(session),
-                 SLICE_ARG(slice_sub(line, 0, 100)), value.data);
-        return arena_slice(&session->scratch, buf_slice(&value));
+                 SLICE_ARG(slice_sub(*line, 0, 100)), value.data);
+        *line = arena_slice(&session->scratch, buf_slice(&value));
+        return true;
     case TABLE_NOT_FOUND:
-        break;
+        return true;
     case TABLE_ERROR:
-        log_warning("smtpd_command_filter: lookup error for \"%.*s\": %s",
-                    SLICE_ARG(slice_sub(line, 0, 100)), error.text);
-        break;
+    default:
+        log_warning("%s", error.text);
+        return false;
     }
-    return line;
+}
+
+static struct smtp_reply local_data_error(struct session *session)
+{
+    struct smtp_reply reply = smtp_reply_printf(
+        &session->scratch, 421, "4.3.0", "%s Server local data error", params.myhostname);
+
+    log_info("%s: reject: %s from %s: 421 4.3.0 %.*s", session_queue_id(session),
+             session->stage, session_client(session), SLICE_ARG(reply.text));
+    session->notices |= NOTICE_DATA;
+    session->end = SESSION_CLOSING;
+    return reply;
 }
 
 struct smtp_reply command_run(struct session *session, struct slice line)
 {
     const struct command *command;
     struct slice verb;
-    struct slice rest = line = filtered(session, line);
+    struct slice rest;
     struct smtp_reply reply;
 
-    session->command = line;
+    if (!filter_line(session, &line))
+        return local_data_error(session);
+    rest = session->command = line;
     if (params.smtputf8_enable && !slice_is_utf8(line)) {
         session->notices |= NOTICE_PROTOCOL;
         reply = smtp_reply(500, "5.5.2", "Error: bad UTF-8 syntax");

@@ -42,7 +42,7 @@ static bool never(struct session *session)
     return false;
 }
 
-static bool is_in(struct match_list *list, const char *name, const struct peer *peer)
+static bool is_in(struct match_list *list, const struct peer *peer)
 {
     struct error error;
     enum table_result result;
@@ -51,26 +51,23 @@ static bool is_in(struct match_list *list, const char *name, const struct peer *
         return false;
     result = match_list_client(list, peer->text.name, &peer->endpoint, &error);
     if (result == TABLE_ERROR)
-        log_warning("%s: %s", name, error.text);
+        log_warning("%s", error.text);
     return result == TABLE_FOUND;
 }
 
 bool session_may_xclient(struct session *session)
 {
-    return !session->is_standalone &&
-           is_in(settings.xclient_hosts, "smtpd_authorized_xclient_hosts", &session->peer);
+    return !session->is_standalone && is_in(settings.xclient_hosts, &session->peer);
 }
 
 bool session_may_xforward(struct session *session)
 {
-    return !session->is_standalone &&
-           is_in(settings.xforward_hosts, "smtpd_authorized_xforward_hosts",
-                 &session->connected);
+    return !session->is_standalone && is_in(settings.xforward_hosts, &session->connected);
 }
 
 bool session_may_verp(struct session *session)
 {
-    return is_in(settings.verp_clients, "smtpd_authorized_verp_clients", &session->peer);
+    return is_in(settings.verp_clients, &session->peer);
 }
 
 /* The order is that of Postfix's answer. An extension is one row. */

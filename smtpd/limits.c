@@ -53,7 +53,7 @@ static bool is_exempt(struct session *session)
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
-        log_warning("smtpd_client_event_limit_exceptions: %s", error.text);
+        log_warning("%s", error.text);
         break; /* no limit shall fall with a table */
     }
     return false;

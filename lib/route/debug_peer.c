@@ -32,7 +32,7 @@ void debug_peer_check(struct slice name, const struct endpoint *address)
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
-        log_warning("debug_peer_list: %s", error.text);
+        log_warning("%s", error.text);
         break;
     }
 }

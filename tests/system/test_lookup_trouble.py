@@ -83,3 +83,22 @@ def test_former_names_of_the_queue_manager():
             mta.send("alice@example.test", MESSAGE)
             mta.mail("alice")
             mta.wait_log(rf"/{name}\[\d+\]: \w+: from=<sender@client.test>")
+
+
+def test_filter_of_commands():
+    """What it would have let through is not known: the session ends."""
+    with Instance(main={"smtpd_command_filter": "fail:sick"}) as mta:
+        with smtplib.SMTP() as client:
+            assert client.connect("127.0.0.1", mta.port)[0] == 220
+            assert client.docmd("EHLO client.test") == (421, b"4.3.0 mx.example.test Server local data error")
+        mta.wait_log(r'warning: fail:sick lookup error for "EHLO client\.test"\n')
+        mta.wait_log(r"NOQUEUE: reject: CONNECT from unknown\[127\.0\.0\.1\]: 421 4\.3\.0 mx\.example\.test Server local data error\n")
+
+
+def test_lists_of_clients():
+    with Instance(main={"mynetworks": "fail:sick"}) as mta:
+        with mta.smtp() as client:
+            client.ehlo()
+            client.mail("a@client.test")
+            assert client.rcpt("alice@example.test")[0] == 451
+        mta.wait_log(r"warning: mynetworks: fail:sick: table lookup problem\n")
