@@ -103,45 +103,6 @@ static int serve_flush(struct channel *channel, struct slice body)
     return answer(channel, &error);
 }
 
-static int serve_one(struct channel *channel, struct slice body)
-{
-    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
-    struct bounce_one request;
-    struct error error = ERROR_INIT;
-
-    if (message_decode(MESSAGE_bounce_one, body, &request, &error) < 0)
-        return -1;
-    request.queue_name = arena_slice(&arena, request.queue_name);
-    if (!queue_name_is_valid(request.queue_name))
-        return -1;
-    struct status_entry entry = {
-        .recipient =
-            {
-                .address = request.recipient,
-                .original = request.original,
-                .dsn_original = request.dsn_original,
-                .notify = (int)request.notify,
-                .offset = request.offset,
-            },
-        .dsn =
-            {
-                .action = "failed",
-                .reason = request.reason,
-                .diagnostic_type = word(&arena, request.diagnostic_type),
-                .diagnostic = request.diagnostic,
-                .mta_type = word(&arena, request.mta_type),
-                .mta = request.mta,
-            },
-    };
-
-    if (!dsn_status_parse(request.status, entry.dsn.status, NULL))
-        return -1;
-    if (check_id(request.queue_id, &error) == 0 && notify_one(&request, &entry, &error) == 0)
-        return answer(channel, NULL);
-    log_warning("%.*s: %s", SLICE_ARG(request.queue_id), error.text);
-    return answer(channel, &error);
-}
-
 static int serve_request(struct channel *channel, enum message_number number, struct slice body)
 {
     switch ((int)number) {
@@ -149,8 +110,6 @@ static int serve_request(struct channel *channel, enum message_number number, st
         return serve_append(channel, body);
     case MESSAGE_bounce_flush:
         return serve_flush(channel, body);
-    case MESSAGE_bounce_one:
-        return serve_one(channel, body);
     default:
         return -1;
     }

@@ -350,24 +350,3 @@ int notify_flush(const struct bounce_flush *flush, struct error *error)
         return remove_log(path.data, error);
     return result;
 }
-
-int notify_one(const struct bounce_one *one, const struct status_entry *entry,
-               struct error *error)
-{
-    CLEANUP(subject_release)
-    struct subject subject = {
-        .kind = BOUNCE_FAILURE,
-        .what = "non-delivery",
-        .queue_id = one->queue_id,
-        .sender = one->sender,
-        .envelope_id = one->envelope_id,
-        .encoding = one->encoding,
-        .send_options = (int)one->send_options,
-        .ret = (int)one->ret,
-        .entries = {.only = entry, .defaults = bounce_defaults},
-        .fd = -1,
-    };
-
-    open_message(&subject, one->queue_name);
-    return notify_failure(&subject, error);
-}

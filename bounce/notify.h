@@ -14,9 +14,5 @@
  */
 MUST_USE MAY_WAIT int notify_flush(const struct bounce_flush *flush, struct error *error);
 
-/* The same for a single recipient that is in no log. */
-MUST_USE MAY_WAIT int notify_one(const struct bounce_one *one, const struct status_entry *entry,
-                                 struct error *error);
-
 /* The log file of that kind (BOUNCE_LOG_) for a queue ID. */
 void notify_log_path(struct buf *path, int log, struct slice queue_id);

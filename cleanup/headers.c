@@ -130,10 +130,14 @@ static bool asks_for_requiretls(const struct header_info *info, struct slice tex
            slice_equals_nocase(slice_trim(header_value(text)), "yes");
 }
 
-static void note_header(struct transaction *transaction, const struct header_info *info,
+/* False: it has been seen before, and once is enough. */
+static bool note_header(struct transaction *transaction, const struct header_info *info,
                         struct slice text)
 {
-    transaction->content.headers_seen |= UINT64_C(1) << info->kind;
+    uint64_t bit = UINT64_C(1) << info->kind;
+    bool is_repeated = transaction->content.headers_seen & bit;
+
+    transaction->content.headers_seen |= bit;
     if (info->is_resent)
         transaction->content.is_resent = true;
     if (info->kind == HEADER_RECEIVED)
@@ -145,8 +149,11 @@ static void note_header(struct transaction *transaction, const struct header_inf
     else if (info->kind == HEADER_TLS_REQUIRED && params.tls_required_enable &&
              slice_equals_nocase(slice_trim(header_value(text)), "no"))
         transaction->send_options |= SEND_TLS_REQUIRED_NO;
-    else if (asks_for_requiretls(info, text))
+    else if (asks_for_requiretls(info, text)) {
         transaction->send_options |= SEND_REQUIRETLS;
+        return !is_repeated; /* each server on the way would add one */
+    }
+    return true;
 }
 
 /* UTF-8 in a header needs SMTPUTF8 on the way out, or conversion. */
@@ -171,11 +178,8 @@ void header_take(struct transaction *transaction, struct buf *header)
     text = buf_slice(header); /* the check may have replaced it */
     info = header_find(slice_sub(text, 0, header_name_length(text)));
     note_utf8(transaction, text);
-    if (info && asks_for_requiretls(info, text) &&
-        (transaction->content.headers_seen & UINT64_C(1) << info->kind))
-        return; /* each server on the way would add one */
-    if (info)
-        note_header(transaction, info, text);
+    if (info && !note_header(transaction, info, text))
+        return;
     if (words_have(slice_from(params.message_drop_headers),
                    slice_sub(text, 0, header_name_length(text))))
         return;

@@ -147,23 +147,6 @@ static int answer_keep(struct channel *channel, struct slice body)
     return answer(channel, SLICE_EMPTY);
 }
 
-static int answer_forget(struct channel *channel, struct slice body)
-{
-    CLEANUP(buf_release) struct buf key = BUF_INIT;
-    struct tlsmgr_forget request;
-    struct error error;
-
-    if (message_decode(MESSAGE_tlsmgr_forget, body, &request, &error) < 0)
-        return bad(&error);
-    struct session_cache *cache = cache_named(request.cache);
-
-    if (cache) {
-        key_of(request.id, &key);
-        cache_remove(cache->cache, buf_slice(&key));
-    }
-    return answer(channel, SLICE_EMPTY);
-}
-
 static int request(struct channel *channel, enum message_number number, struct slice body)
 {
     switch ((int)number) {
@@ -173,8 +156,6 @@ static int request(struct channel *channel, enum message_number number, struct s
         return answer_find(channel, body);
     case MESSAGE_tlsmgr_keep:
         return answer_keep(channel, body);
-    case MESSAGE_tlsmgr_forget:
-        return answer_forget(channel, body);
     default:
         log_warning("unexpected request: %s", message_name(number));
         return -1;

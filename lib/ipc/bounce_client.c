@@ -96,32 +96,3 @@ int bounce_flush_log(const struct bounce_notice *notice, const struct envelope *
 
     return ask(log_of_flush(notice->kind), MESSAGE_bounce_flush, &flush, until, error);
 }
-
-int bounce_single(const char *queue_name, struct slice queue_id,
-                  const struct envelope *envelope, const struct status_entry *entry,
-                  deadline_t until, struct error *error)
-{
-    struct bounce_one one = {
-        .queue_name = slice_from(queue_name),
-        .queue_id = queue_id,
-        .encoding = envelope->encoding,
-        .send_options = envelope->send_options,
-        .sender = envelope->sender,
-        .envelope_id = envelope->envelope_id,
-        .ret = envelope->ret,
-        .recipient = entry->recipient.address,
-        .original = entry->recipient.original,
-        .dsn_original = entry->recipient.dsn_original,
-        .notify = entry->recipient.notify,
-        .offset = entry->recipient.offset,
-        .status = slice_from(entry->dsn.status),
-        .action = slice_from(entry->dsn.action),
-        .reason = entry->dsn.reason,
-        .diagnostic_type = slice_from(entry->dsn.diagnostic_type),
-        .diagnostic = entry->dsn.diagnostic,
-        .mta_type = slice_from(entry->dsn.mta_type),
-        .mta = entry->dsn.mta,
-    };
-
-    return ask(BOUNCE_LOG_BOUNCE, MESSAGE_bounce_one, &one, until, error);
-}

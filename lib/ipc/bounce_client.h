@@ -44,9 +44,3 @@ struct bounce_notice {
 MUST_USE MAY_WAIT int bounce_flush_log(const struct bounce_notice *notice,
                                        const struct envelope *envelope, deadline_t until,
                                        struct error *error);
-
-/* A notification for one recipient, past the log. */
-MUST_USE MAY_WAIT int bounce_single(const char *queue_name, struct slice queue_id,
-                                    const struct envelope *envelope,
-                                    const struct status_entry *entry, deadline_t until,
-                                    struct error *error);

@@ -75,11 +75,3 @@ int tlsmgr_keep_session(const char *cache, struct slice id, struct slice session
 
     return ask(MESSAGE_tlsmgr_keep, &request, until, NULL, error);
 }
-
-int tlsmgr_forget_session(const char *cache, struct slice id, deadline_t until,
-                          struct error *error)
-{
-    const struct tlsmgr_forget request = {.cache = slice_from(cache), .id = id};
-
-    return ask(MESSAGE_tlsmgr_forget, &request, until, NULL, error);
-}

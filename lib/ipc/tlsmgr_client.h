@@ -36,5 +36,3 @@ MUST_USE MAY_WAIT int tlsmgr_find_session(const char *cache, struct slice id, de
 MUST_USE MAY_WAIT int tlsmgr_keep_session(const char *cache, struct slice id,
                                           struct slice session, deadline_t until,
                                           struct error *error);
-MUST_USE MAY_WAIT int tlsmgr_forget_session(const char *cache, struct slice id,
-                                            deadline_t until, struct error *error);
