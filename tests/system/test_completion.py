@@ -6,6 +6,8 @@ import subprocess
 import harness
 from harness import Instance
 
+SANITIZED = False
+
 SCRIPT = r"""
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))

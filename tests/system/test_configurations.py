@@ -6,6 +6,9 @@ import subprocess
 
 from harness import Instance
 
+TIMEOUT = 240
+SANITIZED = False
+
 CONFIGURATIONS = pathlib.Path(__file__).parent / "configurations"
 POSTFIX = "/usr/sbin/postconf"
 

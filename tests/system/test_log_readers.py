@@ -15,6 +15,7 @@ from scripted_milter import CONTINUE, ScriptedMilter, reject
 from test_postscreen import Client
 from test_sasl import dovecot, plain
 
+SANITIZED = False
 NEEDS_ROOT = True
 NEEDS_PROGRAM = "/usr/sbin/dovecot"
 STOCK = pathlib.Path("/etc/fail2ban")

@@ -5,6 +5,7 @@ import shutil
 from man_pages import Places, add_tests, run_transcript
 from test_postmulti import host
 
+SANITIZED = False
 NEEDS_ROOT = True
 MADE = pathlib.Path("/etc/postfix-out")
 
