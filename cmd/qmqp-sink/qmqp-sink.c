@@ -6,7 +6,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
-#include "delivery/load_sink.h"
+#include "load/sink.h"
 #include "net/netstring.h"
 
 #define PATIENCE SECONDS(100)

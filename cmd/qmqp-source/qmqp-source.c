@@ -5,7 +5,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
-#include "delivery/load_source.h"
+#include "load/source.h"
 #include "net/netstring.h"
 
 #define PATIENCE SECONDS(300)

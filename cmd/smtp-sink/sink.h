@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "delivery/load_sink.h"
+#include "load/sink.h"
 
 enum command {
     COMMAND_CONNECT,

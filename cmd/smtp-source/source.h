@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "delivery/load_source.h"
+#include "load/source.h"
 
 struct smtp_source {
     struct load_source load;

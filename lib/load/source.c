@@ -1,4 +1,4 @@
-#include "delivery/load_source.h"
+#include "load/source.h"
 
 #include <stdlib.h>
 #include <sys/random.h>

@@ -1,4 +1,4 @@
-#include "delivery/load_sink.h"
+#include "load/sink.h"
 
 #include <stdlib.h>
 #include <unistd.h>
