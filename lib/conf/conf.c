@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/unicode.h"
@@ -161,6 +162,31 @@ static bool drop_entry(struct main_cf *main_cf, const char *complaint)
     return false;
 }
 
+#define ORIGIN_FILE_MAX_BYTES ((size_t)64 << 10)
+
+/* Debian's main.cf says "myorigin = /etc/mailname": the name is the first line of that file. */
+static int read_origin(struct main_cf *main_cf, struct params *values, struct error *error)
+{
+    CLEANUP(buf_release) struct buf text = BUF_INIT;
+    struct slice rest, name;
+
+    if (values->myorigin[0] != '/')
+        return 0;
+    if (file_read_all(values->myorigin, &text, ORIGIN_FILE_MAX_BYTES, error) < 0) {
+        (void)error_context(error, "myorigin");
+        return main_cf_context(main_cf, "myorigin", error);
+    }
+    rest = buf_slice(&text);
+    name = slice_trim(slice_split(&rest, '\n'));
+    if (name.len == 0) {
+        error_set(error, ERROR_PERMANENT, "myorigin: there is no name in the first line of %s",
+                  values->myorigin);
+        return main_cf_context(main_cf, "myorigin", error);
+    }
+    values->myorigin = arena_text(&main_cf->arena, name);
+    return 0;
+}
+
 /* Fill *values, without the entries that are wrong where the request says so. */
 static int load_set(struct conf *conf, struct params *values,
                     const struct conf_request *request, struct error *error)
@@ -168,7 +194,8 @@ static int load_set(struct conf *conf, struct params *values,
     struct main_cf *main_cf = &conf->main_cf;
     const char *program = request ? request->program : NULL;
 
-    while (params_load(values, main_cf, program, &main_cf->arena, error) < 0) {
+    while (params_load(values, main_cf, program, &main_cf->arena, error) < 0 ||
+           read_origin(main_cf, values, error) < 0) {
         if (!request || !request->drops_mistakes || !drop_entry(main_cf, error->text))
             return -1;
         buf_printf(&conf->mistakes, "%s%s\n", error->text,

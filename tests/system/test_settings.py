@@ -111,3 +111,20 @@ def test_fast_flush_domains():
         mta.wait_log(rf"{queue_id}: to=<b@two\.test>.*status=deferred")
         (known,) = (mta.queue / "flush").rglob("two_test")
         assert known.read_text().split() == [queue_id]
+
+
+def test_origin_in_a_file():
+    """Debian's main.cf says myorigin = /etc/mailname."""
+    with Instance(files={"mailname": "example.test \nother.test\n"}, main={"myorigin": "$config_directory/mailname"}) as mta:
+        mta.run("sendmail", "-f", "bob", "alice", input="Subject: x\n\nbody\n", check=True)
+        assert "Return-Path: <bob@example.test>" in mta.mail("alice")
+        for text, complaint in (("\nexample.test\n", "there is no name in the first line of {file}"),
+                                (None, "open {file}: No such file or directory")):
+            if text is None:
+                (mta.etc / "mailname").unlink()
+            else:
+                mta.write("mailname", text)
+            line = 1 + (mta.etc / "main.cf").read_text().splitlines().index("myorigin = $config_directory/mailname")
+            said = mta.run("tassis", "check").err
+            wanted = f"{mta.etc}/main.cf, line {line}: myorigin: {complaint.format(file=mta.etc / 'mailname')}"
+            assert wanted in said, (wanted, said)
