@@ -14,7 +14,7 @@ DEBS := gcc make pkg-config libssl-dev liblmdb-dev libc-ares-dev libpcre2-dev li
 TEST_DEBS := libcmocka-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev mandoc python3 \
 	swaks iproute2 strace util-linux lmdb-utils jq
 # The real servers that system tests talk to; a test whose server is missing is skipped.
-PEER_DEBS := amavisd-new dovecot-mysql dovecot-pgsql dovecot-sieve dovecot-sqlite dovecot-submissiond fail2ban nsd opendmarc pflogsumm postsrsd spampd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
+PEER_DEBS := amavisd-new dovecot-mysql dovecot-pgsql dovecot-sieve dovecot-sqlite dovecot-submissiond fail2ban libnss-extrausers nsd opendmarc pflogsumm postsrsd spampd unbound ldnsutils gnutls-bin postfix postfix-lmdb postfix-pcre postfix-sqlite postfix-cdb dovecot-core dovecot-lmtpd dovecot-imapd dovecot-pop3d sasl2-bin \
 	ldap-utils libsasl2-modules libsasl2-modules-db mariadb-server memcached opendkim postgresql postfix-policyd-spf-python postgrey redis-server rspamd slapd spamass-milter spamassassin spamd
 UNPACKED_DEBS := exim4-daemon-light opensmtpd # these would remove one another if they were installed
 PKGS := openssl lmdb libcares libpcre2-8 libseccomp icu-uc

@@ -1,11 +1,12 @@
 """sendmail and postdrop as users run them."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
 import harness
-from harness import Instance
+from harness import Instance, Skipped
 
 NEEDS_ROOT = True
 
@@ -30,9 +31,9 @@ def bind_configuration(mta):
     (mta.queue / "maildrop").chmod(0o1730)
 
 
-def submit(command, *arguments):
+def submit(command, *arguments, user=65534):
     return subprocess.run([str(command), *arguments, "alice@example.test"], input="Subject: x\n\nx\n", text=True,
-                          capture_output=True, user=65534, group=65534, extra_groups=[], timeout=30,
+                          capture_output=True, user=user, group=65534, extra_groups=[], timeout=30,
                           env={"LC_ALL": "C"})
 
 
@@ -72,3 +73,35 @@ def test_users_put_no_program_beside_a_set_gid_command():
             result = submit(own / "sbin/postdrop")
             assert result.returncode != 0, result
         assert not (mta.boxes / "ran").exists()
+
+
+def add_user_elsewhere(folder, line):
+    """Known to the C library's name service, and not to /etc/passwd; in a mount namespace of our own."""
+    if not pathlib.Path("/usr/lib/libnss_extrausers.so.2").exists():
+        raise Skipped("needs libnss-extrausers (make deps-peers)")
+    users = folder / "extrausers"
+    users.mkdir()
+    (users / "passwd").write_text(line + "\n")
+    switch = folder / "nsswitch.conf"
+    switch.write_text("passwd: files extrausers\ngroup: files\nhosts: files dns\n")
+    for path in (folder, users, users / "passwd", switch):
+        path.chmod(0o755)
+    subprocess.run(["mount", "--bind", str(users), "/var/lib/extrausers"], check=True)
+    subprocess.run(["mount", "--bind", str(switch), "/etc/nsswitch.conf"], check=True)
+
+
+def test_user_of_a_directory():
+    """sendmail, which may be linked statically, finds a user whom the name service alone knows; and what becomes of
+    one whom nobody knows."""
+    with Instance() as mta:
+        bind_configuration(mta)
+        sendmail = installed(mta.folder / "usr") / "sbin/sendmail"
+        for count, sender, name in ((1, "12345", ""), (2, "ada", "Ada Lovelace")):
+            result = submit(sendmail, user=12345)
+            assert result.returncode == 0, result.stderr
+            text = mta.mail("alice", count)
+            assert f"Return-Path: <{sender}@example.test>\n" in text, text
+            assert re.search(rf"^From: {name} ?<?{sender}@example\.test>?$", text, re.M), text
+            mta.wait_log(rf"pickup\[\d+\]: \w+: uid=12345 from=<{sender}>$")
+            if not name:
+                add_user_elsewhere(mta.folder, "ada:x:12345:65534:Ada Lovelace,,,:/nonexistent:/bin/sh")
