@@ -143,6 +143,16 @@ def test_unix_socket():
                 assert len(dumps) == 3 and all(dump.startswith("X-Client-Addr: local\n") for dump in dumps), dumps
 
 
+def test_pace_and_family():
+    with sink(OURS, "-c") as server:
+        for words, least in ((["-w", "1", "-m", "2"], 1), (["-R", "1", "-m", "3"], 0), (["-4", "-T", "4096", "-v"], 0)):
+            begun = time.monotonic()
+            source(OURS, *words, server.address)
+            assert time.monotonic() - begun >= least, words
+        wait_for(lambda: server.said().endswith("mesg=6\r"), what="6 messages")
+        source(OURS, "-6", server.address, status=1)
+
+
 # -- a server that does not say yes
 
 REFUSALS = [("CONNECT", "rejected at server banner"), ("HELO", "HELO rejected"), ("MAIL", "sender rejected"),
