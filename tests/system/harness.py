@@ -46,6 +46,7 @@ from servers import Listener, Sink  # noqa: F401, for the tests
 SKIPPED = 77  # exit status, as test runners have it
 HERE = pathlib.Path(__file__).resolve().parent
 SLOWEST = 12  # are named at the end
+SECONDS_TO_END = 20  # of a test whose time is over, for stopping what it has started
 PREFIX = pathlib.Path(os.environ.get("TASSIS_PREFIX", "/usr/local"))
 
 MAIN = {
@@ -331,6 +332,7 @@ def add_mail_users():
 def run_one(path, name, needs_root):
     """In a process of its own: become the user, call the function."""
     module = load(path)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the time is over"))
     if needs_root:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         add_mail_users()
@@ -356,6 +358,17 @@ def timed(path, name, *rest):
     return *start_one(path, name, *rest), time.monotonic() - begun
 
 
+def end(process):
+    """Ask the test to end, so that it stops what it has started and says where it was; its output."""
+    os.kill(process.pid, signal.SIGTERM)
+    try:
+        output, _ = process.communicate(timeout=SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+    return output
+
+
 def start_one(path, name, needs_root, seconds, prefix):
     command = [sys.executable, __file__, "--prefix", str(prefix), "--one", f"{path}:{name}"]
     if needs_root:
@@ -371,9 +384,7 @@ def start_one(path, name, needs_root, seconds, prefix):
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        return "FAIL", f"{output}\nno end after {seconds} s"
+        return "FAIL", f"{end(process)}\nno end after {seconds} s"
     return {0: "ok", SKIPPED: "skip"}.get(process.returncode, "FAIL"), output
 
 
