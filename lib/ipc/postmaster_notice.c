@@ -9,7 +9,7 @@
 #include "mail/record.h"
 
 #define TRANSCRIPT_MAX_BYTES ((size_t)32 << 10) /* what is beyond is of no interest */
-#define WRAP_COLUMN          ((size_t)78)
+#define WRAP_COLUMN          ((size_t)79)
 #define WRAP_INDENT          SLICE("     ")
 
 /* -- the transcript
@@ -56,30 +56,49 @@ static void put_line(struct cleanup_client *cleanup, const char *text)
     cleanup_put(cleanup, RECORD_LINE, slice_from(text));
 }
 
-/* A long line continues indented, cut at a blank where there is one. */
+/* Where to cut a line that has no room: at its last blank that has, or the next one. */
+static size_t find_cut(struct slice line, size_t room)
+{
+    size_t cut = slice_find_last(slice_sub(line, 0, room + 1), ' ');
+
+    if (cut > 0 && cut <= room)
+        return cut;
+    return room + slice_find(slice_from_offset(line, room), ' ');
+}
+
+/* A long line continues indented. A long word stays in one piece. */
 static void put_wrapped(struct cleanup_client *cleanup, struct slice line)
 {
     CLEANUP(buf_release) struct buf part = BUF_INIT;
+    size_t room = WRAP_COLUMN;
 
-    while (line.len > WRAP_COLUMN - part.len) {
-        size_t room = WRAP_COLUMN - part.len;
-        size_t cut = slice_find_last(slice_sub(line, 0, room), ' ');
+    while (line.len > room) {
+        size_t cut = find_cut(line, room);
 
-        if (cut < WRAP_INDENT.len + 1 || cut == room)
-            cut = room;
-        buf_add_slice(&part, slice_sub(line, 0, cut));
+        buf_add_slice(&part, slice_trim_right(slice_sub(line, 0, cut)));
         cleanup_put(cleanup, RECORD_LINE, buf_slice(&part));
+        if (cut == line.len)
+            return;
         buf_set(&part, WRAP_INDENT);
-        line = slice_from_offset(line, cut < room ? cut + 1 : cut);
+        room = WRAP_COLUMN - WRAP_INDENT.len;
+        line = slice_from_offset(line, cut);
+        while (slice_starts_with(line, " "))
+            line = slice_from_offset(line, 1);
     }
-    buf_add_slice(&part, line);
+    buf_add_slice(&part, slice_trim_right(line));
     cleanup_put(cleanup, RECORD_LINE, buf_slice(&part));
 }
 
 static void put_lines(struct cleanup_client *cleanup, struct slice lines)
 {
     while (lines.len)
-        put_wrapped(cleanup, slice_split(&lines, '\n'));
+        cleanup_put(cleanup, RECORD_LINE, slice_split(&lines, '\n'));
+}
+
+static void put_transcript(struct cleanup_client *cleanup, struct slice transcript)
+{
+    while (transcript.len)
+        put_wrapped(cleanup, slice_split(&transcript, '\n'));
 }
 
 static void put_envelope(struct cleanup_client *cleanup, const char *recipient)
@@ -123,7 +142,7 @@ static void put_body(struct cleanup_client *cleanup, const struct postmaster_not
     put_lines(cleanup, notice->opening);
     put_line(cleanup, "Transcript of session follows.");
     put_line(cleanup, "");
-    put_lines(cleanup, notice->transcript);
+    put_transcript(cleanup, notice->transcript);
     put_line(cleanup, "");
     put_lines(cleanup, notice->last_remark);
     put_line(cleanup, "For other details, see the local mail logfile");
