@@ -5,6 +5,7 @@
 #include "conf/params.h"
 #include "ipc/sasl_client.h"
 #include "login_cache.h"
+#include "notice.h"
 #include "options.h"
 #include "session.h"
 
@@ -80,8 +81,9 @@ static int add_refusal(const struct session *session, struct opening *opening,
     return -1;
 }
 
-int login_refused(const struct session *session, struct opening *opening)
+int login_refused(struct session *session, struct opening *opening)
 {
+    notice_note_refusal(session);
     login_fail(opening, session->status, "SASL authentication failed; server %s said: %s",
                session->label.data, session->reply.data);
     return add_refusal(session, opening, buf_slice(&session->reply));

@@ -35,7 +35,7 @@ int login_no_mechanism(const struct session *session, struct opening *opening);
 /* We cannot take part in the dialogue. */
 int login_cannot(const struct session *session, struct opening *opening, struct slice why);
 /* The last reply is a refusal: put off, with smtp_sasl_auth_soft_bounce. */
-int login_refused(const struct session *session, struct opening *opening);
+int login_refused(struct session *session, struct opening *opening);
 /* The connection broke. */
 int login_broke(struct session *session, struct opening *opening);
 /* There is no end to the server's challenges. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "notice.h"
 #include "options.h"
 #include "session.h"
 
@@ -114,6 +115,7 @@ static enum step read_lines(struct session *session, int64_t timeout_ms)
             return STEP_BROKEN;
         filter_line(session, &line);
         log_debug(1, "< %s: %s", session->label.data, line.data);
+        notice_add_received(session, buf_slice(&line));
         session->code = line_code(&line, &is_last);
         if (session->reply.len + line.len < REPLY_MAX) {
             if (session->reply.len)
@@ -121,6 +123,7 @@ static enum step read_lines(struct session *session, int64_t timeout_ms)
             buf_add_slice(&session->reply, buf_slice(&line));
         }
         if (session->code == 0) {
+            notice_note_garbage(session);
             if (!pass_over(session, &line))
                 return STEP_BROKEN;
             is_last = false;

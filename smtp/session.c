@@ -8,6 +8,7 @@
 #include "login.h"
 #include "mail/xforward.h"
 #include "net/socket.h"
+#include "notice.h"
 #include "options.h"
 #include "pix.h"
 #include "tls_report.h"
@@ -30,6 +31,7 @@ struct session *session_new(void)
     buf_init(&session->reply);
     buf_init(&session->mechanisms);
     buf_init(&session->hello);
+    buf_init(&session->transcript);
     buf_init(&session->tls.key);
     session->stream.fd = -1;
     return session;
@@ -49,6 +51,7 @@ void session_free(struct session *session)
     buf_release(&session->reply);
     buf_release(&session->mechanisms);
     buf_release(&session->hello);
+    buf_release(&session->transcript);
     tls_session_release(&session->tls);
     mem_free(session);
 }
@@ -63,9 +66,10 @@ static void dsn_fill(struct dsn *dsn, const char *status, const char *reason)
     memcpy(dsn->status, status, strlen(status) + 1);
 }
 
-void session_refused(const struct session *session, const char *command, struct arena *arena,
+void session_refused(struct session *session, const char *command, struct arena *arena,
                      struct dsn *dsn)
 {
+    notice_note_refusal(session);
     dsn_fill(dsn, session->status,
              arena_printf(arena, "host %s said: %s (in reply to %s command)",
                           session->label.data, session->reply.data, command));
@@ -91,9 +95,9 @@ void session_broke(const struct session *session, const char *activity, struct a
     dsn_fill(dsn, "4.4.2", arena_text(arena, buf_slice(&text)));
 }
 
-void session_refused_to_talk(const struct session *session, struct arena *arena,
-                             struct dsn *dsn)
+void session_refused_to_talk(struct session *session, struct arena *arena, struct dsn *dsn)
 {
+    notice_note_refusal(session);
     dsn_fill(dsn, session->status,
              arena_printf(arena, "host %s refused to talk to me: %s", session->label.data,
                           session->reply.data));
@@ -115,6 +119,7 @@ void session_command(struct session *session, const char *format, ...)
     buf_vprintf(&line, format, arguments);
     va_end(arguments);
     log_debug(1, "> %s: %s", session->label.data, line.data);
+    notice_add_sent(session, buf_slice(&line));
     buf_add_text(&line, "\r\n");
     /* A failure shows when the reply is read. */
     if (stream_write_slice(&session->stream, buf_slice(&line)) < 0)
@@ -123,6 +128,7 @@ void session_command(struct session *session, const char *format, ...)
 
 void session_secret(struct session *session, struct slice line)
 {
+    notice_add_secret(session, line);
     if (stream_write_slice(&session->stream, line) < 0 ||
         stream_write_slice(&session->stream, SLICE("\r\n")) < 0)
         log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
@@ -382,5 +388,6 @@ void session_quit(struct session *session)
             session_reply(session, options.quit_timeout) == STEP_BROKEN)
             log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
     }
+    notice_send(session);
     session_free(session);
 }

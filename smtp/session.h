@@ -51,6 +51,8 @@ struct session {
     struct list_link kept;
     struct slice queue_id; /* of the message under way, for log lines; else empty */
     bool is_garbled;       /* replies can't be told apart any more */
+    bool is_misunderstood; /* the postmaster is to hear of it (notice.h) */
+    struct buf transcript; /* for that */
     /* The last reply. */
     int code;
     char status[DSN_STATUS_BYTES];
@@ -98,7 +100,7 @@ MUST_USE MAY_WAIT enum step session_hello(struct session *session, const char **
 /* Collect a command line (without CRLF); it leaves with the next reply that is waited for. */
 MAY_WAIT void session_command(struct session *session, const char *format, ...)
     PRINTF_LIKE(2, 3);
-/* The same for a line that the log must not show. */
+/* The same for a line that neither the log nor the postmaster must be shown. */
 MAY_WAIT void session_secret(struct session *session, struct slice line);
 /* Read the next reply into session->reply, its lines separated by LF: OK for 2xx. A line
  * that is none of a reply is passed over, with a warning, unless commands are pipelined.
@@ -116,16 +118,15 @@ void host_place(const struct host *host, struct buf *place);
 /* A kept session goes on as one with this host, which has the same address. */
 void session_rename(struct session *session, const struct host *host);
 
-/* Say QUIT (unless it is broken) and free. */
+/* Say QUIT (unless it is broken), send the notice that may be due (notice.h), and free. */
 MAY_WAIT void session_quit(struct session *session);
 
 /* "host H said: REPLY (in reply to WHAT command)", with the reply's status and diagnostics. */
-void session_refused(const struct session *session, const char *command, struct arena *arena,
+void session_refused(struct session *session, const char *command, struct arena *arena,
                      struct dsn *dsn);
 /* "lost connection with H while WHAT", "conversation with H timed out while WHAT", "host H said
  * what is no reply while WHAT". */
 void session_broke(const struct session *session, const char *activity, struct arena *arena,
                    struct dsn *dsn);
 /* "host H refused to talk to me: REPLY", likewise. */
-void session_refused_to_talk(const struct session *session, struct arena *arena,
-                             struct dsn *dsn);
+void session_refused_to_talk(struct session *session, struct arena *arena, struct dsn *dsn);

@@ -15,6 +15,7 @@
 #include "ipc/delivery_client.h"
 #include "login.h"
 #include "name_search.h"
+#include "notice.h"
 #include "options.h"
 #include "pix.h"
 #include "route/debug_peer.h"
@@ -80,13 +81,18 @@ static enum transaction use_session(struct journey *journey, struct session *ses
     journey->was_refused = result == TRANSACTION_DONE || result == TRANSACTION_QUIT;
     switch (result) {
     case TRANSACTION_DONE:
-        if (may_keep)
-            session_cache_keep(session, journey->kept_key);
-        else
+        if (!may_keep) {
             session_quit(session);
+            break;
+        }
+        notice_send(session);
+        session_cache_keep(session, journey->kept_key);
         break;
     case TRANSACTION_QUIT:
     case TRANSACTION_BROKEN:
+        notice_send(session);
+        session_free(session);
+        break;
     case TRANSACTION_STALE:
         session_free(session);
         break;
@@ -448,6 +454,7 @@ static void before_jail(void)
     name_search_open();
     generic_open();
     checks_open();
+    notice_open();
     delivery_open();
     pix_open();
     debug_peer_open();

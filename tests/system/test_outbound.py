@@ -236,3 +236,40 @@ def test_our_own_name():
         mta.send("x@two.test", "Subject: x\n\nx\n", "alice@example.test")
         mta.wait_log(r"to=<x@two\.test>, .*dsn=4\.4\.6, status=deferred \(mail for two\.test loops back to myself\)")
     sink.close()
+
+
+def test_notices():
+    """The postmaster hears of servers whose replies are unexpected, if notify_classes wants it; no mail suffers."""
+    sink = Sink(replies={"RCPT": "504-5.5.4 what\r\n504 5.5.4 " + "w" * 60 + " is that"})
+    peer = f"127.0.0.1[127.0.0.1]:{sink.port}"
+    main = {"relayhost": f"[127.0.0.1]:{sink.port}", "error_notice_recipient": "alice@example.test",
+            "internal_mail_filter_classes": "notify"}
+    conversation = (" In:  220 sink ESMTP\n Out: EHLO mx.example.test\n In:  250-sink\n In:  250-PIPELINING\n"
+                    " In:  250-8BITMIME\n In:  250 SIZE\n Out: MAIL FROM:<> SIZE=N\n Out: RCPT TO:<x@b.test>\n Out: DATA\n"
+                    " In:  250 ok\n In:  504-5.5.4 what\n In:  504 5.5.4 " + "w" * 60 + " is\n     that\n In:  354 go\n"
+                    " Out: .\n In:  250 kept\n Out: QUIT\n")
+    with Instance(main=main) as mta:
+        def bounce(to="x@b.test"):
+            queue_id = mta.send(to, "Subject: x\n\nx\n", "")
+            mta.wait_log(rf"{queue_id}: to=<{to}>, .*dsn=5\.5\.4, status=bounced \(host .* said: 504-5\.5\.4 what ")
+            mta.wait_log(rf"{queue_id}: removed")
+        bounce()
+        mta.configure(notify_classes="resource, protocol")
+        bounce()
+        mail = mta.mail("alice")
+        assert len(mta.inbox("alice")) == 1  # none before
+        assert f"\nTo: Postmaster <alice@example.test>\nSubject: Tassis SMTP client: errors from {peer}\n" in mail, mail
+        text = re.sub("SIZE=[0-9]+", "SIZE=N", mail.split("\n\n", 1)[1])
+        assert text == (f"Unexpected response from {peer}.\n\nTranscript of session follows.\n\n{conversation}\n"
+                        "For other details, see the local mail logfile\n"), text
+        mta.configure(header_checks="regexp:{{/^Subject: .* client: errors/ REJECT}}")
+        bounce()
+        mta.wait_log(rf"smtp\[.*warning: postmaster notice of the session with {re.escape(peer)}: message content rejected$")
+        sink.replies["RCPT"] = "550 5.5.4 504-5.5.4 what "
+        mta.configure(header_checks="")
+        queue_id = mta.send("y@b.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(rf"{queue_id}: removed")  # that was expected
+        sink.replies["RCPT"] = "501 5.5.4 504-5.5.4 what "
+        mta.send("z@b.test", "Subject: x\n\nx\n", "")
+        assert "501 5.5.4" in mta.mail("alice", 2)
+    sink.close()
