@@ -12,6 +12,9 @@
 /* A server that is read for ever does no work; no reply has so many lines. */
 enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536, REPLY_LINES_MAX = 10000 };
 
+/* What the postmaster is shown of one reply, or little more: so there is room for others. */
+#define REPLY_SHOWN_MAX 2048
+
 /* smtp_reply_filter: a server whose replies say something else than it means. */
 static void filter_line(const struct session *session, struct buf *line)
 {
@@ -115,7 +118,8 @@ static enum step read_lines(struct session *session, int64_t timeout_ms)
             return STEP_BROKEN;
         filter_line(session, &line);
         log_debug(1, "< %s: %s", session->label.data, line.data);
-        notice_add_received(session, buf_slice(&line));
+        if (session->reply.len < REPLY_SHOWN_MAX)
+            notice_add_received(session, buf_slice(&line));
         session->code = line_code(&line, &is_last);
         if (session->reply.len + line.len < REPLY_MAX) {
             if (session->reply.len)
