@@ -102,6 +102,17 @@ static bool pass_over(struct session *session, const struct buf *line)
     return !session->is_garbled;
 }
 
+static void keep_line(struct session *session, const struct buf *line)
+{
+    if (session->reply.len < REPLY_SHOWN_MAX)
+        notice_add_received(session, buf_slice(line));
+    if (session->reply.len + line->len >= REPLY_MAX)
+        return;
+    if (session->reply.len)
+        buf_add_char(&session->reply, '\n');
+    buf_add_slice(&session->reply, buf_slice(line));
+}
+
 /* As session_reply_lines, but OK for 3xx as well. */
 static enum step read_lines(struct session *session, int64_t timeout_ms)
 {
@@ -118,14 +129,8 @@ static enum step read_lines(struct session *session, int64_t timeout_ms)
             return STEP_BROKEN;
         filter_line(session, &line);
         log_debug(1, "< %s: %s", session->label.data, line.data);
-        if (session->reply.len < REPLY_SHOWN_MAX)
-            notice_add_received(session, buf_slice(&line));
         session->code = line_code(&line, &is_last);
-        if (session->reply.len + line.len < REPLY_MAX) {
-            if (session->reply.len)
-                buf_add_char(&session->reply, '\n');
-            buf_add_slice(&session->reply, buf_slice(&line));
-        }
+        keep_line(session, &line);
         if (session->code == 0) {
             notice_note_garbage(session);
             if (!pass_over(session, &line))
