@@ -210,7 +210,7 @@ def test_local():
 
 def test_local_with_command():
     run("local", 1, main={**LOCAL, "default_privs": Instance.user() if os.geteuid() else "nobody",
-                          "alias_maps": "inline:{ { box = |/bin/sh $config_directory/store $config_directory/../out } }"},
+                          "alias_maps": "inline:{ { box = \"|/bin/sh $config_directory/store $config_directory/../out\" } }"},
         recipient="box@local.test", texts=from_store)
 
 

@@ -217,6 +217,12 @@ def test_cyrus_sasldb():
             assert scram(client, "ada", "secret") == 235
 
 
+def is_served(path):
+    """A socket is there a moment before its server listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 def test_cyrus_saslauthd():
     with Instance(main={**CYRUS, "cyrus_sasl_config_path": "$config_directory/sasl"}, start=False) as mta:
         run = mta.folder / "saslauthd"
@@ -230,7 +236,7 @@ def test_cyrus_saslauthd():
         with connect(mta) as client:
             assert client.docmd(plain("mail", "secret"))[0] == 454
         try:
-            with running("saslauthd", "-d", "-a", "shadow", "-m", run, ready=(run / "mux").is_socket, log=mta.folder / "saslauthd.log"):
+            with running("saslauthd", "-d", "-a", "shadow", "-m", run, ready=lambda: is_served(run / "mux"), log=mta.folder / "saslauthd.log"):
                 run.chmod(0o755)
                 with connect(mta) as client:
                     assert client.docmd(plain("mail", "wrong"))[0] == 535
