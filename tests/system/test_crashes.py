@@ -13,7 +13,9 @@ import time
 
 from harness import Instance, Sink, free_port, wait_for
 
-MESSAGES = int(os.environ.get("CRASH_MESSAGES", "120"))
+# A sanitized program takes several times as long to start, and must get to work between two kills.
+SLOWNESS = 6 if "ASAN_OPTIONS" in os.environ else 1
+MESSAGES = int(os.environ.get("CRASH_MESSAGES", 120 // SLOWNESS))
 TIMEOUT = 280 + MESSAGES // 2
 SENDERS = 4
 IN_PROGRESS = 20  # deliveries to one destination at a time
@@ -80,7 +82,7 @@ class Load:
         for thread in self.threads:
             thread.start()
         while any(thread.is_alive() for thread in self.threads):
-            time.sleep(random.uniform(*pauses))
+            time.sleep(random.uniform(*pauses) * SLOWNESS)
             if meanwhile:
                 meanwhile()
             self.kill(mta, name)
