@@ -145,9 +145,8 @@ static struct slice shared_key(const struct journey *journey, const struct host 
 
 /* One that the mail for another next hop has left. True: the host has had its turn. */
 static bool try_shared_session(struct journey *journey, const struct host *host,
-                               const struct tls_policy *policy)
+                               const struct tls_policy *policy, struct slice key)
 {
-    struct slice key = shared_key(journey, host, policy);
     struct session *session;
 
     while (key.len > 0 && (session = session_cache_take(key)) != NULL) {
@@ -191,9 +190,10 @@ static void host_skipped(struct journey *journey, const struct dsn *dsn)
     journey->attempt.last_relay = "none";
 }
 
-/* As far as it goes with this policy. True: once more, but without TLS. */
+/* As far as it goes with this policy; others may share the session under the key. True: once
+ * more, but without TLS. */
 static bool try_with_policy(struct journey *journey, const struct host *host,
-                            const struct tls_policy *policy)
+                            const struct tls_policy *policy, struct slice key)
 {
     struct attempt *attempt = &journey->attempt;
     struct opening opening = {.host = host,
@@ -211,7 +211,7 @@ static bool try_with_policy(struct journey *journey, const struct host *host,
     if (session) {
         journey->n_sessions++;
         attempt->went_plain = false;
-        buf_set(&session->shared_key, shared_key(journey, host, policy));
+        buf_set(&session->shared_key, key);
         use_session(journey, session);
         return attempt->went_plain;
     }
@@ -252,11 +252,13 @@ static void try_host(struct journey *journey, const struct host *host)
 
     attempt->may_go_plain = tls_may_go_plain(attempt->delivery, &policy);
     debug_peer_check(host->name, &host->address);
-    if (!try_shared_session(journey, host, &policy) &&
-        try_with_policy(journey, host, &policy)) {
+    struct slice key = shared_key(journey, host, &policy);
+
+    if (!try_shared_session(journey, host, &policy, key) &&
+        try_with_policy(journey, host, &policy, key)) {
         policy.level = TLS_LEVEL_NONE;
         attempt->may_go_plain = false;
-        try_with_policy(journey, host, &policy);
+        try_with_policy(journey, host, &policy, shared_key(journey, host, &policy));
     }
     log_verbosity = verbosity;
 }

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "conf/params.h"
+#include "mail/unnamed_file.h"
 
 /* Of what may be thousands alike. */
 enum { WRONG_FILES_SHOWN = 20 };
@@ -60,6 +61,8 @@ static const struct {
     {"trace", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
     {NULL, OWNER_MAIL, 0700, 0},
 };
+
+_Static_assert(STAGING_DIRECTORIES == 8, "a row for each staging directory");
 
 struct ids {
     uid_t mail_owner;
