@@ -384,9 +384,13 @@ void session_quit(struct session *session)
         stream_set_deadline(&session->stream, deadline_in(options.quit_timeout));
         session_command(session, "QUIT");
         bool is_sent = stream_flush(&session->stream) == 0;
-        if (is_sent && !options.skip_quit_response &&
-            session_reply(session, options.quit_timeout) == STEP_BROKEN)
+        for (int left = session->n_unread + 1;
+             is_sent && !options.skip_quit_response && left > 0; left--) {
+            if (session_reply(session, options.quit_timeout) != STEP_BROKEN)
+                continue;
             log_debug(1, "%s: %s", session->label.data, stream_trouble(&session->stream));
+            break;
+        }
     }
     notice_send(session);
     session_free(session);

@@ -44,6 +44,7 @@ struct session {
     int64_t opened_ms;     /* monotonic */
     int64_t idle_since_ms; /* while it is kept */
     int n_transactions;    /* begun on it so far */
+    int n_unread;          /* replies to what was said last that are read with QUIT's */
     struct session_tls tls;
     struct buf mechanisms; /* of AUTH, those that we may use; separated by blanks */
     bool is_logged_in;

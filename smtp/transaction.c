@@ -245,14 +245,32 @@ static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
                                                                             : TRANSACTION_DONE;
 }
 
-/* Leave a transaction that was begun and not finished. */
+/*
+ * Leave a transaction that was begun and not finished: the server would take the next MAIL for
+ * one inside of it. QUIT ends it as well; in front of that, RSET must not cost a round trip.
+ */
 static enum transaction reset(struct transaction_state *state, bool may_keep)
 {
-    if (!may_keep)
-        return TRANSACTION_DONE; /* QUIT ends it as well */
-    session_command(state->session, "RSET");
-    return session_reply(state->session, options.rset_timeout) == STEP_OK ? TRANSACTION_DONE
-                                                                          : TRANSACTION_BROKEN;
+    struct session *session = state->session;
+
+    if (may_keep || is_pipelined(session))
+        session_command(session, "RSET");
+    if (may_keep)
+        return session_reply(session, options.rset_timeout) == STEP_OK ? TRANSACTION_DONE
+                                                                       : TRANSACTION_BROKEN;
+    session->n_unread += is_pipelined(session);
+    return TRANSACTION_DONE;
+}
+
+/* The same after commands that were pipelined behind the one that failed. */
+static enum transaction drain_and_reset(struct transaction_state *state, size_t n_rcpt,
+                                        bool may_keep)
+{
+    enum transaction drained = drain(state, n_rcpt);
+
+    return drained == TRANSACTION_DONE && state->session->code != SERVER_CLOSES
+               ? reset(state, may_keep)
+               : drained;
 }
 
 /* The final reply of the server: for all accepted recipients, of an LMTP server for each. */
@@ -352,7 +370,8 @@ static enum transaction send_data(struct transaction_state *state, bool is_sent,
 }
 
 /* MAIL was refused: so is every recipient. */
-static enum transaction mail_refused(struct transaction_state *state, size_t n_pipelined)
+static enum transaction mail_refused(struct transaction_state *state, size_t n_pipelined,
+                                     bool may_keep)
 {
     struct dsn dsn;
 
@@ -364,7 +383,9 @@ static enum transaction mail_refused(struct transaction_state *state, size_t n_p
         return TRANSACTION_STALE;
     }
     attempt_trouble(state->attempt, state->session->relay.data, &dsn);
-    return n_pipelined > 0 ? drain(state, n_pipelined) : TRANSACTION_DONE;
+    if (n_pipelined > 0)
+        return drain_and_reset(state, n_pipelined, may_keep);
+    return state->session->code == SERVER_CLOSES ? TRANSACTION_BROKEN : reset(state, may_keep);
 }
 
 /*
@@ -425,7 +446,7 @@ static enum transaction run(struct session *session, struct attempt *attempt, bo
     case STEP_BROKEN:
         return first_command_broke(&state, "sending MAIL FROM");
     case STEP_REFUSED:
-        return mail_refused(&state, together ? n_rcpt : 0);
+        return mail_refused(&state, together ? n_rcpt : 0, may_keep);
     case STEP_OK:
         break;
     }
@@ -436,7 +457,7 @@ static enum transaction run(struct session *session, struct attempt *attempt, bo
     if (step == STEP_BROKEN)
         return broke(&state, "sending RCPT TO");
     if (state.n_accepted == 0)
-        return together ? drain(&state, 0) : reset(&state, may_keep);
+        return together ? drain_and_reset(&state, 0, may_keep) : reset(&state, may_keep);
     return send_data(&state, together, may_keep);
 }
 

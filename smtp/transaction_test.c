@@ -212,6 +212,68 @@ static void test_all_are_refused_for_now(void **state)
     assert_false(scene.recipients[0].done);
 }
 
+/* What the server must have forgotten before the next message is offered to it. */
+static const struct {
+    const char *name;
+    bool may_keep;
+    const char *replies[9];
+    const char *last_heard;
+    enum transaction result;
+} resets[] = {
+    {"no recipient is left",
+     true,
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "250 reset\r\n"},
+     "DATA\r\nRSET\r\n",
+     TRANSACTION_DONE},
+    {"no recipient is left, and it wants data",
+     true,
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "354 go\r\n", "554 no\r\n",
+      "250 reset\r\n"},
+     "DATA\r\n.\r\nRSET\r\n",
+     TRANSACTION_DONE},
+    {"no sender",
+     true,
+     {GREETING, PIPELINING, "450 no\r\n", "503 no\r\n", "503 no\r\n", "250 reset\r\n"},
+     "DATA\r\nRSET\r\n",
+     TRANSACTION_DONE},
+    {"no pipelining",
+     true,
+     {HELLO, "250 ok\r\n", "450 no\r\n", "250 reset\r\n"},
+     "RCPT TO:<r0@x.test>\r\nRSET\r\n",
+     TRANSACTION_DONE},
+    {"it does not forget",
+     true,
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "500 what\r\n"},
+     "DATA\r\nRSET\r\n",
+     TRANSACTION_BROKEN},
+    {"it closes",
+     true,
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "421 bye\r\n"},
+     "DATA\r\n",
+     TRANSACTION_BROKEN},
+    {"not for QUIT alone",
+     false,
+     {HELLO, "250 ok\r\n", "450 no\r\n"},
+     "RCPT TO:<r0@x.test>\r\n",
+     TRANSACTION_DONE},
+};
+
+static void test_reset(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(resets); i++) {
+        test_case(resets[i].name);
+        set_scene("A: b\n", 1);
+        scene.may_keep = resets[i].may_keep;
+        run(resets[i].replies);
+        assert_int_equal(scene.result, resets[i].result);
+        if (!slice_ends_with(buf_slice(&server.heard), resets[i].last_heard))
+            fail_msg("heard: %s", server.heard.data);
+        if (i + 1 < ARRAY_SIZE(resets))
+            test_message_release(&scene.message);
+    }
+}
+
 /* RFC 2920 section 3.1: then it gets an empty message. */
 static void test_takes_data_without_recipients(void **state)
 {
@@ -353,6 +415,7 @@ int main(void)
         cmocka_unit_test_teardown(test_xforward, tear_down),
         cmocka_unit_test_teardown(test_one_is_refused_for_now, tear_down),
         cmocka_unit_test_teardown(test_all_are_refused_for_now, tear_down),
+        cmocka_unit_test_teardown(test_reset, tear_down),
         cmocka_unit_test_teardown(test_takes_data_without_recipients, tear_down),
         cmocka_unit_test_teardown(test_sender_is_refused, tear_down),
         cmocka_unit_test_teardown(test_connection_breaks, tear_down),
