@@ -86,6 +86,15 @@ MUST_USE int listen_endpoints(const struct master_service *conf, struct endpoint
 MUST_USE int listen_open_inet(const struct endpoint *endpoint, struct error *error);
 MUST_USE int listen_open_path(enum master_type type, const char *path, struct error *error);
 
+/* -- launch.c -- */
+
+/*
+ * Start the program of a service with its descriptors (worker/control.h), among them its end
+ * of the control socket. Returns its process number, or -1 (errno) when there is no process to
+ * be had. A program that cannot be executed is logged; its process then ends with status 1.
+ */
+MUST_USE pid_t launch_program(const struct service *service, uint32_t row, int control);
+
 /* -- process.c -- */
 
 struct process {

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,9 +14,6 @@
 #include "master.h"
 #include "worker/control.h"
 
-/* The child moves its descriptors up here before it puts each in its place. */
-#define FD_SPARE 1000
-
 bool process_is_ours(pid_t pid)
 {
     LIST_FOREACH(&services, link)
@@ -32,101 +28,6 @@ bool process_is_ours(pid_t pid)
     }
     return false;
 }
-
-/* -- the child between fork and exec -- */
-
-struct words {
-    char **list;
-    size_t n;
-};
-
-static void add_word(struct words *words, const char *text)
-{
-    words->list = mem_resize(words->list, words->n + 2, sizeof(char *));
-    words->list[words->n++] = mem_dup_text(text);
-    words->list[words->n] = NULL;
-}
-
-static void add_number(struct words *words, const char *option, unsigned number)
-{
-    CLEANUP(buf_release) struct buf text = BUF_INIT;
-
-    buf_printf(&text, "%u", number);
-    add_word(words, option);
-    add_word(words, text.data);
-}
-
-static char **command_line(const struct service *service, uint32_t row)
-{
-    const struct master_service *conf = service->conf;
-    struct words words = {NULL, 0};
-
-    add_word(&words, conf->program);
-    add_word(&words, "-n");
-    add_word(&words, conf->name);
-    add_word(&words, "-t");
-    add_word(&words, master_type_name(conf->type));
-    add_number(&words, "-s", (unsigned)service->n_listeners);
-    add_number(&words, "-i", row);
-    if (conf->process_limit != MASTER_LIMIT_DEFAULT)
-        add_number(&words, "-l", (unsigned)conf->process_limit);
-    if (conf->is_unprivileged)
-        add_word(&words, "-u");
-    if (conf->is_chrooted)
-        add_word(&words, "-c");
-    for (int i = 0; i < log_verbosity; i++)
-        add_word(&words, "-v");
-    for (size_t i = 0; i < conf->n_arguments; i++)
-        add_word(&words, conf->arguments[i]);
-    return words.list;
-}
-
-static int move_up(int fd)
-{
-    int moved = fcntl(fd, F_DUPFD, FD_SPARE);
-
-    if (moved < 0)
-        fatal(1, "duplicate descriptor: %m");
-    return moved;
-}
-
-/* The copy below FD_SPARE is the only one that exec leaves open. */
-static void put(int fd, int place)
-{
-    if (dup2(fd, place) < 0)
-        fatal(1, "duplicate descriptor: %m");
-    close(fd);
-}
-
-static void arrange_descriptors(const struct service *service, int control)
-{
-    int n = WORKER_FD_LISTEN - WORKER_FD_CONFIG + (int)service->n_listeners;
-    int *moved = mem_array(int, (size_t)n);
-
-    moved[0] = move_up(service->main_cf_fd);
-    moved[WORKER_FD_CONTROL - WORKER_FD_CONFIG] = move_up(control);
-    moved[WORKER_FD_SCOREBOARD - WORKER_FD_CONFIG] = move_up(service->scoreboard_fd);
-    moved[WORKER_FD_SLOT_FREED - WORKER_FD_CONFIG] = move_up(service->slot_freed_fd);
-    for (size_t i = 0; i < service->n_listeners; i++)
-        moved[WORKER_FD_LISTEN - WORKER_FD_CONFIG + (int)i] =
-            move_up(service->listeners[i]->fd);
-    for (int i = 0; i < n; i++)
-        put(moved[i], WORKER_FD_CONFIG + i);
-}
-
-NORETURN static void run_program(const struct service *service, uint32_t row, int control)
-{
-    char **words = command_line(service, row);
-    sigset_t none;
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    arrange_descriptors(service, control);
-    execv(service->program, words);
-    fatal(1, "master_spawn: exec %s: %m", service->program);
-}
-
-/* -- the parent -- */
 
 static void throttle(struct service *service)
 {
@@ -282,10 +183,8 @@ static pid_t spawn(struct service *service, uint32_t row, int *control)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -1;
-    pid_t pid = fork();
+    pid_t pid = launch_program(service, row, pair[1]);
 
-    if (pid == 0)
-        run_program(service, row, pair[1]);
     close(pair[1]);
     if (pid < 0)
         close(pair[0]);
