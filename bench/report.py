@@ -146,6 +146,7 @@ def load_store(folder):
 
 def save(folder, name, figures):
     """Replace the rows of one scenario, those of other MTAs than measured excepted."""
+    os.makedirs(folder, exist_ok=True)
     store = load_store(folder)
     entry = store.setdefault(name, {"figures": {}})
     entry.update(date=datetime.date.today().isoformat(), machine=machine(),

@@ -1,5 +1,6 @@
 """One scenario on one fresh instance of one mail server: set up, measure, verify, clean up."""
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -14,6 +15,18 @@ from mta import Setup
 from tree import Sampler, machine_busy
 
 ADAPTERS = {"postfix": mta_postfix.Postfix, "tassis": mta_tassis.Tassis}
+
+
+finished = []                           # scratch directories
+
+
+@atexit.register
+def remove_finished():
+    """Not after each run: for up to six minutes ext4 without a journal looks at each deleted inode
+    whenever it makes a file, so a run would pay for the files of those before it."""
+    if finished and subprocess.run(["rm", "-rf", *finished]).returncode:    # a million files: not in Python
+        for scratch in finished:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 class Failed(Exception):
@@ -60,8 +73,8 @@ class Run:
             end()
         if keep:
             print(f"  kept {self.scratch}", file=sys.stderr)
-        elif subprocess.run(["rm", "-rf", self.scratch]).returncode:   # a million files: not in Python
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        else:
+            finished.append(self.scratch)
         if killed:
             print(f"  {self.label}: {killed} processes did not stop by themselves", file=sys.stderr)
 
