@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "base/bug.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -30,8 +31,7 @@ enum {
     RECIPIENTS_AT_A_TIME = 1000,
     SEEN_MAX = 100000,
     BOUNCES_MAX = 10000,
-    FLUSH_BYTES = 16384,
-    MARK_READY = 0700
+    FLUSH_BYTES = 16384
 };
 
 /*
@@ -53,11 +53,8 @@ struct listing {
     struct hash logged; /* offsets of the message's recipients that a status log named */
     struct queue_layout layout;
     struct bounces bounces;
-    struct quick_message quick;
-    struct quick_list defer_log, bounce_log;
-    int log_directory;   /* -1: none */
-    struct buf log_path; /* of the same */
-    struct fd_bin done;  /* files that were read */
+    struct quick_list bounce_log;
+    struct fd_bin done; /* files that were read */
 };
 
 /* -- bounce/ ----------------------------------------------------------------------------------
@@ -123,49 +120,12 @@ static bool bounces_may_have(const struct bounces *bounces, struct slice queue_i
 /* -- a message --------------------------------------------------------------------------------
  */
 
-/*
- * O_NOATIME: no trace in the time of last access, which would be written to disk. That is for
- * the owner only, whom we are unless somebody put foreign files here.
- */
-static int open_quietly(int directory, const char *name)
-{
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOATIME);
-
-    return fd < 0 && errno == EPERM ? openat(directory, name, O_RDONLY | O_CLOEXEC) : fd;
-}
-
-static int open_message(const struct queue_scan *scan)
-{
-    int fd = queue_scan_open_file(scan, O_RDONLY | O_NOATIME);
-
-    return fd < 0 && errno == EPERM ? queue_scan_open_file(scan, O_RDONLY) : fd;
-}
-
-/* The log of a message stands in the same directory as those of its neighbours. */
-static int open_log(struct listing *listing, const char *queue, struct slice queue_id)
-{
-    CLEANUP(buf_release) struct buf path = BUF_INIT;
-
-    queue_path(&path, &listing->layout, queue, queue_id);
-    size_t slash = slice_find_last(buf_slice(&path), '/');
-    if (listing->log_directory < 0 ||
-        !slice_same(buf_slice(&listing->log_path), slice_sub(buf_slice(&path), 0, slash))) {
-        buf_set(&listing->log_path, slice_sub(buf_slice(&path), 0, slash));
-        fd_close(&listing->log_directory);
-        listing->log_directory = open(listing->log_path.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    }
-    return listing->log_directory < 0
-               ? -1
-               : open_quietly(listing->log_directory, path.data + slash + 1);
-}
-
 static int send_text(struct listing *listing)
 {
     int result = stream_write_slice(listing->out, buf_slice(&listing->text));
 
     buf_reset(&listing->text);
     bounces_refresh(&listing->bounces);
-    fd_close(&listing->log_directory); /* it may be another one by now */
     return result;
 }
 
@@ -244,29 +204,33 @@ static int put_other_recipients(struct listing *listing, struct message *message
     return listing->out->state == STREAM_OK ? 0 : -1;
 }
 
-static void put_message(struct listing *listing, const char *queue, struct slice queue_id,
-                        const struct stat *file, const struct quick_message *message)
+static void put_message(struct listing *listing, const char *queue,
+                        const struct ahead_message *ahead, struct slice sender, int64_t size,
+                        int64_t arrival)
 {
-    int64_t size = message->size, arrival = message->arrival;
+    const struct stat *file = &ahead->file;
 
     attribute_put(&listing->text, "queue_name", slice_from(queue));
-    attribute_put(&listing->text, "queue_id", queue_id);
+    attribute_put(&listing->text, "queue_id", ahead->queue_id);
     attribute_put_number(&listing->text, "time", arrival > 0 ? arrival : file->st_mtime);
     attribute_put_number(&listing->text, "size", size > 0 ? size : file->st_size);
     attribute_put_number(&listing->text, "forced_expire", (file->st_mode & S_IXGRP) != 0);
-    if (slice_is_empty(message->sender))
+    if (slice_is_empty(sender))
         attribute_put(&listing->text, "sender", SLICE("MAILER-DAEMON"));
     else
-        put_address(listing, "sender", message->sender);
+        put_address(listing, "sender", sender);
 }
 
-static bool read_quick_log(struct listing *listing, struct quick_list *log, const char *queue,
-                           struct slice queue_id)
+static bool read_bounce_log(struct listing *listing, struct slice queue_id)
 {
-    int fd = open_log(listing, queue, queue_id);
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
 
-    log->count = 0;
-    bool is_quick = fd < 0 || quick_read_log(log, fd);
+    listing->bounce_log.count = 0;
+    if (!bounces_may_have(&listing->bounces, queue_id))
+        return true;
+    queue_path(&path, &listing->layout, "bounce", queue_id);
+    int fd = ahead_open_file(path.data);
+    bool is_quick = fd < 0 || quick_read_log(&listing->bounce_log, fd);
     fd_bin_add(&listing->done, fd);
     return is_quick;
 }
@@ -297,25 +261,21 @@ static void put_quick_log(struct listing *listing, const char *log_class,
 }
 
 /* False: it is not of the common kind, and nothing was told about it. */
-static bool show_quick(struct listing *listing, const char *queue, struct slice queue_id,
-                       const struct stat *file, int fd)
+static bool show_quick(struct listing *listing, const char *queue,
+                       const struct ahead_message *ahead)
 {
-    struct quick_message *message = &listing->quick;
+    const struct quick_message *message = &ahead->message;
 
-    listing->bounce_log.count = 0;
-    if (!quick_read_message(message, fd) ||
-        !read_quick_log(listing, &listing->defer_log, "defer", queue_id) ||
-        (bounces_may_have(&listing->bounces, queue_id) &&
-         !read_quick_log(listing, &listing->bounce_log, "bounce", queue_id)))
+    if (!ahead->is_quick || !read_bounce_log(listing, ahead->queue_id))
         return false;
-    put_message(listing, queue, queue_id, file, message);
-    put_quick_log(listing, "defer", &listing->defer_log, NULL);
-    put_quick_log(listing, "bounce", &listing->bounce_log, &listing->defer_log);
+    put_message(listing, queue, ahead, message->sender, message->size, message->arrival);
+    put_quick_log(listing, "defer", &ahead->defer_log, NULL);
+    put_quick_log(listing, "bounce", &listing->bounce_log, &ahead->defer_log);
     for (size_t i = 0; i < message->recipients.count; i++) {
         const struct quick_recipient *item = &message->recipients.items[i];
         struct recipient recipient = {.address = item->address, .original = item->original};
 
-        if (!has_offset(&listing->defer_log, listing->defer_log.count, item->offset) &&
+        if (!has_offset(&ahead->defer_log, ahead->defer_log.count, item->offset) &&
             !has_offset(&listing->bounce_log, listing->bounce_log.count, item->offset))
             put_recipient(listing, &recipient, "", SLICE_EMPTY);
     }
@@ -325,23 +285,22 @@ static bool show_quick(struct listing *listing, const char *queue, struct slice 
 
 /* -1 only when the reader has gone: a message that cannot be read is left out, with a warning.
  */
-static int show_thoroughly(struct listing *listing, const char *queue, struct slice queue_id,
-                           const struct stat *file, int fd)
+static int show_thoroughly(struct listing *listing, const char *queue,
+                           const struct ahead_message *ahead)
 {
+    struct slice queue_id = ahead->queue_id;
     struct message message;
     struct error error;
     int result = 0;
 
-    if (message_read_envelope(&message, fd, &error) < 0) {
+    if (message_read_envelope(&message, ahead->fd, &error) < 0) {
         log_warning("%s: %.*s: %s", queue, SLICE_ARG(queue_id), error.text);
         return 0;
     }
     const struct envelope *envelope = &message.envelope;
-    listing->quick.size =
-        envelope->data_size > 0 ? envelope->data_size : envelope->content_size;
-    listing->quick.arrival = envelope->arrival_time.tv_sec;
-    listing->quick.sender = envelope->sender;
-    put_message(listing, queue, queue_id, file, &listing->quick);
+    put_message(listing, queue, ahead, envelope->sender,
+                envelope->data_size > 0 ? envelope->data_size : envelope->content_size,
+                envelope->arrival_time.tv_sec);
     if (!slice_equals(slice_from(queue), "maildrop")) {
         result = put_logged_recipients(listing, "defer", queue_id) < 0 ||
                          put_logged_recipients(listing, "bounce", queue_id) < 0
@@ -355,19 +314,16 @@ static int show_thoroughly(struct listing *listing, const char *queue, struct sl
     return result;
 }
 
-static int show_message(struct listing *listing, const char *queue, struct slice queue_id,
-                        const struct queue_scan *scan)
+static int show_message(struct listing *listing, const char *queue,
+                        const struct ahead_message *ahead)
 {
-    int fd = open_message(scan);
-    struct stat file;
     int result = 0;
-    bool is_complete = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) &&
-                       (file.st_mode & MARK_READY) == MARK_READY;
 
-    /* Else it is gone, or still being written. */
-    if (is_complete && !show_quick(listing, queue, queue_id, &file, fd))
-        result = show_thoroughly(listing, queue, queue_id, &file, fd);
-    fd_bin_add(&listing->done, fd);
+    /* Without a file it is gone, or still being written. */
+    if (ahead->fd >= 0 && !show_quick(listing, queue, ahead))
+        result = show_thoroughly(listing, queue, ahead);
+    fd_bin_add(&listing->done, ahead->fd);
+    fd_bin_add(&listing->done, ahead->log_fd);
     if (listing->logged.n_entries > 0)
         hash_release(&listing->logged, NULL);
     return result;
@@ -382,27 +338,42 @@ static bool is_seen(struct listing *listing, const char *queue, struct slice que
     return false;
 }
 
+/* Name the next messages for reading while there is room. False: there are no more. */
+static bool look_ahead(struct listing *listing, const char *queue, struct queue_scan *scan)
+{
+    while (ahead_has_room()) {
+        struct slice queue_id;
+        int result = queue_scan_next(scan, &queue_id);
+
+        if (result < 0)
+            log_warning("read directory %s: %m", queue);
+        if (result <= 0)
+            return false;
+        if (!is_seen(listing, queue, queue_id))
+            ahead_add(scan, queue_id);
+    }
+    return true;
+}
+
 static int show_queue(struct listing *listing, const char *queue)
 {
     struct queue_scan *scan = queue_scan_open(queue);
-    struct slice queue_id;
-    int result, sent = 0;
+    const struct ahead_message *message;
+    bool has_more = true;
+    int sent = 0;
 
     if (!scan) {
         log_warning("open directory %s: %m", queue);
         return 0;
     }
-    while (sent == 0 && (result = queue_scan_next(scan, &queue_id)) != 0) {
-        if (result < 0) {
-            log_warning("read directory %s: %m", queue);
-            break;
-        }
-        if (is_seen(listing, queue, queue_id))
-            continue;
-        sent = show_message(listing, queue, queue_id, scan);
+    do {
+        has_more = has_more && look_ahead(listing, queue, scan);
+        message = ahead_take();
+        if (message)
+            sent = show_message(listing, queue, message);
         if (sent == 0 && listing->text.len > FLUSH_BYTES)
             sent = send_text(listing);
-    }
+    } while (sent == 0 && message);
     queue_scan_close(scan);
     return sent;
 }
@@ -417,8 +388,7 @@ static void serve(struct worker_client *client)
     listing.seen = listing.logged = HASH_INIT;
     listing.layout = (struct queue_layout){.hash_queue_names = params.hash_queue_names,
                                            .hash_queue_depth = params.hash_queue_depth};
-    listing.log_directory = -1;
-    buf_init(&listing.log_path);
+    ahead_start(&listing.layout);
     bounces_open(&listing.bounces);
     bounces_refresh(&listing.bounces);
     stream_set_deadline(&client->stream, deadline_in(params.ipc_timeout));
@@ -437,9 +407,8 @@ static void serve(struct worker_client *client)
     hash_release(&listing.seen, NULL);
     hash_release(&listing.logged, NULL);
     bounces_release(&listing.bounces);
+    ahead_end();
     fd_bin_empty(&listing.done);
-    fd_close(&listing.log_directory);
-    buf_release(&listing.log_path);
 }
 
 int main(int argc, char **argv)

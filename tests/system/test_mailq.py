@@ -1,11 +1,13 @@
 """mailq for people: columns that fit the terminal, relative ages, colour; the classic form for everybody else."""
 import fcntl
+import json
 import os
 import pty
 import re
 import struct
 import subprocess
 import termios
+import threading
 
 from harness import Instance
 
@@ -94,3 +96,47 @@ def test_without_colour_and_without_terminal():
         classic = mta.run("postqueue", "-p", check=True).out
         assert classic.startswith("-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n"), classic
         assert f"{held}!" in classic and "in 2 Requests.\n" in classic
+
+
+def listed(mta):
+    """What `postqueue -j` tells, by queue ID."""
+    messages = [json.loads(line) for line in mta.run("postqueue", "-j", check=True).stdout.splitlines()]
+    assert len({message["queue_id"] for message in messages}) == len(messages)
+    return {message["queue_id"]: message for message in messages}
+
+
+def test_long_queue():
+    """Many are read ahead, by several threads: each is listed once, in full and with its own recipients, also the odd
+    ones among them; those that go meanwhile, and files that are not what they seem, hold up nobody."""
+    with Instance(main={"defer_transports": "smtp", "default_transport": "smtp:[127.0.0.1]:1"}) as mta:
+        sent = {}
+        with mta.smtp() as client:
+            for n in range(200):
+                recipients = [f"r{n}.{k}@far.test" for k in range(150 if n % 50 == 7 else 1 + n % 3)]
+                client.mail(f"s{n}@client.test")
+                for recipient in recipients:
+                    client.rcpt(recipient)
+                sent[client.data(b"Subject: x\r\n\r\nx\r\n")[1].split()[-1].decode()] = (f"s{n}@client.test", recipients)
+        last = list(sent)[-1]
+        mta.wait_log(f"{last}: to=.*status=deferred")
+        for n in range(40):
+            deferred = mta.queue / "deferred" / "F"
+            deferred.mkdir(exist_ok=True)
+            (deferred / f"F{n:010X}").write_bytes(b"")
+        messages = listed(mta)
+        assert messages.keys() == sent.keys()
+        for queue_id, (sender, recipients) in sent.items():
+            message = messages[queue_id]
+            assert message["sender"] == sender
+            assert sorted(r["address"] for r in message["recipients"]) == sorted(recipients)
+            if message["queue_name"] == "deferred":
+                assert all("deferred transport" in r["delay_reason"] for r in message["recipients"])
+        going = list(sent)[::2]
+        removal = threading.Thread(target=mta.run, args=("postsuper", "-d", "-"),
+                                   kwargs={"input": "\n".join(going) + "\n", "check": True})
+        removal.start()
+        while removal.is_alive():
+            assert set(list(sent)[1::2]) <= listed(mta).keys()
+        removal.join()
+        assert listed(mta).keys() == set(list(sent)[1::2])
+        assert not re.search(r"showq\[\d+\]: (warning|fatal|panic)", mta.log())
