@@ -13,6 +13,7 @@
 #include "mail/address.h"
 #include "net/hostport.h"
 #include "options.h"
+#include "route/client_name.h"
 #include "route/next_hop.h"
 #include "srv.h"
 
@@ -117,38 +118,66 @@ static enum dns_result append_asked(struct search *search, struct host *host,
     return result;
 }
 
+static int fail_native(struct search *search, const struct host *host, const char *status,
+                       const char *why)
+{
+    return fail(search->arena, search->dsn, status,
+                arena_printf(search->arena, "unable to look up host %.*s: %s",
+                             SLICE_ARG(host->name), why));
+}
+
 /* The addresses that the system's own look-up knows. */
-static enum dns_result append_native(struct search *search, const struct host *host,
-                                     struct error *error)
+static int append_native(struct search *search, const struct host *host)
 {
     struct dns_answer answer;
+    struct error error;
     enum dns_result result = dns_host_addresses(host->name, family_to_ask(), search->until,
-                                                search->arena, &answer, error);
+                                                search->arena, &answer, &error);
 
     for (size_t i = 0; result == DNS_OK && i < answer.n_records; i++)
         append_host(search, host, &answer.records[i].address);
-    return result;
+    if (result == DNS_OK)
+        return 0;
+    const char *status = dns_result_is_failure(result) ? "4.4.3"
+                         : result == DNS_NO_NAME       ? "5.4.4"
+                                                       : "5.3.0";
+    return fail_native(search, host, status, client_name_trouble(result));
+}
+
+/* An address in place of a name; of a family that inet_protocols leaves out it leads nowhere.
+ */
+static int append_literal(struct search *search, const struct host *host,
+                          const struct endpoint *literal)
+{
+    if (family_is_used(endpoint_family(literal))) {
+        append_host(search, host, literal);
+        return 0;
+    }
+    if (options.host_lookup & HOST_LOOKUP_NATIVE)
+        return fail_native(search, host, "5.3.0", "Address family for hostname not supported");
+    return fail(search->arena, search->dsn, "5.4.4",
+                arena_printf(search->arena,
+                             "Name service error for %.*s: invalid host or domain name",
+                             SLICE_ARG(host->name)));
 }
 
 /* The addresses of one host name; -1 with the reason when there is none. */
 static int append_addresses(struct search *search, struct host host)
 {
     struct error error = ERROR_INIT;
-    enum dns_result result;
     struct endpoint literal;
 
     host.name = host.expanded = arena_slice(search->arena, host.name);
-    if (endpoint_parse(&literal, host.name, 0) == 0) {
-        append_host(search, &host, &literal);
-        return 0;
+    if (endpoint_parse(&literal, host.name, 0) == 0)
+        return append_literal(search, &host, &literal);
+    if (options.host_lookup & HOST_LOOKUP_DNS) {
+        enum dns_result result = append_asked(search, &host, &error);
+        if (result == DNS_OK)
+            return 0;
+        if (dns_result_is_failure(result) || !(options.host_lookup & HOST_LOOKUP_NATIVE))
+            return failed_lookup(search, result, &error);
     }
-    /* "localhost" is the system's own business, whatever a name server says. */
-    if ((options.host_lookup & HOST_LOOKUP_NATIVE) ||
-        slice_equals_nocase(host.name, "localhost"))
-        result = append_native(search, &host, &error);
-    else
-        result = append_asked(search, &host, &error);
-    return result == DNS_OK ? 0 : failed_lookup(search, result, &error);
+    return append_native(search, &host);
 }
 
 /* -- order and limits
@@ -253,6 +282,7 @@ static int drop_self(struct search *search, struct slice domain)
         self++;
     if (self == list->count)
         return 0;
+    list->has_us = true;
     unsigned preference = list->hosts[self].preference;
     list->count = 0;
     while (list->hosts[list->count].preference < preference)
@@ -263,6 +293,18 @@ static int drop_self(struct search *search, struct slice domain)
     const char *text =
         arena_printf(search->arena, "mail for %.*s loops back to myself", SLICE_ARG(domain));
     return fail(search->arena, search->dsn, "5.4.6", text);
+}
+
+/* Those that are tried, in their order. */
+static int choose_hosts(struct search *search, struct slice domain)
+{
+    order_hosts(search->list);
+    /* A port of its own is another server, even on our address; LMTP never leads to smtpd. */
+    if (!options.is_lmtp && search->port == options.default_port &&
+        drop_self(search, domain) < 0)
+        return -1;
+    limit_addresses(search->list);
+    return 0;
 }
 
 /* -- mail exchangers
@@ -315,12 +357,7 @@ static int mx_hosts(struct search *search, struct slice domain, const struct dns
         log_warning("no MX host for %.*s has a valid address record", SLICE_ARG(domain));
         return -1;
     }
-    order_hosts(search->list);
-    /* A port of its own is another server, even on our address. */
-    if (search->port == options.default_port && drop_self(search, domain) < 0)
-        return -1;
-    limit_addresses(search->list);
-    return 0;
+    return choose_hosts(search, domain);
 }
 
 static int domain_hosts(struct search *search, struct slice domain)
@@ -336,11 +373,7 @@ static int domain_hosts(struct search *search, struct slice domain)
         return failed_lookup(search, result, &error);
     if (append_addresses(search, (struct host){.name = domain}) < 0)
         return -1;
-    order_hosts(search->list);
-    if (search->port == options.default_port && drop_self(search, domain) < 0)
-        return -1;
-    limit_addresses(search->list);
-    return 0;
+    return choose_hosts(search, domain);
 }
 
 /* -- services ---------------------------------------------------------------------------- */
@@ -428,7 +461,6 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
 {
     struct search search = {.arena = arena, .until = until, .list = list, .dsn = dsn};
     struct next_hop target;
-    int result;
 
     *list = (struct host_list){0};
     *dsn = (struct dsn){0};
@@ -446,14 +478,11 @@ int destination_hosts(struct slice nexthop, deadline_t until, struct arena *aren
     }
     search.port = target.port;
     target.host = in_ascii(target.host, arena);
-    if (target.service.len > 0 && (options.host_lookup & HOST_LOOKUP_DNS))
+    if (target.service.len > 0 && options.use_dns)
         return service_hosts(&search, &target);
-    if (target.use_mx && (options.host_lookup & HOST_LOOKUP_DNS))
+    if (target.use_mx && options.use_dns)
         return domain_hosts(&search, target.host);
-    result = append_addresses(&search, (struct host){.name = target.host});
-    if (result == 0) {
-        order_hosts(list);
-        limit_addresses(list);
-    }
-    return result;
+    return append_addresses(&search, (struct host){.name = target.host}) < 0
+               ? -1
+               : choose_hosts(&search, target.host);
 }

@@ -29,6 +29,7 @@ struct host {
 struct host_list {
     struct host *hosts;
     size_t count;
+    bool has_us;     /* we are one of them; those no better than we are left out */
     bool leads_here; /* nobody but us is to have the mail */
 };
 

@@ -284,7 +284,12 @@ static void test_loops(void **state)
     check("self-first.test", "5.4.6 mail for self-first.test loops back to myself");
     /* Another port is another server. */
     check("self-first.test:26", "self.test[192.0.2.99]:26/10 a.test[192.0.2.1]:26/20 ");
-    check("[self.test]", "self.test[192.0.2.99]:25/0 ");
+    check("[self.test]", "5.4.6 mail for self.test loops back to myself");
+    check("[192.0.2.99]", "5.4.6 mail for 192.0.2.99 loops back to myself");
+    check("[self.test]:26", "self.test[192.0.2.99]:26/0 ");
+    options.is_lmtp = true;
+    check("inet:[self.test]:25", "self.test[192.0.2.99]:25/0 ");
+    options.is_lmtp = false;
     options.own = NULL;
     options.n_own = 0;
 }
@@ -332,6 +337,13 @@ static void test_one_protocol(void **state)
     (void)state;
     options.protocols.v6 = false;
     check("[b.test]", "b.test[192.0.2.2]:25/0 ");
+    check("[2001:db8::2]",
+          "5.4.4 Name service error for 2001:db8::2: invalid host or domain name");
+    options.host_lookup |= HOST_LOOKUP_NATIVE;
+    check(
+        "[2001:db8::2]",
+        "5.3.0 unable to look up host 2001:db8::2: Address family for hostname not supported");
+    options.host_lookup = HOST_LOOKUP_DNS;
     options.protocols.v6 = true;
     options.protocols.v4 = false;
     check("[b.test]", "b.test[2001:db8::2]:25/0 ");
@@ -365,16 +377,32 @@ static void test_native(void **state)
     char path[] = "/tmp/destination_test.XXXXXX";
     struct error error;
     int fd = mkstemp(path);
+    static const char hosts[] =
+        "192.0.2.50 named.test localhost\n192.0.2.51 b.test none.test\n192.0.2.52 x.test\n";
 
     (void)state;
     assert_true(fd >= 0);
-    assert_int_equal(fd_write_all(fd, "192.0.2.50 named.test\n", 22), 0);
+    assert_int_equal(fd_write_all(fd, hosts, sizeof(hosts) - 1), 0);
     fd_close(&fd);
     assert_int_equal(hosts_read(path, &error), 0);
     assert_int_equal(unlink(path), 0);
     options.host_lookup = HOST_LOOKUP_NATIVE;
-    check("named.test", "named.test[192.0.2.50]:25/0 ");
+    check("[named.test]", "named.test[192.0.2.50]:25/0 ");
+    check("[nothing.test]",
+          "5.3.0 unable to look up host nothing.test: No address associated with hostname");
+    dns_cache_add(SLICE("gone.test"), DNS_A, DNS_NO_NAME, NULL, 50);
+    dns_cache_add(SLICE("gone.test"), DNS_AAAA, DNS_NO_NAME, NULL, 50);
+    check("[gone.test]", "5.4.4 unable to look up host gone.test: Name or service not known");
+    check("x.test", "a.test[192.0.2.1]:25/10 b.test[192.0.2.51]:25/20 ");
+    options.use_dns = false; /* for mail exchangers, that is */
+    check("x.test", "x.test[192.0.2.52]:25/0 ");
+    options.use_dns = true;
+    options.host_lookup = HOST_LOOKUP_DNS | HOST_LOOKUP_NATIVE;
+    check("[b.test]", "b.test[192.0.2.2]:25/0 b.test[2001:db8::2]:25/0 ");
+    check("[none.test]", "none.test[192.0.2.51]:25/0 ");
     options.host_lookup = HOST_LOOKUP_DNS;
+    add_host("localhost", "192.0.2.53", "");
+    check("[localhost]", "localhost[192.0.2.53]:25/0 ");
 }
 
 static int start(void **state)
@@ -406,7 +434,7 @@ int main(void)
         cmocka_unit_test_setup(test_limit, add_names),
         cmocka_unit_test_setup(test_one_protocol, add_names),
         cmocka_unit_test_setup(test_takes_turns, add_names),
-        cmocka_unit_test(test_native),
+        cmocka_unit_test_setup(test_native, add_names),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

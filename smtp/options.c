@@ -70,7 +70,9 @@ static void parse_dns_support(const char *level)
     struct slice text = slice_from(level);
 
     options.use_dnssec = slice_equals_nocase(text, "dnssec");
-    if (text.len == 0 ? params.disable_dns_lookups : slice_equals_nocase(text, "disabled"))
+    options.use_dns =
+        text.len == 0 ? !params.disable_dns_lookups : !slice_equals_nocase(text, "disabled");
+    if (!options.use_dns)
         options.host_lookup = HOST_LOOKUP_NATIVE;
     else if (text.len > 0 && !options.use_dnssec && !slice_equals_nocase(text, "enabled"))
         fatal(EX_CONFIG, "invalid %s_dns_support_level: \"%s\"",

@@ -30,6 +30,7 @@ struct options {
     bool randomize_addresses, balance_protocols, defer_if_no_mx_address;
     bool cache_on_demand;
     bool use_dnssec; /* smtp_dns_support_level = dnssec */
+    bool use_dns;    /* for anything but addresses: those go by host_lookup */
     int64_t cache_time_limit, reuse_time_limit;
     int reuse_count_limit;
     const char *address_preference; /* "any", "ipv4", "ipv6" */

@@ -262,7 +262,8 @@ static bool is_own_name(const struct session *session, const struct host *host)
     struct slice text = slice_from_offset(buf_slice(&session->reply), strlen("250-"));
     struct slice name = slice_sub(text, 0, slice_find_any(text, " \t"));
 
-    return host->unix_path.len == 0 && endpoint_port(&host->address) == SMTP_PORT &&
+    return !options.is_lmtp && host->unix_path.len == 0 &&
+           endpoint_port(&host->address) == SMTP_PORT &&
            slice_equals_nocase(name, params.myhostname);
 }
 

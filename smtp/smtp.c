@@ -308,6 +308,8 @@ static void try_hop(struct journey *journey, struct slice hop)
     int result = destination_hosts(hop, deadline_in(RESOLVE_LIMIT), &attempt->delivery->arena,
                                    &list, &dsn);
     journey->leads_here = list.leads_here;
+    /* To the other hosts we are the relay: mail that goes on elsewhere may come back. */
+    journey->is_last_hop = journey->is_last_hop || list.has_us;
     if (result < 0) {
         if (!journey->is_first_hop)
             excuse_fallback(&dsn);
@@ -428,7 +430,7 @@ static void deliver(struct delivery *delivery)
         return;
     begin(&journey, hop);
     try_kept_session(&journey);
-    while (hop.ptr && journey.attempt.n_pending > 0) {
+    while (hop.ptr && journey.attempt.n_pending > 0 && !journey.is_last_hop) {
         struct slice next = destination_next(&hops);
         journey.is_last_hop = next.ptr == NULL;
         try_hop(&journey, hop);

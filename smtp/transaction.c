@@ -221,30 +221,6 @@ static enum step offer_recipients(struct transaction_state *state)
     return STEP_OK;
 }
 
-/* Read the replies to what was pipelined behind a command that failed. */
-static enum transaction drain(struct transaction_state *state, size_t n_rcpt)
-{
-    struct session *session = state->session;
-
-    for (size_t i = 0; i < n_rcpt; i++)
-        if (session_reply(session, options.rcpt_timeout) == STEP_BROKEN)
-            return TRANSACTION_BROKEN;
-    switch (session_reply_or_more(session, options.data_init_timeout)) {
-    case STEP_BROKEN:
-        return TRANSACTION_BROKEN;
-    case STEP_REFUSED:
-        return TRANSACTION_DONE;
-    case STEP_OK:
-        break;
-    }
-    if (session->code / 100 != 3) /* what it takes for commands is not known any more */
-        return TRANSACTION_BROKEN;
-    /* It wants a message although it has no recipient: give it none (RFC 2920 section 3.1). */
-    session_command(session, ".");
-    return session_reply(session, options.data_done_timeout) == STEP_BROKEN ? TRANSACTION_BROKEN
-                                                                            : TRANSACTION_DONE;
-}
-
 /*
  * Leave a transaction that was begun and not finished: the server would take the next MAIL for
  * one inside of it. QUIT ends it as well; in front of that, RSET must not cost a round trip.
@@ -262,15 +238,28 @@ static enum transaction reset(struct transaction_state *state, bool may_keep)
     return TRANSACTION_DONE;
 }
 
-/* The same after commands that were pipelined behind the one that failed. */
-static enum transaction drain_and_reset(struct transaction_state *state, size_t n_rcpt,
-                                        bool may_keep)
+/* Read the replies to what was pipelined behind a command that failed, and leave. */
+static enum transaction drain(struct transaction_state *state, size_t n_rcpt, bool may_keep)
 {
-    enum transaction drained = drain(state, n_rcpt);
+    struct session *session = state->session;
 
-    return drained == TRANSACTION_DONE && state->session->code != SERVER_CLOSES
-               ? reset(state, may_keep)
-               : drained;
+    for (size_t i = 0; i < n_rcpt; i++)
+        if (session_reply(session, options.rcpt_timeout) == STEP_BROKEN)
+            return TRANSACTION_BROKEN;
+    switch (session_reply_or_more(session, options.data_init_timeout)) {
+    case STEP_BROKEN:
+        return TRANSACTION_BROKEN;
+    case STEP_REFUSED:
+        return session->code == SERVER_CLOSES ? TRANSACTION_BROKEN : reset(state, may_keep);
+    case STEP_OK:
+        break;
+    }
+    if (session->code / 100 != 3) /* what it takes for commands is not known any more */
+        return TRANSACTION_BROKEN;
+    /* It wants a message although it has no recipient: give it none (RFC 2920 section 3.1). */
+    session_command(session, ".");
+    return session_reply(session, options.data_done_timeout) == STEP_BROKEN ? TRANSACTION_BROKEN
+                                                                            : TRANSACTION_DONE;
 }
 
 /* The final reply of the server: for all accepted recipients, of an LMTP server for each. */
@@ -384,7 +373,7 @@ static enum transaction mail_refused(struct transaction_state *state, size_t n_p
     }
     attempt_trouble(state->attempt, state->session->relay.data, &dsn);
     if (n_pipelined > 0)
-        return drain_and_reset(state, n_pipelined, may_keep);
+        return drain(state, n_pipelined, may_keep);
     return state->session->code == SERVER_CLOSES ? TRANSACTION_BROKEN : reset(state, may_keep);
 }
 
@@ -457,7 +446,7 @@ static enum transaction run(struct session *session, struct attempt *attempt, bo
     if (step == STEP_BROKEN)
         return broke(&state, "sending RCPT TO");
     if (state.n_accepted == 0)
-        return together ? drain_and_reset(&state, 0, may_keep) : reset(&state, may_keep);
+        return together ? drain(&state, 0, may_keep) : reset(&state, may_keep);
     return send_data(&state, together, may_keep);
 }
 

@@ -215,47 +215,47 @@ static void test_all_are_refused_for_now(void **state)
 /* What the server must have forgotten before the next message is offered to it. */
 static const struct {
     const char *name;
-    bool may_keep;
-    const char *replies[9];
     const char *last_heard;
+    const char *replies[9];
     enum transaction result;
+    bool may_keep;
 } resets[] = {
     {"no recipient is left",
-     true,
-     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "250 reset\r\n"},
      "DATA\r\nRSET\r\n",
-     TRANSACTION_DONE},
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "250 reset\r\n"},
+     TRANSACTION_DONE,
+     true},
     {"no recipient is left, and it wants data",
-     true,
+     "DATA\r\n.\r\n",
      {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "354 go\r\n", "554 no\r\n",
       "250 reset\r\n"},
-     "DATA\r\n.\r\nRSET\r\n",
-     TRANSACTION_DONE},
+     TRANSACTION_DONE,
+     true},
     {"no sender",
-     true,
+     "DATA\r\nRSET\r\n",
      {GREETING, PIPELINING, "450 no\r\n", "503 no\r\n", "503 no\r\n", "250 reset\r\n"},
-     "DATA\r\nRSET\r\n",
-     TRANSACTION_DONE},
+     TRANSACTION_DONE,
+     true},
     {"no pipelining",
-     true,
-     {HELLO, "250 ok\r\n", "450 no\r\n", "250 reset\r\n"},
      "RCPT TO:<r0@x.test>\r\nRSET\r\n",
-     TRANSACTION_DONE},
+     {HELLO, "250 ok\r\n", "450 no\r\n", "250 reset\r\n"},
+     TRANSACTION_DONE,
+     true},
     {"it does not forget",
-     true,
-     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "500 what\r\n"},
      "DATA\r\nRSET\r\n",
-     TRANSACTION_BROKEN},
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "554 none\r\n", "500 what\r\n"},
+     TRANSACTION_BROKEN,
+     true},
     {"it closes",
-     true,
-     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "421 bye\r\n"},
      "DATA\r\n",
-     TRANSACTION_BROKEN},
+     {GREETING, PIPELINING, "250 ok\r\n", "450 no\r\n", "421 bye\r\n"},
+     TRANSACTION_BROKEN,
+     true},
     {"not for QUIT alone",
-     false,
-     {HELLO, "250 ok\r\n", "450 no\r\n"},
      "RCPT TO:<r0@x.test>\r\n",
-     TRANSACTION_DONE},
+     {HELLO, "250 ok\r\n", "450 no\r\n"},
+     TRANSACTION_DONE,
+     false},
 };
 
 static void test_reset(void **state)

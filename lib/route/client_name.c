@@ -9,8 +9,10 @@
 
 const char *client_name_trouble(enum dns_result result)
 {
-    return result == DNS_TEMPORARY ? "Temporary failure in name resolution"
-                                   : "Name or service not known";
+    if (result == DNS_TEMPORARY)
+        return "Temporary failure in name resolution";
+    return result == DNS_NO_DATA ? "No address associated with hostname"
+                                 : "Name or service not known";
 }
 
 void client_name_init(struct client_name *client)

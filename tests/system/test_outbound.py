@@ -238,6 +238,23 @@ def test_our_own_name():
     sink.close()
 
 
+def test_no_fallback_where_we_are_the_relay():
+    """The other exchangers of a domain that we are one of may send mail for it to us: it must not go elsewhere."""
+    Names({"one.test MX": ["5 gone.test", "10 us.test"], "gone.test A": ["127.0.0.5"], "us.test A": ["127.0.0.7"]})
+    use_resolver()
+    sink = Sink("127.0.0.2", 25)
+    main = {"proxy_interfaces": "127.0.0.7", "smtp_fallback_relay": "[127.0.0.2]",
+            "transport_maps": "inline:{{two.test=smtp:[us.test]}, {three.test=smtp:[127.0.0.7], [127.0.0.2]}}"}
+    with Instance(main=main) as mta:
+        mta.send("x@one.test", "Subject: x\n\nx\n", "alice@example.test")
+        mta.wait_log(r"to=<x@one\.test>, relay=none, .*dsn=4\.4\.1, status=deferred \(connect to gone\.test")
+        for domain, host in (("two", r"us\.test"), ("three", r"127\.0\.0\.7")):
+            mta.send(f"x@{domain}.test", "Subject: x\n\nx\n", "alice@example.test")
+            mta.wait_log(rf"to=<x@{domain}\.test>, relay=none, .*dsn=5\.4\.6, status=bounced \(mail for {host} loops back to myself\)")
+    assert not sink.messages
+    sink.close()
+
+
 def test_notices():
     """The postmaster hears of servers whose replies are unexpected, if notify_classes wants it; no mail suffers."""
     sink = Sink(replies={"RCPT": "504-5.5.4 what\r\n504 5.5.4 " + "w" * 60 + " is that"})
