@@ -16,7 +16,7 @@ static void lookup_failed(struct transaction *transaction, const char *table,
 {
     log_warning("%s", error->text);
     log_warning("%s: %s map lookup problem for %.*s -- message not accepted, try again later",
-                transaction->file.id, table, SLICE_ARG(address));
+                transaction->file.id, table, SLICE_ARG(address.len ? address : SLICE("\"\"")));
     transaction_fail(transaction, CLEANUP_STATUS_WRITE);
 }
 
@@ -46,8 +46,7 @@ static struct slice canonical(struct transaction *transaction,
     log_warning("%s: unreasonable %s map nesting for %.*s -- message not accepted, "
                 "try again later",
                 transaction->file.id, table->name, SLICE_ARG(address));
-    transaction_fail(transaction, CLEANUP_STATUS_WRITE);
-    return address;
+    return address; /* which is accepted all the same, as in Postfix, whatever the line says */
 }
 
 /*
@@ -113,7 +112,7 @@ struct slice address_mapped(struct transaction *transaction, enum address_role r
 {
     const struct address_table *in_order[] = {table_of(role), &tables.canonical};
 
-    if (!(transaction->flags & CLEANUP_MAP) || address.len == 0)
+    if (!(transaction->flags & CLEANUP_MAP))
         return address;
     for (size_t i = 0; i < ARRAY_SIZE(in_order); i++) {
         if (table_applies(in_order[i], class))

@@ -80,6 +80,7 @@ static void reject(struct hit *hit)
     transaction_fail_because(hit->transaction, kind, slice_from(status), text);
     buf_printf(&reason, "%s %.*s", status, SLICE_ARG(text));
     log_action(hit, "reject", buf_slice(&reason));
+    stop_checking(hit->transaction);
 }
 
 static void pass(struct hit *hit)

@@ -101,11 +101,12 @@ static void look_for_errors(struct transaction *transaction, struct slice line)
 
     if (!errors)
         return;
-    content->mime_errors = 0; /* one is enough */
-    content->mime_refusal = mime_error_text(errors);
+    content->mime_errors &= ~errors; /* each kind is told once */
+    content->mime_found |= errors;
+    content->mime_refusal = mime_error_text(content->mime_found);
     if (errors & MIME_ERROR_ENCODING_DOMAIN) /* the value, as the log always had it */
         line = slice_trim(slice_from_offset(line, slice_find(line, ':') + 1));
-    check_log_mime(transaction, content->mime_refusal, line);
+    check_log_mime(transaction, mime_error_text(errors), line);
 }
 
 /* The empty line behind the header was not there. True: the message is refused for it, with the
@@ -139,11 +140,16 @@ static void take_items(struct transaction *transaction)
             content->part_offset = 0;
         }
     }
-    /* Not before what goes with the line has been done and logged. */
-    if (content->mime_refusal)
+}
+
+/* Not before all the rest has been looked at and logged: a graver error may come last. */
+static void refuse_errors(struct transaction *transaction)
+{
+    const char *refusal = transaction->content.mime_refusal;
+
+    if (refusal)
         transaction_fail_because(transaction, CLEANUP_STATUS_CONTENT, SLICE("5.6.0"),
-                                 slice_from(content->mime_refusal));
-    content->mime_refusal = NULL;
+                                 slice_from(refusal));
 }
 
 static bool has_stray(struct slice data)
@@ -293,5 +299,6 @@ void content_end(struct transaction *transaction)
         mime_end(&transaction->content.mime);
         take_items(transaction);
     }
+    refuse_errors(transaction);
     transaction->extracted_offset = queue_file_offset(&transaction->file);
 }

@@ -21,14 +21,27 @@ static void release(struct expansion_state *state)
     hash_release(&state->self_seen, NULL);
 }
 
+static int refuse(struct expansion_state *state)
+{
+    transaction_fail_because(state->transaction, CLEANUP_STATUS_SERVICE, SLICE("4.6.0"),
+                             SLICE("Alias expansion error"));
+    return -1;
+}
+
 static int too_much(struct expansion_state *state, const char *what)
 {
     log_warning("%s: unreasonable %s map %s for %.*s -- message not accepted, try again later",
                 state->transaction->file.id, tables.virtual_alias.name, what,
                 SLICE_ARG(state->original));
-    transaction_fail_because(state->transaction, CLEANUP_STATUS_SERVICE, SLICE("4.6.0"),
-                             SLICE("Alias expansion error"));
-    return -1;
+    return refuse(state);
+}
+
+static int too_long(struct expansion_state *state, struct slice result)
+{
+    log_warning("%s: unreasonable %s result %.*s... -- message not accepted, try again later",
+                state->transaction->file.id, tables.virtual_alias.name,
+                SLICE_ARG(slice_sub(result, 0, 300)));
+    return refuse(state);
 }
 
 static int lookup_failed(struct expansion_state *state, struct slice address,
@@ -51,7 +64,7 @@ static int take_results(struct expansion_state *state, size_t at,
         struct slice result = results->items[i];
 
         if (result.len > (size_t)params.virtual_alias_address_length_limit)
-            return too_much(state, "result length");
+            return too_long(state, result);
         if (i == 0) {
             state->addresses[at] = result;
         } else {

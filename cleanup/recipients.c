@@ -110,8 +110,7 @@ static void write_recipient(struct transaction *transaction, const struct target
         put_printf(transaction, RECORD_ATTRIBUTE, "notify_flags=%d", target->notify);
     if (target->dsn_original.len)
         put_attribute(transaction, "dsn_orig_rcpt", target->dsn_original);
-    put(transaction, RECORD_ORIGINAL_RECIPIENT,
-        params.enable_original_recipient ? target->original : SLICE_EMPTY);
+    put(transaction, RECORD_ORIGINAL_RECIPIENT, target->original);
     put(transaction, RECORD_RECIPIENT, target->address);
     transaction->n_recipients++;
 }
@@ -200,9 +199,9 @@ void recipient_put_more(struct transaction *transaction, struct slice address,
     struct target target = {.notify = notify, .dsn_original = dsn_original};
 
     target.address = rewrite_internal(REWRITE_LOCAL, address, arena);
-    target.original = target.address;
     target.address = address_mapped(transaction, ROLE_RECIPIENT, CLASS_ENVELOPE_RECIPIENT,
                                     target.address, arena);
+    target.original = target.address;
     write_expanded(transaction, &target);
 }
 

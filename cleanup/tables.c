@@ -143,6 +143,8 @@ void tables_open(void)
     tables.propagate_virtual =
         words_have(slice_from(params.propagate_unmatched_extensions), SLICE("virtual"));
     tables.rejected_bytes = byte_set(params.message_reject_characters);
+    if (params.cleanup_replace_stray_cr_lf) /* they have become spaces before anything looks */
+        tables.rejected_bytes.has['\r'] = tables.rejected_bytes.has['\n'] = false;
     tables.stripped_bytes = byte_set(params.message_strip_characters);
     tables.checks[CHECK_HEADER] = check_table("header_checks", params.header_checks);
     tables.checks[CHECK_MIME_HEADER] =

@@ -45,8 +45,9 @@ struct content {
     struct mime mime;
     bool converts; /* to 7 bits, before anybody looks at it */
     struct mime_7bit converter;
-    unsigned mime_errors;     /* enum mime_error bits for which the message is refused */
-    const char *mime_refusal; /* the text of the one that was found */
+    unsigned mime_errors;     /* enum mime_error bits for which it will be refused */
+    unsigned mime_found;      /* those of them that it has */
+    const char *mime_refusal; /* the text of the gravest, or NULL */
     bool passes_through;      /* nobody looks at the body any more */
     int64_t part_offset;      /* bytes of the body part so far, for body_checks_size_limit */
     struct buf header;        /* the header that is being worked on */

@@ -233,7 +233,7 @@ void mailbox_deliver(struct job *job, struct slice address, const struct passwd 
     job->delivery->request.sender = origin->sender;
     if (find_command(user, &line, &error) < 0) {
         log_warning("%s", error.text);
-        delivery_dsn(job->delivery, &dsn, "4.3.5", "mail system configuration error");
+        delivery_dsn(job->delivery, &dsn, "4.3.0", "table lookup failure");
     } else if (line.len > 0) {
         struct command command = {.shell_line = line.data,
                                   .user = {.uid = user->pw_uid, .gid = user->pw_gid}};

@@ -238,7 +238,8 @@ static enum submission_end verdict(struct submission *submission)
         return SUBMISSION_DONE;
     if (result.status & hopeless)
         return malformed(submission, cleanup_status_detail(result.status)->text);
-    if (result.smtp_reply.len) /* a filter wants it later, which cleanup has logged */
+    /* A filter wants it later, or tables make no sense: cleanup has logged it. */
+    if (result.smtp_reply.len || result.reason.len)
         return SUBMISSION_LATER;
     return not_written(submission, cleanup_status_detail(result.status)->text);
 }

@@ -15,6 +15,7 @@
 #include "mail/address.h"
 #include "mail/delivery_line.h"
 #include "route/resolve.h"
+#include "route/rewrite.h"
 
 /* Where a recipient goes; texts lie in the batch's arena. */
 struct route {
@@ -95,10 +96,11 @@ static void resolve(const struct mail *mail, struct arena *arena, struct route *
 static void find_route(const struct mail *mail, struct arena *arena,
                        const struct recipient *recipient, struct route *route)
 {
+    const struct envelope *envelope = &mail->message.envelope;
     bool asks_only = mail->flags & (DELIVERY_FLAG_VERIFY | DELIVERY_FLAG_EXPAND);
 
     route->address = recipient->address;
-    if (mail->message.envelope.filter.len && !asks_only)
+    if (envelope->filter.len && !envelope->redirect.len && !asks_only)
         follow_filter(mail, arena, route);
     else
         resolve(mail, arena, route);
@@ -198,7 +200,8 @@ static void place(struct mail *mail, struct batch *batch, struct recipient *reci
     job_add_recipient(mail, destination, batch, recipient);
 }
 
-/* A redirect replaces all recipients by one, at the price of one R record. */
+/* A redirect replaces all recipients by one, at the price of one R record. What the first of
+ * them was to be told stays. */
 static void apply_redirect(struct mail *mail, struct batch *batch, struct recipient_list *list)
 {
     struct recipient *first = &list->items[0];
@@ -206,8 +209,8 @@ static void apply_redirect(struct mail *mail, struct batch *batch, struct recipi
     mail->message.next_recipient = 0;
     mail->n_unread = 0;
     list->count = 1;
-    first->address = arena_slice(&batch->arena, mail->message.envelope.redirect);
-    first->notify = 0;
+    first->address =
+        rewrite_internal(REWRITE_LOCAL, mail->message.envelope.redirect, &batch->arena);
     first->done = false;
 }
 

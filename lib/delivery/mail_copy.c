@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "co/co.h"
+#include "conf/params.h"
 #include "mail/address.h"
 #include "mail/header.h"
 
@@ -85,7 +86,8 @@ static void add_trace_headers(struct writer *writer)
         add_from_line(writer);
     if (copy->flags & MAIL_COPY_RETURN_PATH)
         add_address_header(writer, "Return-Path", copy->delivery->request.sender, "<", ">");
-    if ((copy->flags & MAIL_COPY_ORIGINAL_TO) && copy->recipient->original.len > 0)
+    if ((copy->flags & MAIL_COPY_ORIGINAL_TO) && params.enable_original_recipient &&
+        copy->recipient->original.len > 0)
         add_address_header(writer, "X-Original-To", copy->recipient->original, "", "");
     if (copy->flags & MAIL_COPY_DELIVERED_TO)
         add_address_header(writer, "Delivered-To", copy->delivered_to, "", "");

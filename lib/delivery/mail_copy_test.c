@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "conf/params.h"
 #include "delivery/test_message.h"
 
 static struct timeval fixed_wall(void)
@@ -219,5 +220,6 @@ int main(void)
     };
 
     (void)setenv("TZ", "UTC", 1);
+    params.enable_original_recipient = true;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
