@@ -49,7 +49,7 @@ static const struct {
     {"private", OWNER_MAIL, 0700, 0},
     {"public", OWNER_MAIL_AND_GROUP, 0710, 0},
     {"saved", OWNER_MAIL, 0700, HAS_QUEUE_FILES},
-    {"staging", OWNER_MAIL, 0700, MAY_LACK},
+    {"staging", OWNER_ROOT, 0755, MAY_LACK}, /* so nobody can exchange what is in it */
     {"staging/0", OWNER_MAIL, 0700, MAY_LACK},
     {"staging/1", OWNER_MAIL, 0700, MAY_LACK},
     {"staging/2", OWNER_MAIL, 0700, MAY_LACK},
@@ -106,12 +106,19 @@ static void directory_path(struct buf *path, const char *name)
 static int set_owner_and_mode(const char *path, const struct ids *ids, size_t i,
                               struct error *error)
 {
+    const char *name = directories[i].name;
     uid_t uid = directories[i].owner == OWNER_ROOT ? 0 : ids->mail_owner;
     gid_t gid = directories[i].owner == OWNER_MAIL_AND_GROUP ? ids->setgid_group : (gid_t)-1;
+    /* A link in the queue directory is the administrator's; further below it may be anybody's.
+     */
+    int links = name && strchr(name, '/') ? O_NOFOLLOW : 0;
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | links);
 
-    if (ids->is_root && chown(path, uid, gid) < 0)
+    if (fd < 0)
+        return error_set(error, ERROR_PERMANENT, "open directory %s: %m", path);
+    if (ids->is_root && fchown(fd, uid, gid) < 0)
         return error_set(error, ERROR_PERMANENT, "chown %s: %m", path);
-    if (chmod(path, directories[i].mode) < 0)
+    if (fchmod(fd, directories[i].mode) < 0)
         return error_set(error, ERROR_PERMANENT, "chmod %s: %m", path);
     return 0;
 }
