@@ -102,8 +102,8 @@ void check_log(const struct check *check, const char *what, const char *text)
 
 static void add_reply(struct buf *text, const struct smtp_reply *reply)
 {
-    buf_printf(text, "%d %s%s%.*s", reply->code, reply->dsn, reply->dsn[0] ? " " : "",
-               SLICE_ARG(reply->text));
+    buf_printf(text, "%d %s%s", reply->code, reply->dsn, reply->dsn[0] ? " " : "");
+    smtp_reply_add_line(text, reply->text);
 }
 
 static void log_reply(const struct check *check, const char *what,

@@ -45,7 +45,8 @@ struct smtp_reply hello_helo(struct session *session, struct slice arguments)
         session->notices |= NOTICE_PROTOCOL;
         return smtp_reply(501, "", "Syntax: HELO hostname");
     }
-    if (!accept_name(session, name, "SMTP", &reply))
+    /* After EHLO it stays ESMTP, as in Postfix. */
+    if (!accept_name(session, name, session->protocol, &reply))
         return reply;
     return smtp_reply(250, "", params.myhostname);
 }

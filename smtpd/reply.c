@@ -80,8 +80,7 @@ void smtp_reply_add_footer(struct smtp_reply *reply, struct slice footer, struct
     reply->text = arena_slice(arena, buf_slice(&text));
 }
 
-/* What clients said is quoted in replies; a lone CR must not look like the end of one. */
-static void add_printable(struct buf *out, struct slice text)
+void smtp_reply_add_line(struct buf *out, struct slice text)
 {
     size_t start = out->len;
 
@@ -103,7 +102,7 @@ void smtp_reply_format(struct buf *out, const struct smtp_reply *reply)
         is_last = end == rest.len;
         buf_printf(out, "%d%c%s%s", reply->code, is_last ? ' ' : '-', reply->dsn,
                    reply->dsn[0] ? " " : "");
-        add_printable(out, slice_sub(rest, 0, end));
+        smtp_reply_add_line(out, slice_sub(rest, 0, end));
         buf_add_text(out, "\r\n");
         rest = slice_from_offset(rest, end + 1);
     } while (!is_last);

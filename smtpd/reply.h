@@ -27,6 +27,11 @@ struct smtp_reply smtp_reply_printf(struct arena *arena, int code, const char *d
 struct smtp_reply smtp_reply_parse(struct slice whole);
 /* Does the text begin with the code of a refusal, 4xx or 5xx, and a space? */
 bool smtp_reply_refuses(struct slice whole);
+/*
+ * Add a line of a reply's text as clients read it, and the log. What they said is quoted there:
+ * control bytes become blanks, so that a lone CR does not look like the end of a line.
+ */
+void smtp_reply_add_line(struct buf *out, struct slice text);
 /* No reply at all. */
 struct smtp_reply smtp_reply_none(void);
 

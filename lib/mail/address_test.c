@@ -25,6 +25,7 @@ static const struct {
     {"source route", "<@r1.test,@r2.test:a@x.test>", "a@x.test", "", true},
     {"no source route", "<a:b@x.test>", "a:b@x.test", "", true},
     {"quoted", "<\"a b\"@x.test>", "a b@x.test", "", true},
+    {"quoted white space", "<\"a\tb\rc\\\td\"@x.test>", "a b c d@x.test", "", true},
     {"quoted for nothing", "<\"ab\"@x.test>", "ab@x.test", "", true},
     {"quoted quote", "<\"a\\\"b\"@x.test>", "a\"b@x.test", "", true},
     {"quoted word in a name", "<b.\"a c\"@x.test>", "b.a c@x.test", "", true},

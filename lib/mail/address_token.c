@@ -104,8 +104,9 @@ bool address_token_is_word(const struct address_token *token)
 void address_token_add(struct buf *buf, const struct address_token *token)
 {
     for (size_t i = 0; i < token->text.len; i++) {
-        if (token->text.ptr[i] != '\n' && token->text.ptr[i] != '\r')
-            buf_add_char(buf, token->text.ptr[i]);
+        char c = token->text.ptr[i];
+
+        buf_add_char(buf, c == '\t' || c == '\r' || c == '\n' ? ' ' : c);
     }
     if (token->kind == TOKEN_LITERAL && !slice_ends_with(token->text, "]"))
         buf_add_char(buf, ']');
