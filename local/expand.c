@@ -11,36 +11,47 @@
 #include "base/log.h"
 #include "conf/params.h"
 #include "mail/address.h"
+#include "system_user.h"
 
 enum { FILE_MAX_BYTES = 16 << 20, INCLUDE_DEPTH_MAX = 20 };
 
-/* "~/file" and "~user/file" of a .forward as a path. ptr NULL: there is no such home. */
-static struct slice in_home(struct arena *arena, struct slice text, const struct origin *origin)
+/* "~/file" and "~user/file" of a .forward, as a path. */
+static enum system_user_result in_home(struct arena *arena, struct slice text,
+                                       const struct origin *origin, struct slice *path)
 {
     struct slice rest = slice_from_offset(text, 1);
     struct slice name = slice_split(&rest, '/');
-    const struct passwd *user = NULL;
+    const struct passwd *user;
 
-    if (name.len > 0)
-        user = getpwnam(arena_text(arena, name));
-    else if (origin->kind == ORIGIN_FORWARD)
-        user = getpwnam(arena_text(arena, origin->name));
-    if (!user)
-        return SLICE_EMPTY;
-    return slice_from(arena_printf(arena, "%s/%.*s", user->pw_dir, SLICE_ARG(rest)));
+    if (name.len == 0 && origin->kind == ORIGIN_FORWARD)
+        name = origin->name;
+    if (name.len == 0)
+        return SYSTEM_USER_UNKNOWN;
+    enum system_user_result result = system_user_find(name, arena, &user);
+
+    if (result == SYSTEM_USER_FOUND)
+        *path = slice_from(arena_printf(arena, "%s/%.*s", user->pw_dir, SLICE_ARG(rest)));
+    return result;
 }
 
 static void add_in_home(struct job *job, struct slice text, const struct origin *origin)
 {
-    struct slice path = in_home(&job->delivery->arena, text, origin);
+    struct slice path;
     struct dsn dsn;
 
-    if (path.len > 0) {
+    switch (in_home(&job->delivery->arena, text, origin, &path)) {
+    case SYSTEM_USER_FOUND:
         job_add(job, TARGET_FILE, path, origin);
         return;
+    case SYSTEM_USER_ERROR:
+        log_warning("look up home directory for %.*s: %m", SLICE_ARG(text));
+        delivery_dsn(job->delivery, &dsn, "4.3.0", "user database unavailable");
+        break;
+    case SYSTEM_USER_UNKNOWN:
+    default:
+        log_warning("unknown home directory for: %.*s", SLICE_ARG(text));
+        delivery_dsn(job->delivery, &dsn, "5.3.5", "mail system configuration error");
     }
-    log_warning("unknown home directory for: %.*s", SLICE_ARG(text));
-    delivery_dsn(job->delivery, &dsn, "5.3.5", "mail system configuration error");
     job_ended(job, origin->address, &dsn);
 }
 

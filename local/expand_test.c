@@ -1,5 +1,7 @@
 #include "expand.h"
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,14 @@
 #include "delivery/test_message.h"
 
 static char directory[] = "/tmp/expand_test.XXXXXX";
+
+static struct buf logged = {.data = buf_nothing};
+
+static void keep_line(enum log_level level, const char *line)
+{
+    (void)level;
+    buf_printf(&logged, "%s\n", line);
+}
 
 /* A delivery whose alias or file is expanded. */
 struct scene {
@@ -110,6 +120,55 @@ static void test_lists(void **state)
     }
 }
 
+/* NOLINTBEGIN(readability-*) */
+/* Stands in for the C library's: who "broken" is nobody can say now. */
+int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+               struct passwd **result)
+{
+    static char home[] = "/home/ada";
+
+    (void)buffer;
+    (void)size;
+    *result = NULL;
+    if (strcmp(name, "broken") == 0)
+        return EIO;
+    if (strcmp(name, "ada") != 0)
+        return 0;
+    *entry = (struct passwd){.pw_name = home, .pw_dir = home, .pw_shell = home};
+    *result = entry;
+    return 0;
+}
+
+/* NOLINTEND(readability-*) */
+
+static const struct {
+    const char *text, *targets, *logged;
+} homes[] = {
+    {"~ada/Mail/", "/</home/ada/Mail/> ", ""},
+    {"~/Mail/", "", "unknown home directory for: ~/Mail/"},
+    {"~eve/Mail/", "", "unknown home directory for: ~eve/Mail/"},
+    {"~broken/Mail/", "", "look up home directory for ~broken/Mail/: "},
+};
+
+static void test_homes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+        CLEANUP(scene_release) struct scene scene;
+        CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+        test_case(homes[i].text);
+        scene_init(&scene);
+        buf_reset(&logged);
+        log_hook = keep_line;
+        assert_int_equal(expand_list(&scene.job, slice_from(homes[i].text), &scene.origin), 1);
+        log_hook = NULL;
+        describe(&scene.job, &text);
+        assert_slice_equal(buf_slice(&text), homes[i].targets);
+        assert_non_null(strstr(logged.data, homes[i].logged));
+    }
+}
+
 static void test_origin_goes_along(void **state)
 {
     CLEANUP(scene_release) struct scene scene;
@@ -157,14 +216,6 @@ static void test_include(void **state)
     assert_int_equal(first->origin->kind, ORIGIN_INCLUDE);
     assert_ptr_equal(first->origin->parent, &scene.origin);
     assert_slice_equal(first->origin->address, "list@x.test");
-}
-
-static struct buf logged;
-
-static void keep_line(enum log_level level, const char *line)
-{
-    (void)level;
-    buf_printf(&logged, "%s\n", line);
 }
 
 /* Trouble is temporary: the administrator can mend it. */
@@ -218,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_homes),
         cmocka_unit_test(test_origin_goes_along),
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_include_refused),

@@ -1,7 +1,6 @@
 #include "recipient.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,6 +14,7 @@
 #include "mailbox.h"
 #include "outside.h"
 #include "route/open_maps.h"
+#include "system_user.h"
 #include "table/maps.h"
 
 static struct maps *mailbox_transport_maps, *fallback_transport_maps;
@@ -235,33 +235,6 @@ static bool is_passed(struct job *job, const struct local_name *name, struct map
 /* -- users
  * ------------------------------------------------------------------------------------------ */
 
-enum user_result { USER_FOUND, USER_UNKNOWN, USER_ERROR };
-
-static enum user_result find_user(struct job *job, struct slice name, struct passwd **user)
-{
-    static char buffer[65536]; /* kept out of the arena: an alias may have many users */
-    struct arena *arena = &job->delivery->arena;
-    struct passwd *storage = arena_new(arena, struct passwd);
-    int result = getpwnam_r(arena_text(arena, name), storage, buffer, sizeof(buffer), user);
-
-    if (*user) {
-        *storage = (struct passwd){
-            .pw_name = arena_text(arena, slice_from(storage->pw_name)),
-            .pw_uid = storage->pw_uid,
-            .pw_gid = storage->pw_gid,
-            .pw_dir = arena_text(arena, slice_from(storage->pw_dir)),
-            .pw_shell = arena_text(arena, slice_from(storage->pw_shell)),
-        };
-        return USER_FOUND;
-    }
-    /* Any error number means that a source of names could not be asked: not that nobody has
-     * this one. */
-    if (result == 0)
-        return USER_UNKNOWN;
-    errno = result;
-    return USER_ERROR;
-}
-
 /* Those that everybody has (RFC 5321 section 4.5.1), though nobody here reads their mail. */
 static bool is_required(struct slice user)
 {
@@ -288,18 +261,18 @@ static void unknown_user(struct job *job, const struct local_name *name,
 static void deliver_to_user(struct job *job, const struct local_name *name,
                             const struct origin *origin)
 {
-    struct passwd *user = NULL;
+    const struct passwd *user = NULL;
     struct slice key = arena_lower(&job->delivery->arena, name->user);
 
-    switch (find_user(job, key, &user)) {
-    case USER_ERROR:
+    switch (system_user_find(key, &job->delivery->arena, &user)) {
+    case SYSTEM_USER_ERROR:
         log_warning("look up user %.*s: %m", SLICE_ARG(key));
         settle(job, name->address, "4.3.0", "user database unavailable");
         return;
-    case USER_UNKNOWN:
+    case SYSTEM_USER_UNKNOWN:
         unknown_user(job, name, origin);
         return;
-    case USER_FOUND:
+    case SYSTEM_USER_FOUND:
         break;
     }
     struct stat home;

@@ -2,6 +2,8 @@
  * Asks one table one question, or the system who a user is, for commands that seldom need that
  * and start faster without what it takes (table/elsewhere.h).
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -21,14 +23,19 @@ struct question {
 };
 
 /* "name:full name" of a user whom sendmail or postdrop did not find (table/user_entry.h). */
-static enum table_result find_user(struct slice uid, struct buf *value)
+static enum table_result find_user(struct slice uid, struct buf *value, struct error *error)
 {
-    const struct passwd *user;
+    static char buffer[65536];
+    struct passwd entry, *user;
     int64_t number;
 
     if (!slice_to_int(uid, 0, UINT32_MAX, &number))
         return TABLE_NOT_FOUND;
-    user = getpwuid((uid_t)number);
+    errno = getpwuid_r((uid_t)number, &entry, buffer, sizeof(buffer), &user);
+    if (!user && errno != 0) {
+        error_set(error, ERROR_TEMPORARY, "look up user %" PRId64 ": %m", number);
+        return TABLE_ERROR;
+    }
     if (!user)
         return TABLE_NOT_FOUND;
     buf_printf(value, "%s:%s", user->pw_name, user->pw_gecos);
@@ -43,7 +50,7 @@ static enum table_result ask(const struct question *question, struct buf *value,
     static struct match_list *list;
 
     if (strcmp(question->method, ELSEWHERE_USER) == 0)
-        return find_user(question->key, value);
+        return find_user(question->key, value, error);
     const char *spec = conf_lookup(question->parameter);
 
     if (!spec)
