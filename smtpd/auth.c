@@ -78,15 +78,29 @@ static bool is_excepted(struct session *session)
     return false;
 }
 
-/* smtpd_sasl_mechanism_filter; trouble with it lets nothing through. */
-static bool passes_filter(struct slice mechanism)
+/* Does smtpd_sasl_mechanism_filter let it through? Trouble is logged. */
+static enum table_result find_in_filter(struct slice mechanism)
 {
     struct error error;
     enum table_result found = match_list_name(settings.sasl_mechanisms, mechanism, &error);
 
     if (found == TABLE_ERROR)
         log_warning("%s", error.text);
-    return found == TABLE_FOUND;
+    return found;
+}
+
+static void add_if_offered(struct session *session, struct slice mechanism, struct buf *offered)
+{
+    switch (find_in_filter(mechanism)) {
+    case TABLE_FOUND:
+        buf_printf(offered, " %.*s", SLICE_ARG(mechanism));
+        break;
+    case TABLE_ERROR:
+        session->login_is_down = true;
+        break;
+    case TABLE_NOT_FOUND:
+        break;
+    }
 }
 
 void auth_add_keyword(struct session *session, struct buf *reply)
@@ -102,10 +116,8 @@ void auth_add_keyword(struct session *session, struct buf *reply)
     if (session->login_is_down)
         return;
     rest = buf_slice(&names);
-    while ((word = slice_word(&rest, " ")).ptr) {
-        if (passes_filter(word))
-            buf_printf(&offered, " %.*s", SLICE_ARG(word));
-    }
+    while ((word = slice_word(&rest, " ")).ptr)
+        add_if_offered(session, word, &offered);
     if (offered.len == 0)
         return;
     buf_printf(reply, "\nAUTH%s", offered.data);
@@ -224,9 +236,16 @@ static struct smtp_reply authenticate(struct session *session, struct slice mech
     };
     struct smtp_reply reply;
 
-    if (!passes_filter(request.mechanism)) {
+    switch (find_in_filter(request.mechanism)) {
+    case TABLE_FOUND:
+        break;
+    case TABLE_NOT_FOUND:
         dialogue.text = SLICE("Invalid authentication mechanism");
         return failed(session, &dialogue, request.mechanism, AUTH_FAILED);
+    case TABLE_ERROR:
+    default:
+        dialogue.text = SLICE("mechanism filter unavailable");
+        return failed(session, &dialogue, request.mechanism, AUTH_TEMPORARY);
     }
     reply = converse(session, &dialogue, &request);
     backend->end(&dialogue);

@@ -165,6 +165,20 @@ def test_service_that_never_came():
         assert code == 450 and b"no authentication service for now" in text, (code, text)
 
 
+def test_filter_that_cannot_be_asked():
+    """Which mechanisms it would have let through is not known."""
+    with Instance(main={**SERVER, "smtpd_sasl_mechanism_filter": "fail:sick"}) as mta:
+        Liar(mta.queue / "private/auth", GREETING, b"")
+        with connect(mta) as client:
+            assert "auth" not in client.esmtp_features
+            client.mail("a@client.test")
+            code, text = client.rcpt("x@remote.test")
+            assert code == 450 and b"no authentication service for now" in text, (code, text)
+            client.rset()
+            assert client.docmd(plain("ada", "secret"))[0] == 454
+        mta.wait_log(r"warning: smtpd_sasl_mechanism_filter: fail:sick: table lookup problem$")
+
+
 def test_service_that_stalls():
     check_lie(GREETING, b"")
 
