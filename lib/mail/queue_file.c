@@ -86,16 +86,15 @@ static int claim_id(struct queue_file *file, const struct queue_layout *layout,
 static bool create_unnamed(struct queue_file *file, const struct queue_layout *layout,
                            enum queue_id_form form, mode_t mode)
 {
-    static bool cannot_link;
-
-    if (cannot_link || strcmp(file->queue, "incoming") != 0)
+    if (strcmp(file->queue, "incoming") != 0)
         return false;
     file->fd = unnamed_file_open(mode);
     if (file->fd < 0)
         return false;
     if (claim_id(file, layout, form, NULL) == 0)
         return true;
-    cannot_link = errno == ENOENT || errno == EPERM || errno == EXDEV;
+    if (errno == ENOENT || errno == EPERM || errno == EXDEV) /* the directory is there */
+        unnamed_file_forgo();
     fd_close(&file->fd);
     buf_release(&file->path);
     return false;

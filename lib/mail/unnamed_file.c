@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 
-/* What this system has been found to be without. */
-static bool cannot_open, cannot_link_descriptor;
+/* What has been found to be impossible here. */
+static bool are_impossible, cannot_link_descriptor;
 
 static bool is_for_ever(int failure)
 {
@@ -20,7 +20,7 @@ int unnamed_file_open(mode_t mode)
     static unsigned turn;
     char path[sizeof("staging/0")] = "staging/0";
 
-    if (cannot_open) {
+    if (are_impossible) {
         errno = EOPNOTSUPP;
         return -1;
     }
@@ -30,8 +30,13 @@ int unnamed_file_open(mode_t mode)
     int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 
     if (fd < 0)
-        cannot_open = is_for_ever(errno);
+        are_impossible = is_for_ever(errno);
     return fd;
+}
+
+void unnamed_file_forgo(void)
+{
+    are_impossible = true;
 }
 
 /* With the descriptor's name below /proc, which a jail hides. */

@@ -20,6 +20,8 @@
  * can, and the directories may lack; then a file with a temporary name does as well.
  */
 MUST_USE int unnamed_file_open(mode_t mode);
+/* They can't be given names here: from now on opening one fails with EOPNOTSUPP. */
+void unnamed_file_forgo(void);
 /*
  * Give it a name, never one that exists. -1 with errno: EEXIST, or ENOENT when a directory of
  * the path is missing or this process may not link here at all.
