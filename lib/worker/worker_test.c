@@ -198,16 +198,20 @@ static void test_sigterm(void **state)
     }
 }
 
+/* The time that jobs would have is more than this test is given. */
+static int64_t slow_clock(void)
+{
+    return time_now_ns() / 300000000;
+}
+
 static void test_nothing_holds_up_the_end(void **state)
 {
-    int64_t began;
-
     (void)state;
+    time_test_monotonic = slow_clock; /* the worker's; nothing here waits by it */
     start(&triggers, "1", 1);
-    began = time_now_ms();
+    time_test_monotonic = NULL;
     assert_int_equal(kill(master.worker, SIGTERM), 0);
     expect_end();
-    assert_true(time_now_ms() - began < SECONDS(2)); /* the time that jobs would have */
 }
 
 static const struct {
