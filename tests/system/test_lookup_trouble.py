@@ -6,6 +6,11 @@ from harness import Instance
 MESSAGE = "From: a@client.test\nTo: b@example.test\nSubject: x\n\nbody\n"
 
 
+def ask_for(mta, *recipients):
+    """The codes of the replies to RCPT."""
+    with mta.smtp() as client:
+        client.mail("a@client.test")
+        return [client.rcpt(recipient)[0] for recipient in recipients]
 
 
 def test_once_for_each_message():
@@ -36,20 +41,14 @@ def test_mail_of_sendmail_waits():
 
 def test_lists_of_domains():
     with Instance(main={"virtual_mailbox_domains": "fail:sick"}) as mta:
-        with mta.smtp() as client:
-            client.ehlo()
-            client.mail("a@client.test")
-            assert client.rcpt("alice@example.test")[0] == 451
+        assert ask_for(mta, "alice@example.test") == [451]
         mta.wait_log(r"warning: virtual_mailbox_domains: fail:sick: table lookup problem\n")
         mta.wait_log(r"warning: virtual_mailbox_domains lookup failure\n")
 
 
 def test_recipients():
     with Instance(main={"virtual_mailbox_maps": "fail:sick"}) as mta:
-        with mta.smtp() as client:
-            client.ehlo()
-            client.mail("a@client.test")
-            assert client.rcpt("alice@example.test")[0] == 451
+        assert ask_for(mta, "alice@example.test") == [451]
         mta.wait_log(r'smtpd\[\d+\]: warning: fail:sick lookup error for "alice@example\.test"\n')
 
 
@@ -58,11 +57,7 @@ def test_own_domains_may_be_relayed():
     main = {"mydestination": "local.test", "relay_domains": "$mydestination", "virtual_alias_domains": "local.test, v.test",
             "virtual_mailbox_domains": "example.test, v.test", "local_recipient_maps": ""}
     with Instance(main=main) as mta:
-        with mta.smtp() as client:
-            client.ehlo()
-            client.mail("a@client.test")
-            client.rcpt("x@v.test")
-            client.rcpt("x@local.test")
+        ask_for(mta, "x@v.test", "x@local.test")
         mta.wait_log("do not list domain local.test in BOTH mydestination and virtual_alias_domains")
         mta.wait_log("do not list domain v.test in BOTH virtual_alias_domains and virtual_mailbox_domains")
         assert "relay_domains" not in mta.log()
@@ -97,8 +92,5 @@ def test_filter_of_commands():
 
 def test_lists_of_clients():
     with Instance(main={"mynetworks": "fail:sick"}) as mta:
-        with mta.smtp() as client:
-            client.ehlo()
-            client.mail("a@client.test")
-            assert client.rcpt("alice@example.test")[0] == 451
+        assert ask_for(mta, "alice@example.test") == [451]
         mta.wait_log(r"warning: mynetworks: fail:sick: table lookup problem\n")
