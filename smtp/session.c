@@ -321,25 +321,33 @@ void host_place(const struct host *host, struct buf *place)
                    (unsigned)endpoint_port(&host->address));
 }
 
-void session_rename(struct session *session, const struct host *host)
+static void host_label(const struct host *host, struct buf *label)
 {
     char address[ENDPOINT_TEXT_BYTES];
 
+    if (host->unix_path.len > 0)
+        buf_printf(label, "%.*s[%.*s]", SLICE_ARG(host->name), SLICE_ARG(host->unix_path));
+    else
+        buf_printf(label, "%.*s[%s]", SLICE_ARG(host->name),
+                   endpoint_text(&host->address, address));
+}
+
+void host_relay(const struct host *host, struct buf *relay)
+{
+    host_label(host, relay);
+    if (host->unix_path.len == 0)
+        buf_printf(relay, ":%u", (unsigned)endpoint_port(&host->address));
+}
+
+void session_rename(struct session *session, const struct host *host)
+{
     buf_reset(&session->label);
     buf_reset(&session->relay);
     buf_reset(&session->place);
     buf_set(&session->host, host->name);
+    host_label(host, &session->label);
+    host_relay(host, &session->relay);
     host_place(host, &session->place);
-    if (host->unix_path.len > 0) {
-        buf_printf(&session->label, "%.*s[%.*s]", SLICE_ARG(host->name),
-                   SLICE_ARG(host->unix_path));
-        buf_set(&session->relay, buf_slice(&session->label));
-    } else {
-        buf_printf(&session->label, "%.*s[%s]", SLICE_ARG(host->name),
-                   endpoint_text(&host->address, address));
-        buf_printf(&session->relay, "%s:%u", session->label.data,
-                   (unsigned)endpoint_port(&host->address));
-    }
 }
 
 static int connect_host(const struct host *host, struct error *error)

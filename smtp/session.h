@@ -116,6 +116,8 @@ MUST_USE MAY_WAIT enum step session_reply_or_more(struct session *session, int64
 
 /* Where the host is: "[192.0.2.1]:25", or the path of its socket. */
 void host_place(const struct host *host, struct buf *place);
+/* The same behind its name, for the log: "mx.example.com[192.0.2.1]:25", "host[/socket]". */
+void host_relay(const struct host *host, struct buf *relay);
 /* A kept session goes on as one with this host, which has the same address. */
 void session_rename(struct session *session, const struct host *host);
 

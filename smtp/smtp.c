@@ -169,16 +169,13 @@ static bool is_passing(const struct dsn *dsn)
 static void host_failed(struct journey *journey, const struct opening *opening)
 {
     struct attempt *attempt = &journey->attempt;
-    const struct host *host = opening->host;
     CLEANUP(buf_release) struct buf relay = BUF_INIT;
-    char address[ENDPOINT_TEXT_BYTES];
 
     journey->n_sessions++;
     journey->was_refused = false;
     if (attempt->is_final && opening->failure == OPENING_FAILED && is_passing(&opening->dsn))
         delivery_destination_failed(attempt->delivery, &opening->dsn);
-    buf_printf(&relay, "%.*s[%s]:%u", SLICE_ARG(host->name),
-               endpoint_text(&host->address, address), (unsigned)endpoint_port(&host->address));
+    host_relay(opening->host, &relay);
     attempt_trouble(attempt, relay.data, &opening->dsn);
 }
 

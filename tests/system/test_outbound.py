@@ -1,7 +1,7 @@
 """Mail on its way out: what is changed in it, and how servers that need special care are treated."""
 import re
 
-from harness import Instance, Sink, wait_for
+from harness import Instance, Listener, Sink, wait_for
 from names import Names, use_resolver
 
 NEEDS_ROOT = True
@@ -210,6 +210,21 @@ def test_short_names():
         mta.send("x@a.test", "Subject: x\n\nx\n")
         mta.wait_log(r'fatal: unknown smtp_dns_resolver_options value "res_debug" in "res_debug"')
     sink.close()
+
+
+class Refuser(Listener):
+    """It is there, and wants nothing of us."""
+
+    def serve(self, client, _):
+        client.sendall(b"421 4.3.2 not now\r\n")
+        client.recv(1000)
+
+
+def test_socket_that_refuses():
+    with Instance(main={"virtual_transport": "lmtp:unix:private/peer"}) as mta, Refuser(path=mta.queue / "private/peer"):
+        mta.send("alice@example.test", "Subject: x\n\nhello\n")
+        mta.wait_log(r"lmtp\[\d+\]: \w+: to=<alice@example\.test>, relay=mx\.example\.test\[private/peer\], .* status=deferred "
+                     r"\(host mx\.example\.test\[private/peer\] refused to talk to me: 421 4\.3\.2 not now\)$")
 
 
 def test_refusals_for_good():
