@@ -35,14 +35,31 @@ static void warn_of_overrides(const struct master_cf *master_cf, struct slice ma
     }
 }
 
+static void log_old_chroots(const struct master_cf *master_cf)
+{
+    const char *const *fields;
+
+    for (size_t i = 0; i < master_cf->n_services; i++) {
+        const struct master_service *service = &master_cf->services[i];
+
+        fields = service->fields;
+        if (strcmp(fields[MASTER_FIELD_CHROOT], "-") == 0)
+            log_info("%s: line %d: using backwards-compatible default setting chroot=y",
+                     service->file, service->line);
+    }
+}
+
 static int load_services(struct configuration *configuration, struct error *error)
 {
     struct master_cf *master_cf = &configuration->master_cf;
     CLEANUP(buf_release) struct buf main_cf = BUF_INIT;
     bool chroots = !main_cf_level_is(conf_main_cf(), "1");
 
-    if (master_cf_load(master_cf, chroots ? MASTER_CHROOT_YES : MASTER_CHROOT_NO, error) < 0 ||
-        master_cf_add_needed(master_cf, params.daemon_directory, error) < 0)
+    if (master_cf_load(master_cf, chroots ? MASTER_CHROOT_YES : MASTER_CHROOT_NO, error) < 0)
+        return -1;
+    if (chroots)
+        log_old_chroots(master_cf);
+    if (master_cf_add_needed(master_cf, params.daemon_directory, error) < 0)
         return -1;
     main_cf_serialize(conf_main_cf(), &main_cf);
     warn_of_overrides(master_cf, buf_slice(&main_cf));

@@ -127,8 +127,21 @@ static bool is_crowded(struct session *session)
     return session->is_over;
 }
 
+/* Once: who reads the log for these words needs to know but once. */
+static void log_if_old_words(const struct session *session)
+{
+    static bool is_logged;
+
+    if (is_logged || !conf_uses_old_default("respectful_logging", "3.6"))
+        return;
+    is_logged = true;
+    log_info("using backwards-compatible default setting respectful_logging=no for client %s",
+             session->name);
+}
+
 static void deny(struct session *session)
 {
+    log_if_old_words(session);
     log_info("%sED %s", settings.deny_word, session->name);
     if (settings.deny == ACTION_IGNORE)
         return;
@@ -150,6 +163,7 @@ static void check_interface(struct session *session)
     case TABLE_FOUND:
         return;
     case TABLE_NOT_FOUND:
+        log_if_old_words(session);
         log_info("%s VETO %s", settings.allow_word, session->name);
         break;
     case TABLE_ERROR:
@@ -177,6 +191,7 @@ static bool is_settled(struct session *session)
 {
     switch (access_check(&session->connection->peer)) {
     case ACCESS_PERMIT:
+        log_if_old_words(session);
         log_info("%sED %s", settings.allow_word, session->name);
         return true;
     case ACCESS_REJECT:

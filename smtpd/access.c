@@ -9,6 +9,7 @@
 #include "conf/params.h"
 #include "conf/restrictions.h"
 #include "conf/words.h"
+#include "old_defaults.h"
 #include "restriction.h"
 #include "route/interfaces.h"
 #include "settings.h"
@@ -115,8 +116,12 @@ static bool run_recipient(struct check *check)
     bool relay_first = params.smtpd_relay_before_recipient_restrictions;
 
     if (!run(check, relay_first ? relay_list : recipient_list, check->recipient,
-             CLASS_RECIPIENT) ||
-        !run(check, relay_first ? recipient_list : relay_list, check->recipient,
+             CLASS_RECIPIENT)) {
+        old_defaults_note_order(check);
+        return false;
+    }
+    old_defaults_note_relay_restrictions(check);
+    if (!run(check, relay_first ? recipient_list : relay_list, check->recipient,
              CLASS_RECIPIENT))
         return false;
     if (check->if_permit.is_active)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "co/co.h"
 #include "conf/params.h"
+#include "old_defaults.h"
 #include "restriction.h"
 #include "route/interfaces.h"
 #include "settings.h"
@@ -73,6 +74,7 @@ enum access_result restrict_permit_mynetworks(struct check *check,
     (void)restriction;
     switch (match_list_client(settings.mynetworks, peer->text.name, &peer->endpoint, &error)) {
     case TABLE_FOUND:
+        old_defaults_note_network(peer);
         return ACCESS_PERMIT;
     case TABLE_NOT_FOUND:
         return ACCESS_DUNNO;

@@ -4,6 +4,7 @@
 #include "ipc/verify_sender.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
+#include "old_defaults.h"
 #include "restriction.h"
 #include "settings.h"
 
@@ -21,8 +22,12 @@ static enum access_result require_auth_destination(struct check *check, int code
     if (!check->has_recipient)
         return ACCESS_DUNNO;
     result = check_auth_destination(check);
+    if (result == ACCESS_PERMIT) {
+        old_defaults_note_relaying(check);
+        return ACCESS_DUNNO;
+    }
     if (result != ACCESS_DUNNO)
-        return result == ACCESS_PERMIT ? ACCESS_DUNNO : result;
+        return result;
     return check_reject(check, NOTICE_POLICY, code, "5.7.1", "<%.*s>: Relay access denied",
                         SLICE_ARG(check->recipient));
 }
@@ -200,6 +205,7 @@ enum access_result restrict_unlisted_recipient(struct check *check,
                                                const struct restriction *restriction)
 {
     struct quest quest = {.address = check->recipient};
+    enum access_result result;
 
     (void)restriction;
     if (!check->has_recipient || check->recipient_was_listed ||
@@ -208,7 +214,10 @@ enum access_result restrict_unlisted_recipient(struct check *check,
     if (!check->warn_only)
         check->recipient_was_listed = true;
     quest.resolved = check_resolve_recipient(check);
-    return require_listed(check, &quest);
+    result = require_listed(check, &quest);
+    if (result == ACCESS_DUNNO)
+        old_defaults_note_relay_recipient(check);
+    return result;
 }
 
 enum access_result restrict_unlisted_sender(struct check *check,

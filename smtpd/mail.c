@@ -8,6 +8,7 @@
 #include "limits.h"
 #include "mail/address.h"
 #include "milter.h"
+#include "old_defaults.h"
 #include "space.h"
 #include "transaction.h"
 
@@ -81,6 +82,18 @@ static bool needs_smtputf8(const struct mail_parameters *parameters, struct slic
 {
     return params.smtputf8_enable && params.strict_smtputf8 && !parameters->is_smtputf8 &&
            !slice_is_ascii(address);
+}
+
+/* True when all is well, or when an old default says so. */
+static bool may_be_8bit(struct session *session, const struct path_syntax *syntax,
+                        const struct mail_parameters *parameters, struct slice address)
+{
+    if (needs_smtputf8(parameters, address))
+        return false;
+    if (!slice_is_ascii(address))
+        old_defaults_note_8bit(session, syntax == &mail_syntax ? "sender" : "recipient",
+                               address);
+    return true;
 }
 
 /*
@@ -205,7 +218,7 @@ struct smtp_reply mail_from(struct session *session, struct slice arguments)
         return parameter_reply(session, &error);
     if (has_odd_domain(session, &mail_syntax, parameters.is_smtputf8, sender, &reply))
         return reply;
-    if (needs_smtputf8(&parameters, sender))
+    if (!may_be_8bit(session, &mail_syntax, &parameters, sender))
         return must_declare_smtputf8(session);
     if (!check_verp(&parameters, sender, session, &reply) || !space_is_enough(session, &reply))
         return reply;
@@ -281,7 +294,7 @@ struct smtp_reply rcpt_to(struct session *session, struct slice arguments)
     if (has_odd_domain(session, &rcpt_syntax, transaction->parameters.is_smtputf8, recipient,
                        &reply))
         return reply;
-    if (needs_smtputf8(&transaction->parameters, recipient))
+    if (!may_be_8bit(session, &rcpt_syntax, &transaction->parameters, recipient))
         return must_declare_smtputf8(session);
     if (!has_room(session, &reply) || !limits_allow_recipient(session, &reply))
         return reply;

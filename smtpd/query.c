@@ -7,6 +7,7 @@
 #include "ipc/flush_client.h"
 #include "mail/address.h"
 #include "milter.h"
+#include "old_defaults.h"
 #include "transaction.h"
 
 #define FLUSH_LIMIT SECONDS(100)
@@ -66,6 +67,7 @@ static struct smtp_reply flush_reply(struct session *session, struct slice domai
     }
     switch (status) {
     case FLUSH_STATUS_OK:
+        old_defaults_note_flush(domain);
         return smtp_reply(250, "", "Queuing started");
     case FLUSH_STATUS_FAIL:
         break;

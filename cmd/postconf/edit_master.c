@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/words.h"
 #include "edit_file.h"
 #include "master_pattern.h"
 #include "postconf.h"
@@ -31,13 +32,48 @@ struct request {
     struct slice value; /* ACTION_EDIT */
 };
 
+/* Would the value do in an entry that is right otherwise? */
+static bool is_good_field(struct arena *arena, size_t field, struct slice value)
+{
+    CLEANUP(buf_release) struct buf entry = BUF_INIT;
+    struct master_service service;
+    struct error error;
+
+    for (size_t i = 0; i < MASTER_FIELDS; i++) {
+        const char *good = i == MASTER_FIELD_NAME   ? "25"
+                           : i == MASTER_FIELD_TYPE ? "unix"
+                                                    : "-";
+
+        buf_printf(&entry, "%.*s ", SLICE_ARG(i == field ? value : slice_from(good)));
+    }
+    buf_add_text(&entry, "program");
+    return master_service_parse(&service, buf_slice(&entry), MASTER_CHROOT_NO, arena, &error) ==
+           0;
+}
+
+/* Ends the command, in Postfix's words, when fields are too few or one is bad. */
+static void complain_of_fields(struct edit *edit, struct slice text, const char *what)
+{
+    struct slice rest = text, word;
+
+    for (size_t i = 0; i < MASTER_FIELDS + 1; i++) {
+        if (!words_next(&rest, WORDS_SPACE, &word))
+            fatal(1, "bad field count: \"%s\"", what);
+        if (i < MASTER_FIELDS && !is_good_field(&edit->arena, i, word))
+            fatal(1, "invalid %s field \"%.*s\" in \"%.*s\"", master_field_names[i],
+                  SLICE_ARG(word), SLICE_ARG(text));
+    }
+}
+
 static void parse_service(struct edit *edit, struct slice text, struct master_service *service,
                           const char *what)
 {
     struct error error = ERROR_INIT;
 
-    if (master_service_parse(service, text, MASTER_CHROOT_NO, &edit->arena, &error) < 0)
-        fatal(1, "%s in \"%s\"", error.text, what);
+    if (master_service_parse(service, text, MASTER_CHROOT_NO, &edit->arena, &error) == 0)
+        return;
+    complain_of_fields(edit, text, what);
+    fatal(1, "%s in \"%s\"", error.text, what);
 }
 
 static void read_entries(struct edit *edit, const char *path)
@@ -103,9 +139,13 @@ static void set_field(struct edit *edit, struct entry *entry, const struct reque
     for (size_t i = 0; i < MASTER_FIELDS; i++) {
         if (!slice_equals(request->pattern.rest, master_field_names[i]))
             continue;
-        if (request->value.len == 0 ||
-            slice_find_any(request->value, " \t") < request->value.len)
+        if (slice_find_any(request->value, " \t") < request->value.len)
+            fatal(1, "-Fe does not accept whitespace in non-command field");
+        if (request->value.len == 0)
             fatal(1, "invalid %s field in \"%s\"", master_field_names[i], request->text);
+        if (!is_good_field(&edit->arena, i, request->value))
+            fatal(1, "invalid %s field \"%.*s\" in \"%.*s\"", master_field_names[i],
+                  SLICE_ARG(request->value), SLICE_ARG(request->value));
         service->fields[i] = arena_text(&edit->arena, request->value);
         reparse(edit, entry, request);
         return;
@@ -129,9 +169,24 @@ static size_t n_option_words(const struct master_service *service)
     size_t i = 0;
 
     while (i < service->n_arguments && service->arguments[i][0] == '-' &&
-           strcmp(service->arguments[i], "--") != 0)
+           service->arguments[i][1] != 0 && strcmp(service->arguments[i], "--") != 0)
         i += strcmp(service->arguments[i], "-o") == 0 ? 2 : 1;
     return i < service->n_arguments ? i : service->n_arguments;
+}
+
+/* A value with blanks is written in braces, so its own must come in pairs. */
+static void check_braces(const struct request *request)
+{
+    CLEANUP(buf_release) struct buf group = BUF_INIT;
+    struct slice rest, word;
+
+    if (slice_find_any(request->value, " \t") == request->value.len)
+        return;
+    buf_printf(&group, "{%.*s}", SLICE_ARG(request->value));
+    rest = buf_slice(&group);
+    if (!words_next(&rest, WORDS_SPACE, &word) || word.len != group.len ||
+        words_unbrace(word, &word, &(struct error){0}) < 0)
+        fatal(1, "unbalanced braces in \"%s\"", request->text);
 }
 
 /* Set or remove the -o options for a name; one that is new goes behind the other options. */
@@ -145,6 +200,7 @@ static void set_parameter(struct edit *edit, struct entry *entry, const struct r
         arena_printf(&edit->arena, "%.*s=%.*s", SLICE_ARG(name), SLICE_ARG(request->value));
     bool remove = edit->options->action == ACTION_REMOVE, found = false;
 
+    check_braces(request);
     while (i < n_options) {
         bool matches = is_override_of(service, i, name);
 
@@ -156,9 +212,7 @@ static void set_parameter(struct edit *edit, struct entry *entry, const struct r
         }
         i += strcmp(service->arguments[i], "-o") == 0 ? 2 : 1;
     }
-    if (!found && remove)
-        return;
-    if (!found) {
+    if (!found && !remove) {
         arguments[n++] = "-o";
         arguments[n++] = assignment;
     }

@@ -118,13 +118,15 @@ void format_command(struct buf *out, const struct master_service *service, bool 
     for (size_t i = 0; i < service->n_arguments; i++) {
         CLEANUP(buf_release) struct buf word = BUF_INIT;
         const char *argument = service->arguments[i];
-        bool is_override;
+        bool has_value, is_override;
         size_t width;
 
-        in_options = in_options && argument[0] == '-' && strcmp(argument, "--") != 0;
-        is_override = in_options && strcmp(argument, "-o") == 0 && i + 1 < service->n_arguments;
+        in_options = in_options && argument[0] == '-' && argument[1] != '\0' &&
+                     strcmp(argument, "--") != 0;
+        has_value = strcmp(argument, "-o") == 0 && i + 1 < service->n_arguments;
+        is_override = in_options && has_value;
         width = add_word(&word, argument);
-        if (is_override) {
+        if (has_value) {
             buf_add_char(&word, ' ');
             width += 1 + add_word(&word, service->arguments[++i]);
         }

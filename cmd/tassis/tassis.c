@@ -71,6 +71,24 @@ static pid_t need_running(void)
     return pid;
 }
 
+/* The last level at which defaults changed that people may miss. */
+#define LAST_LEVEL "3.6"
+
+/* Under the command's bare name, as in Postfix. logrotate runs from cron: not each night. */
+static void hint_at_old_defaults(const char *verb)
+{
+    if (strcmp(verb, "logrotate") == 0 || main_cf_level_is(conf_main_cf(), LAST_LEVEL))
+        return;
+    log_info_as(program_name, "Postfix is using backwards-compatible default settings");
+    log_info_as(program_name,
+                "See http://www.postfix.org/COMPATIBILITY_README.html for details");
+    log_info_as(
+        program_name,
+        "To disable backwards compatibility use \"postconf compatibility_level=" LAST_LEVEL
+        "\" and \"%s reload\"",
+        program_name);
+}
+
 /* -- verbs -- */
 
 /* master.cf as well as main.cf, which has been read already. */
@@ -353,6 +371,7 @@ int main(int argc, char **argv)
         wrapper_run(argv + optind);
         return EX_OSERR;
     }
+    hint_at_old_defaults(argv[optind]);
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(argv[optind], verbs[i].name) == 0)
             return verbs[i].run ? verbs[i].run()

@@ -298,6 +298,12 @@ const struct main_cf *conf_main_cf(void)
     return &current->main_cf;
 }
 
+bool conf_uses_old_default(const char *name, const char *level)
+{
+    return current && !main_cf_find(&current->main_cf, slice_from(name)) &&
+           !main_cf_level_is(&current->main_cf, level);
+}
+
 void conf_set_stress(bool stressed)
 {
     params = stressed && current->stressed ? *current->stressed : current->normal;

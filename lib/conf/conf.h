@@ -53,6 +53,13 @@ MUST_USE int conf_adopt(struct slice bytes, const struct conf_request *request,
 const struct main_cf *conf_main_cf(void);
 
 /*
+ * True when the parameter has the default that it had before that compatibility level, since
+ * main.cf asks for a lower one: the administrator may rely on it without knowing. False before
+ * conf_load.
+ */
+bool conf_uses_old_default(const char *name, const char *level);
+
+/*
  * Log what is odd in the configuration: entries that override earlier ones, a daemon_directory
  * that is passed over, parameters that are set but not acted on, old names. One warning each;
  * for master at start and reload.

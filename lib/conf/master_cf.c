@@ -182,6 +182,12 @@ static int unbrace(struct slice *word, struct error *error)
     return words_unbrace(*word, word, error);
 }
 
+/* getopt ends at the first word that is none, at "-" and at "--". */
+static bool is_option(struct slice word)
+{
+    return slice_starts_with(word, "-") && word.len > 1 && !slice_equals(word, "--");
+}
+
 static int add_argument(struct master_service *service, struct slice word, bool is_assignment,
                         struct arena *arena, struct error *error)
 {
@@ -210,6 +216,23 @@ static struct slice split_option(struct master_service *service, struct slice wo
     return slice_from_offset(word, o + 1);
 }
 
+/*
+ * Take the word as an option: 1, and what is left of it in *word; 0 when the options have ended
+ * before it; -1. Also "{-o name=value with blanks}" is one.
+ */
+static int take_option(struct master_service *service, struct slice *word, struct arena *arena,
+                       bool *is_override, struct error *error)
+{
+    struct slice bare = *word;
+
+    if (unbrace(&bare, error) < 0)
+        return -1;
+    if (!is_option(bare))
+        return 0;
+    *word = slice_trim(split_option(service, bare, arena, is_override));
+    return 1;
+}
+
 /* Words after the program. Options come first; what follows is the program's own affair. */
 static int parse_arguments(struct master_service *service, struct slice rest,
                            struct arena *arena, struct error *error)
@@ -225,10 +248,13 @@ static int parse_arguments(struct master_service *service, struct slice rest,
     service->arguments = arena_array(arena, const char *, 3 * n + 1);
     service->overrides = arena_array(arena, struct master_override, n + 1);
     while (words_next(&rest, WORDS_SPACE, &word)) {
-        if (!after_o && in_options)
-            in_options = slice_starts_with(word, "-") && !slice_equals(word, "--");
-        if (!after_o && in_options)
-            word = split_option(service, word, arena, &after_o);
+        if (!after_o && in_options) {
+            int taken = take_option(service, &word, arena, &after_o, error);
+
+            if (taken < 0)
+                return -1;
+            in_options = taken > 0;
+        }
         if (after_o && word.len == 0)
             continue; /* the assignment is the next word */
         if (add_argument(service, word, after_o, arena, error) < 0)

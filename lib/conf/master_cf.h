@@ -24,7 +24,10 @@ enum master_type {
 
 #define MASTER_LIMIT_DEFAULT (-1) /* "-" in the process_limit column */
 
-#define MASTER_FIELDS 7 /* columns before the command */
+#define MASTER_FIELDS       7 /* columns before the command */
+#define MASTER_FIELD_NAME   0
+#define MASTER_FIELD_TYPE   1
+#define MASTER_FIELD_CHROOT 4
 
 /* "-o name=value" or "-o { name = value }" among the arguments. */
 struct master_override {

@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/log.h"
+#include "conf/conf.h"
 #include "conf/params.h"
 #include "delivery/delivery.h"
 #include "delivery/filter.h"
@@ -193,6 +194,11 @@ static void note_for_flush(struct delivery *delivery, const struct recipient *re
         !may_be_flushed(domain))
         return;
     delivery->flush_site = domain;
+    if (flush_domains && conf_uses_old_default("fast_flush_domains", "2") &&
+        conf_uses_old_default("relay_domains", "2"))
+        log_info("using backwards-compatible default setting relay_domains=$mydestination to "
+                 "update fast-flush logfile for domain \"%.*s\"",
+                 SLICE_ARG(domain));
     if (flush_add_message(domain, delivery->request.queue_id, deadline_in(params.ipc_timeout),
                           &status, &error) < 0 ||
         status == FLUSH_STATUS_FAIL || status == FLUSH_STATUS_BAD)

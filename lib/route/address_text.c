@@ -1,6 +1,8 @@
 /* Editing addresses in quoted form. */
 #include "route/address_text.h"
 
+#include "base/log.h"
+#include "conf/conf.h"
 #include "conf/params.h"
 
 /* Where the token at `at` ends: a quoted string, comment, literal, escaped byte, or one byte.
@@ -134,6 +136,21 @@ static void find_a_domain(struct buf *text, const char *origin)
     }
 }
 
+/* People look for it under the name of the program that rewrites in Postfix. */
+static void log_if_old_default(struct slice host, const char *domain)
+{
+    CLEANUP(buf_release) struct buf tag = BUF_INIT;
+
+    if (slice_equals_nocase(host, "localhost") ||
+        !conf_uses_old_default("append_dot_mydomain", "1"))
+        return;
+    buf_printf(&tag, "%s/trivial-rewrite", params.syslog_name);
+    log_info_as(tag.data,
+                "using backwards-compatible default setting append_dot_mydomain=yes to rewrite "
+                "\"%.*s\" to \"%.*s.%s\"",
+                SLICE_ARG(host), SLICE_ARG(host), domain);
+}
+
 static void append_domain(struct buf *text, const char *domain)
 {
     struct slice slice = buf_slice(text);
@@ -144,6 +161,7 @@ static void append_domain(struct buf *text, const char *domain)
     slice = slice_from_offset(slice, at + 1);
     if (slice_find(slice, '[') < slice.len || operator_find(slice, ".") < slice.len)
         return;
+    log_if_old_default(slice, domain);
     buf_add_char(text, '.');
     buf_add_text(text, domain);
 }

@@ -106,3 +106,52 @@ def test_bounce_template_mistakes_are_named():
             template.write_text(text)
             result = postconf(mta, "-t", str(template), check=True)
             assert said in result.err and "warning: \n" not in result.err, result.err
+
+
+def edited(mta, entry, *arguments):
+    mta.write("master.cf", entry + "\n")
+    result = postconf(mta, *arguments)
+    return result, (mta.etc / "master.cf").read_text()
+
+
+def test_groups_of_words_stay_together():
+    """What braces hold is one word for the service, so it is one when the entry is written again."""
+    with Instance(start=False) as mta:
+        entry = "p unix - n n - - pipe "
+        head = "p          unix  -       n       n       -       5       pipe"
+        rows = {
+            "{-v} {-o} {x=y z} -o a=b": " -v\n    -o {x=y z}\n    -o a=b\n",
+            "{-o x=y z} -o a=b": "\n    -o {x=y z}\n    -o a=b\n",
+            "-o x=y - -o x=z": "\n    -o x=y\n    - -o x=z\n",
+            "flags=Rq user=alice argv=/bin/x -f ${sender} {a b} 345678 -- -o x=y": (
+                " flags=Rq\n    user=alice argv=/bin/x -f ${sender} {a b} 345678 -- -o x=y\n"
+            ),
+        }
+        for words, expected in rows.items():
+            result, text = edited(mta, entry + words, "-Fe", "p/unix/process_limit=5")
+            assert (result.returncode, text) == (0, head + expected), (words, result.err, text)
+        # behind "-" there are no options
+        edited(mta, entry + "-o x=y - -o x=z", "-n")
+        assert postconf(mta, "-P").out == "p/unix/x = y\n"
+        mta.write("master.cf", entry + "{-o x=y z} -o a=b\n")
+        assert postconf(mta, "-P").out == "p/unix/a = b\np/unix/x = y z\n"
+
+
+def test_master_cf_edits_refuse_in_postfix_words():
+    with Instance(start=False) as mta:
+        entry = "p unix - n n - - pipe x"
+        rows = {
+            ("-Me", "n/unix=n"): 'bad field count: "n/unix=n"',
+            ("-Me", "n/unix=n foo - - n - - x"): 'invalid type field "foo" in "n foo - - n - - x"',
+            ("-Me", "n/unix=n unix - - q - - x"): 'invalid chroot field "q" in "n unix - - q - - x"',
+            ("-Me", "n/unix=n unix - - n q - x"): 'invalid wakeup field "q" in "n unix - - n q - x"',
+            ("-Fe", "p/unix/process_limit=q"): 'invalid process_limit field "q" in "q"',
+            ("-Fe", "p/unix/private=y n"): "-Fe does not accept whitespace in non-command field",
+            ("-Pe", "p/unix/x=a } b {"): 'unbalanced braces in "p/unix/x=a } b {"',
+        }
+        for request, expected in rows.items():
+            result, text = edited(mta, entry, *request)
+            assert (result.returncode, text) == (1, entry + "\n"), (request, text)
+            assert result.err == f"postconf: fatal: {expected}\n", (request, result.err)
+        result, text = edited(mta, entry, "-PX", "p/unix/x")
+        assert text == "p          unix  -       n       n       -       -       pipe x\n", text
