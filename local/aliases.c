@@ -58,19 +58,18 @@ void aliases_open(void)
     }
 }
 
-enum table_result aliases_find(struct slice name, struct arena *arena, struct alias *alias,
-                               struct error *error)
+/* *failed is the table that was in trouble. */
+static enum table_result find(struct slice key, struct arena *arena, struct alias *alias,
+                              const struct alias_table **failed, struct error *error)
 {
     CLEANUP(buf_release) struct buf value = BUF_INIT;
-    struct slice key = arena_lower(arena, name);
 
     for (size_t i = 0; i < n_tables; i++) {
         enum table_result result = maps_find(tables[i].maps, key, &value, error);
         if (result == TABLE_NOT_FOUND)
             continue;
         if (result == TABLE_ERROR)
-            error_set(error, ERROR_TEMPORARY, "%s: lookup of '%.*s' failed", tables[i].spec,
-                      SLICE_ARG(key));
+            *failed = &tables[i];
         if (result == TABLE_FOUND)
             *alias = (struct alias){.value = arena_slice(arena, buf_slice(&value)),
                                     .owner = tables[i].owner,
@@ -78,4 +77,25 @@ enum table_result aliases_find(struct slice name, struct arena *arena, struct al
         return result;
     }
     return TABLE_NOT_FOUND;
+}
+
+enum table_result aliases_find(struct slice name, struct arena *arena, struct alias *alias,
+                               struct error *error)
+{
+    struct slice key = arena_lower(arena, name);
+    const struct alias_table *failed = NULL;
+    enum table_result result = find(key, arena, alias, &failed, error);
+
+    if (failed)
+        error_set(error, ERROR_TEMPORARY, "%s: lookup of '%.*s' failed", failed->spec,
+                  SLICE_ARG(key));
+    return result;
+}
+
+enum table_result aliases_find_owner(struct slice name, struct arena *arena,
+                                     struct alias *alias, struct error *error)
+{
+    const struct alias_table *failed = NULL;
+
+    return find(arena_lower(arena, name), arena, alias, &failed, error);
 }

@@ -24,3 +24,7 @@ struct alias {
 /* The first table that has the name (any case). */
 MUST_USE MAY_WAIT enum table_result aliases_find(struct slice name, struct arena *arena,
                                                  struct alias *alias, struct error *error);
+/* The same of a list's owner, "owner-NAME"; trouble is told in other words, as in Postfix. */
+MUST_USE MAY_WAIT enum table_result aliases_find_owner(struct slice name, struct arena *arena,
+                                                       struct alias *alias,
+                                                       struct error *error);

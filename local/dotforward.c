@@ -35,10 +35,12 @@ static const char *look_up_name(void *context, struct slice name)
         return names->extension.len ? arena_text(names->arena, names->extension) : NULL;
     }
     if (slice_equals(name, "recipient_delimiter")) {
-        /* The one that was used, where there are several. */
-        return names->extension.len
-                   ? arena_text(names->arena, slice_sub(names->local, names->user.len, 1))
-                   : NULL;
+        /* The one that was used, where there are several; else the first. */
+        struct slice used = names->extension.len
+                                ? slice_from_offset(names->local, names->user.len)
+                                : slice_from(params.recipient_delimiter);
+
+        return used.len ? arena_text(names->arena, slice_sub(used, 0, 1)) : NULL;
     }
     if (slice_equals(name, "user"))
         return arena_text(names->arena, names->user);
@@ -71,6 +73,20 @@ static struct names names_of(struct job *job, struct slice address, const struct
 /* -- .forward
  * ------------------------------------------------------------------------------------ */
 
+/* A link is not followed: who may put one into the home could show us another's file. */
+static bool is_trusted(const char *path, const struct stat *file, const struct passwd *passwd)
+{
+    if (!S_ISREG(file->st_mode))
+        log_warning("file %s is not a regular file", path);
+    else if (file->st_uid != 0 && file->st_uid != passwd->pw_uid)
+        log_warning("file %s has bad owner uid %ld", path, (long)file->st_uid);
+    else if (file->st_mode & S_IWOTH)
+        log_warning("file %s is world writable", path);
+    else
+        return true;
+    return false;
+}
+
 /* Read it as the user. -1 with errno ENOENT when it is missing or must not be trusted. */
 static int read_as_user(const char *path, const struct passwd *passwd, struct buf *text)
 {
@@ -83,11 +99,17 @@ static int read_as_user(const char *path, const struct passwd *passwd, struct bu
         errno = EAGAIN;
         return -1;
     }
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool is_there = lstat(path, &file) == 0;
+    CLEANUP(fd_close)
+    int fd = is_there ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) : -1;
     int saved = errno;
     user_return();
+    if (fd < 0 && is_there && !is_trusted(path, &file, passwd)) {
+        errno = ENOENT;
+        return -1;
+    }
     if (fd < 0) {
-        if (saved != ENOENT && saved != ENOTDIR)
+        if (is_there && saved != ENOENT)
             log_warning("cannot open file %s: %s", path, strerror(saved));
         errno = saved == EACCES || saved == ENOTDIR || saved == ELOOP ? ENOENT : saved;
         return -1;
@@ -95,13 +117,9 @@ static int read_as_user(const char *path, const struct passwd *passwd, struct bu
     if (fstat(fd, &file) < 0)
         return -1;
     errno = ENOENT;
-    if (!S_ISREG(file.st_mode))
-        log_warning("file %s is not a regular file", path);
-    else if (file.st_uid != 0 && file.st_uid != passwd->pw_uid)
-        log_warning("file %s has bad owner uid %ld", path, (long)file.st_uid);
-    else if (file.st_mode & S_IWOTH)
-        log_warning("file %s is world writable", path);
-    else if (fd_read_all(fd, text, FILE_MAX_BYTES, &error) < 0) {
+    if (!is_trusted(path, &file, passwd))
+        return -1;
+    if (fd_read_all(fd, text, FILE_MAX_BYTES, &error) < 0) {
         log_warning("%s: %s", path, error.text);
         errno = EAGAIN;
     } else {
@@ -166,7 +184,6 @@ bool dotforward_expand(struct job *job, struct slice address, const struct passw
             log_warning("forward_path: %s", error.text);
             continue;
         }
-        /* Without an extension both defaults are the same file. */
         if (slice_equals(buf_slice(&missing), path.data))
             continue;
         if (read_as_user(path.data, passwd, &text) == 0)

@@ -103,6 +103,8 @@ size_t expand_list(struct job *job, struct slice text, const struct origin *orig
 
     while (text.len > 0) {
         struct slice line = slice_split(&text, '\n');
+
+        line = slice_sub(line, 0, slice_find(line, '\0'));
         if (!slice_starts_with(line, "#"))
             n += expand_line(job, line, origin);
     }
@@ -111,6 +113,9 @@ size_t expand_list(struct job *job, struct slice text, const struct origin *orig
 
 /* -- :include: --------------------------------------------------------------------------------
  */
+
+/* Lists of a table that is root's own are root's to read. */
+static const struct user root = {.uid = 0, .gid = 0};
 
 /* Open as the origin's user would: a list may not show files to who may not read them. */
 static int open_include(const char *path, const struct user *user, struct stat *file,
@@ -169,7 +174,7 @@ void expand_include(struct job *job, struct slice path, const struct origin *ori
         error_set(&error, ERROR_PERMANENT, ":include:%s uses a relative path", name);
     else if (origin->depth > INCLUDE_DEPTH_MAX)
         error_set(&error, ERROR_TEMPORARY, ":include: %s: nested too deep", name);
-    else if (open_include(name, origin->has_user ? &origin->user : &default_user, &file, &text,
+    else if (open_include(name, origin->has_user ? &origin->user : &root, &file, &text,
                           &error) == 0) {
         expand_list(job, buf_slice(&text), include_origin(job, path, origin, &file));
         return;

@@ -109,7 +109,8 @@ static void deliver_address(struct job *job, const struct target *target)
     if (!ours || (origin->kind == ORIGIN_FORWARD && !is_self) ||
         origin->kind == ORIGIN_INCLUDE ||
         (origin->has_owner && !is_self && !recipient_is_alias(job, address))) {
-        job_forward(job, address, origin);
+        if (!ours || !recipient_is_loop(job, address))
+            job_forward(job, address, origin);
         return;
     }
     if (is_literal)

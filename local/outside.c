@@ -127,7 +127,7 @@ void outside_forward_all(struct job *job)
         } else {
             delivery_dsn(job->delivery, &dsn, "2.0.0", "forwarded as %s", queue_id);
         }
-        job_ended(job, forward->origin->address, &dsn);
+        job_ended(job, job->recipient->address, &dsn);
     }
 }
 

@@ -83,10 +83,11 @@ static const struct origin *find_in_chain(const struct origin *origin, struct sl
 static int find_list_owner(struct job *job, struct origin *origin, struct error *error)
 {
     struct arena *arena = &job->delivery->arena;
-    struct slice owner = slice_from(arena_printf(arena, "owner-%.*s", SLICE_ARG(origin->name)));
+    struct slice list = arena_lower(arena, origin->name);
+    struct slice owner = slice_from(arena_printf(arena, "owner-%.*s", SLICE_ARG(list)));
     struct alias alias;
 
-    switch (aliases_find(owner, arena, &alias, error)) {
+    switch (aliases_find_owner(owner, arena, &alias, error)) {
     case TABLE_ERROR:
         return -1;
     case TABLE_NOT_FOUND:
@@ -288,17 +289,23 @@ static void deliver_to_user(struct job *job, const struct local_name *name,
     mailbox_deliver(job, name->address, user, origin);
 }
 
+bool recipient_is_loop(struct job *job, struct slice address)
+{
+    if (!mail_copy_is_loop(job->delivery, address))
+        return false;
+    settle(job, address, "5.4.6",
+           arena_printf(&job->delivery->arena, "mail forwarding loop for %.*s",
+                        SLICE_ARG(address)));
+    return true;
+}
+
 void recipient_deliver(struct job *job, struct slice address, const struct origin *origin)
 {
     struct local_name name;
 
     take_apart(address, &name);
-    if (mail_copy_is_loop(job->delivery, name.address)) {
-        settle(job, name.address, "5.4.6",
-               arena_printf(&job->delivery->arena, "mail forwarding loop for %.*s",
-                            SLICE_ARG(name.address)));
+    if (recipient_is_loop(job, name.address))
         return;
-    }
     if (!name.is_literal && try_aliases(job, &name, origin) != ALIAS_NONE)
         return;
     if (is_passed(job, &name, mailbox_transport_maps, params.mailbox_transport))

@@ -123,6 +123,28 @@ def test_owner_keeps_the_wishes():
         assert len(mta.inbox("carol")) == 1 and not mta.inbox("alice")
 
 
+def test_owner_of_a_list_in_a_list():
+    """The log tells what became of the recipient; an owner's name is in lower case, however the list was written to."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "inline:{ {outer = inner@local.test, carol@example.test}, "
+            "{owner-outer = alice@example.test}, {inner = bob@example.test}, {owner-inner = alice@example.test} }"}
+    with Instance(main=main) as mta:
+        queue_id = mta.send("Outer@local.test", "Subject: x\n\nx\n", "alice@example.test")
+        assert mta.mail("bob").startswith("Return-Path: <owner-inner@local.test>\n")
+        assert mta.mail("carol").startswith("Return-Path: <owner-outer@local.test>\n")
+        mta.wait_log(rf"{queue_id}: removed")
+        told = re.findall(rf"{queue_id}: to=<([^>]*)>, (\w+)=.*\(forwarded as ", mta.log())
+        assert told == [("Outer@local.test", "relay")] * 2, told
+
+
+def test_aliases_in_trouble():
+    main = {"mydestination": "local.test", "local_recipient_maps": "", "alias_maps": "inline:{one=bob@example.test} fail:sick"}
+    with Instance(main=main) as mta:
+        for name, told in (("one", r"fail:sick lookup error for \"owner-one\""), ("two", r"fail:sick: lookup of 'two' failed")):
+            mta.send(f"{name}@local.test", "Subject: x\n\nx\n", "alice@example.test")
+            mta.wait_log(rf"local\[\d+\]: warning: {told}$")
+            mta.wait_log(rf"to=<{name}@local\.test>, .*dsn=4\.3\.0, status=deferred \(alias database unavailable\)$")
+
+
 def test_domains_in_two_lists():
     """A local domain that is relayed as well does no harm, and old configurations have it so."""
     main = {"mydestination": "local.test, both.test", "relay_domains": "$mydestination", "virtual_alias_domains": "both.test",
