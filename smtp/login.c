@@ -180,7 +180,11 @@ int login_run(struct session *session, struct opening *opening)
         return 0;
     case TABLE_ERROR:
         log_warning("%s", error.text);
-        return login_fail(opening, "4.3.0", "SASL password table lookup error");
+        log_warning("%.*s: %s_sasl_password_maps lookup error", SLICE_ARG(opening->queue_id),
+                    options.is_lmtp ? "lmtp" : "smtp");
+        opening->failure = OPENING_FAILED;
+        session_data_trouble(session, opening->arena, &opening->dsn);
+        return -1;
     }
     if (session->mechanisms.len == 0)
         return login_no_mechanism(session, opening);

@@ -6,6 +6,7 @@
 #include "conf/params.h"
 #include "conf/words.h"
 #include "ipc/postmaster_notice.h"
+#include "mail/address.h"
 #include "options.h"
 #include "session.h"
 
@@ -13,20 +14,26 @@
 #define SEND_LIMIT MINUTES(1)
 
 static const char *cleanup_service;
-static bool is_wanted;
+static bool wants_misunderstandings, wants_data_trouble;
 
 void notice_open(void)
 {
     static struct arena arena;
 
-    is_wanted = words_have(slice_from(params.notify_classes), SLICE("protocol"));
+    wants_misunderstandings = words_have(slice_from(params.notify_classes), SLICE("protocol"));
+    wants_data_trouble = words_have(slice_from(params.notify_classes), SLICE("data"));
     arena_reset(&arena);
     cleanup_service = arena_printf(&arena, "public/%s", params.cleanup_service_name);
 }
 
+static bool may_be_sent(void)
+{
+    return wants_misunderstandings || wants_data_trouble;
+}
+
 void notice_add_sent(struct session *session, struct slice command)
 {
-    if (is_wanted)
+    if (may_be_sent())
         transcript_add_sent(&session->transcript, command);
 }
 
@@ -40,7 +47,7 @@ void notice_add_secret(struct session *session, struct slice line)
 
 void notice_add_received(struct session *session, struct slice line)
 {
-    if (is_wanted)
+    if (may_be_sent())
         transcript_add_received(&session->transcript, line);
 }
 
@@ -59,6 +66,19 @@ void notice_note_refusal(struct session *session)
 
     if (code < 400 || code > 599 || code == 555 || (code >= 500 && code <= 509))
         session->is_misunderstood = true;
+}
+
+void notice_note_data_trouble(struct session *session)
+{
+    session->has_data_trouble = true;
+}
+
+void notice_set_sender(struct session *session, struct slice sender)
+{
+    struct slice local_part = address_local_part(sender);
+
+    session->is_for_reports =
+        sender.len == 0 || slice_equals_nocase(local_part, params.double_bounce_sender);
 }
 
 static void send_it(const struct session *session)
@@ -82,8 +102,11 @@ static void send_it(const struct session *session)
 
 void notice_send(struct session *session)
 {
-    if (is_wanted && session->is_misunderstood)
+    bool is_due = (wants_misunderstandings && session->is_misunderstood) ||
+                  (wants_data_trouble && session->has_data_trouble);
+
+    if (is_due && !session->is_for_reports)
         send_it(session);
-    session->is_misunderstood = false;
+    session->is_misunderstood = session->has_data_trouble = false;
     buf_reset(&session->transcript);
 }

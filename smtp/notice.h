@@ -1,7 +1,8 @@
 /*
  * The transcript of a conversation with a server, and the notice to the postmaster that is made
- * of it where the server said what shows that we and it don't understand each other. Nothing is
- * kept where notify_classes has no "protocol".
+ * of it where the server said what shows that we and it don't understand each other, or where a
+ * table of ours could not be asked. Nothing is kept where notify_classes has neither "protocol"
+ * nor "data".
  */
 #pragma once
 
@@ -22,6 +23,10 @@ void notice_add_received(struct session *session, struct slice line);
 /* The server said what is no reply at all; or refused with the session's last code. */
 void notice_note_garbage(struct session *session);
 void notice_note_refusal(struct session *session);
+/* Whose message the session is for now: reports, and notices above all, beget no notices. */
+void notice_set_sender(struct session *session, struct slice sender);
+/* A table without which the session cannot go on is out of order. */
+void notice_note_data_trouble(struct session *session);
 
 /*
  * What was to be done on the session is done: send the notice, if one is due, and forget what

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/params.h"
 #include "notice.h"
 #include "options.h"
 #include "session.h"
@@ -16,12 +17,12 @@ enum { REPLY_LINE_MAX = 4096, REPLY_MAX = 65536, REPLY_LINES_MAX = 10000 };
 #define REPLY_SHOWN_MAX 2048
 
 /* smtp_reply_filter: a server whose replies say something else than it means. */
-static void filter_line(const struct session *session, struct buf *line)
+static void filter_line(struct session *session, struct buf *line)
 {
     CLEANUP(buf_release) struct buf replaced = BUF_INIT;
     struct error error;
 
-    if (maps_is_empty(options.reply_filter))
+    if (maps_is_empty(options.reply_filter) || session->has_data_trouble)
         return;
     switch (maps_find(options.reply_filter, buf_slice(line), &replaced, &error)) {
     case TABLE_FOUND:
@@ -31,8 +32,12 @@ static void filter_line(const struct session *session, struct buf *line)
         break;
     case TABLE_NOT_FOUND:
         break;
-    case TABLE_ERROR:
-        log_warning("smtp_reply_filter: %s", error.text);
+    case TABLE_ERROR: /* what it says is not known */
+        log_warning(
+            "%.*s: table %s lookup error for %s",
+            SLICE_ARG(session->opening ? session->opening->queue_id : session->queue_id),
+            options.is_lmtp ? params.lmtp_reply_filter : params.smtp_reply_filter, line->data);
+        notice_note_data_trouble(session);
         break;
     }
 }
@@ -63,7 +68,7 @@ static int line_code(const struct buf *line, bool *is_last)
 
     *is_last = line->len < 4 || line->data[3] != '-';
     if (line->len < 3 || (line->len > 3 && line->data[3] != ' ' && line->data[3] != '-') ||
-        !slice_to_int(slice_sub(buf_slice(line), 0, 3), 100, 999, &code))
+        !slice_to_int(slice_sub(buf_slice(line), 0, 3), 1, 999, &code))
         return 0;
     return (int)code;
 }
@@ -117,7 +122,7 @@ static void keep_line(struct session *session, const struct buf *line)
 static enum step read_lines(struct session *session, int64_t timeout_ms)
 {
     CLEANUP(buf_release) struct buf line = BUF_INIT;
-    bool is_last = false;
+    bool is_last = false, had_trouble = session->has_data_trouble;
     int n_lines = 0;
 
     stream_set_deadline(&session->stream, deadline_in(timeout_ms));
@@ -129,8 +134,10 @@ static enum step read_lines(struct session *session, int64_t timeout_ms)
             return STEP_BROKEN;
         filter_line(session, &line);
         log_debug(1, "< %s: %s", session->label.data, line.data);
-        session->code = line_code(&line, &is_last);
         keep_line(session, &line);
+        if (session->has_data_trouble && !had_trouble)
+            return STEP_BROKEN;
+        session->code = line_code(&line, &is_last);
         if (session->code == 0) {
             notice_note_garbage(session);
             if (!pass_over(session, &line))

@@ -79,11 +79,22 @@ void session_refused(struct session *session, const char *command, struct arena 
     dsn->mta = arena_slice(arena, buf_slice(&session->host));
 }
 
-void session_broke(const struct session *session, const char *activity, struct arena *arena,
+void session_data_trouble(struct session *session, struct arena *arena, struct dsn *dsn)
+{
+    notice_note_data_trouble(session);
+    dsn_fill(dsn, "4.3.0",
+             arena_printf(arena, "local data error while talking to %s", session->label.data));
+}
+
+void session_broke(struct session *session, const char *activity, struct arena *arena,
                    struct dsn *dsn)
 {
     CLEANUP(buf_release) struct buf text = BUF_INIT;
 
+    if (session->has_data_trouble) {
+        session_data_trouble(session, arena, dsn);
+        return;
+    }
     if (session->is_garbled)
         buf_printf(&text, "host %s said what is no reply while %s", session->label.data,
                    activity);
@@ -138,17 +149,16 @@ void session_secret(struct session *session, struct slice line)
  * ------------------------------------------------------------------------------ */
 
 /* Which keywords of this peer do not count. */
-static int find_discards(struct session *session, struct opening *opening)
+static int find_discards(struct session *session)
 {
     char text[ENDPOINT_TEXT_BYTES];
-    struct slice address = slice_from(endpoint_text(&opening->host->address, text));
+    struct slice address = slice_from(endpoint_text(&session->opening->host->address, text));
 
     if (ehlo_discards_find(&options.discards, address, &session->discarded) != TABLE_ERROR)
         return 0;
-    opening->failure = OPENING_FAILED;
-    dsn_fill(&opening->dsn, "4.3.0",
-             arena_printf(opening->arena, "local data error while talking to %s",
-                          session->label.data));
+    log_warning("%.*s: %s map lookup error for %.*s", SLICE_ARG(session->opening->queue_id),
+                options.discards.maps_name, SLICE_ARG(address));
+    notice_note_data_trouble(session);
     return -1;
 }
 
@@ -233,6 +243,8 @@ enum step session_hello(struct session *session, const char **activity)
         (options.is_lmtp || !(session->workarounds & PIX_DISABLE_ESMTP))) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
         step = session_reply_lines(session, options.helo_timeout);
+        if (step == STEP_OK && find_discards(session) < 0)
+            return STEP_BROKEN;
         if (step == STEP_OK)
             take_features(session);
         if (tls_report_is_enabled())
@@ -249,7 +261,7 @@ enum step session_hello(struct session *session, const char **activity)
 /* A 5xx greeting is not the last word on the recipient: another host may take the mail. */
 static void soften_greeting(struct session *session)
 {
-    if (session->code >= 500 && options.skip_5xx_greeting)
+    if (session->code / 100 == 5 && options.skip_5xx_greeting)
         session->status[0] = '4';
 }
 
@@ -283,7 +295,7 @@ static int greet(struct session *session, struct opening *opening)
 {
     const char *activity = "receiving the initial server greeting";
 
-    if (find_discards(session, opening) < 0 || tls_session_wrap(session, opening) < 0)
+    if (tls_session_wrap(session, opening) < 0)
         return -1;
     enum step step = session_reply(session, options.helo_timeout);
     if (step == STEP_REFUSED)
@@ -380,10 +392,13 @@ struct session *session_open(struct opening *opening)
     }
     stream_init_nonblocking(&session->stream, fd);
     session->opened_ms = time_now_ms();
+    session->opening = opening;
+    notice_set_sender(session, opening->sender);
     if (greet(session, opening) < 0) {
         session_quit(session);
         return NULL;
     }
+    session->opening = NULL;
     return session;
 }
 

@@ -50,10 +50,13 @@ struct session {
     bool is_logged_in;
     unsigned workarounds; /* PIX_ bits */
     struct list_link kept;
-    struct slice queue_id; /* of the message under way, for log lines; else empty */
-    bool is_garbled;       /* replies can't be told apart any more */
-    bool is_misunderstood; /* the postmaster is to hear of it (notice.h) */
-    struct buf transcript; /* for that */
+    struct slice queue_id;         /* of the message under way, for log lines; else empty */
+    const struct opening *opening; /* while it is being opened; then NULL */
+    bool is_garbled;               /* replies can't be told apart any more */
+    bool is_misunderstood;         /* the postmaster is to hear of it (notice.h); likewise: */
+    bool has_data_trouble;         /* a table is out of order, and the session ends for that */
+    struct buf transcript;         /* for that */
+    bool is_for_reports;           /* no notice of this one: its message is a report */
     /* The last reply. */
     int code;
     char status[DSN_STATUS_BYTES];
@@ -124,12 +127,15 @@ void session_rename(struct session *session, const struct host *host);
 /* Say QUIT (unless it is broken), send the notice that may be due (notice.h), and free. */
 MAY_WAIT void session_quit(struct session *session);
 
+/* "local data error while talking to H": a table of ours is out of order, and mail waits. */
+void session_data_trouble(struct session *session, struct arena *arena, struct dsn *dsn);
+
 /* "host H said: REPLY (in reply to WHAT command)", with the reply's status and diagnostics. */
 void session_refused(struct session *session, const char *command, struct arena *arena,
                      struct dsn *dsn);
 /* "lost connection with H while WHAT", "conversation with H timed out while WHAT", "host H said
  * what is no reply while WHAT". */
-void session_broke(const struct session *session, const char *activity, struct arena *arena,
+void session_broke(struct session *session, const char *activity, struct arena *arena,
                    struct dsn *dsn);
 /* "host H refused to talk to me: REPLY", likewise. */
 void session_refused_to_talk(struct session *session, struct arena *arena, struct dsn *dsn);

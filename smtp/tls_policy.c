@@ -39,6 +39,7 @@ static bool find_one(struct tls_policy *policy, struct slice key, struct arena *
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
+        log_warning("%s", error.text);
         log_warning("%s: policy table lookup error", where);
         tls_policy_invalid(policy);
         return true;
@@ -108,6 +109,7 @@ static void find_site(struct tls_policy *policy, enum tls_level *level, struct s
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
+        log_warning("%s", error.text);
         log_warning("%s: %s \"%.*s\": per-site table lookup error", title, kind,
                     SLICE_ARG(key));
         fail(policy, "4.3.0", "Temporary lookup error");

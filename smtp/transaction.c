@@ -8,6 +8,7 @@
 #include "conf/params.h"
 #include "envelope.h"
 #include "ipc/delivery_client.h"
+#include "notice.h"
 #include "options.h"
 #include "pix.h"
 #include "tls_options.h"
@@ -304,8 +305,7 @@ static enum transaction send_message(struct transaction_state *state, bool may_k
         accepted_trouble(state, &dsn);
         return TRANSACTION_BROKEN; /* closing is what makes the server forget the rest */
     case BODY_UNCHECKED:
-        delivery_dsn(state->attempt->delivery, &dsn, "4.3.0",
-                     "local data error while talking to %s", session->label.data);
+        session_data_trouble(session, &state->attempt->delivery->arena, &dsn);
         accepted_trouble(state, &dsn);
         return TRANSACTION_BROKEN;
     }
@@ -454,6 +454,7 @@ enum transaction transaction_run(struct session *session, struct attempt *attemp
                                  bool may_keep)
 {
     session->queue_id = attempt->delivery->request.queue_id;
+    notice_set_sender(session, attempt->delivery->request.sender);
     enum transaction result = run(session, attempt, may_keep);
 
     session->queue_id = SLICE_EMPTY;

@@ -42,7 +42,7 @@ void delivery_filter(struct arena *arena, struct dsn *dsn)
     case TABLE_NOT_FOUND:
         return;
     case TABLE_ERROR: /* the outcome itself is known; not filtering loses nothing */
-        log_warning("%s: %s", filter_title, error.text);
+        log_warning("%s", error.text);
         return;
     case TABLE_FOUND:
         break;

@@ -148,7 +148,14 @@ static bool read_template(struct source *source, struct bounce_template *templat
     }
     if (text.len == 0 || template->text.len == 0)
         return refuse(source, template, "missing message text", SLICE_EMPTY);
-    return true;
+    if (slice_is_ascii(template->text) || !slice_equals_nocase(template->charset, "us-ascii"))
+        return true;
+    buf_printf(source->warnings,
+               "%s: 8-bit message text in %s template\n"
+               "please specify a charset value other than us-ascii\n"
+               "-- ignoring this template for now\n",
+               source->path, template->name);
+    return false;
 }
 
 /* The text up to the line that holds only the end marker. */

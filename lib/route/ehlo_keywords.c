@@ -100,7 +100,7 @@ enum table_result ehlo_discards_find(const struct ehlo_discards *discards, struc
         *keywords = discards->by_default;
         break;
     case TABLE_ERROR:
-        log_warning("%s: %s", discards->maps_name, error.text);
+        log_warning("%s", error.text);
         break;
     }
     return result;

@@ -277,18 +277,20 @@ def test_notices():
     main = {"relayhost": f"[127.0.0.1]:{sink.port}", "error_notice_recipient": "alice@example.test",
             "internal_mail_filter_classes": "notify"}
     conversation = (" In:  220 sink ESMTP\n Out: EHLO mx.example.test\n In:  250-sink\n In:  250-PIPELINING\n"
-                    " In:  250-8BITMIME\n In:  250 SIZE\n Out: MAIL FROM:<> SIZE=N\n Out: RCPT TO:<x@b.test>\n Out: DATA\n"
+                    " In:  250-8BITMIME\n In:  250 SIZE\n Out: MAIL FROM:<bob@example.test> SIZE=N\n Out: RCPT TO:<x@b.test>\n Out: DATA\n"
                     " In:  250 ok\n In:  504-5.5.4 what\n In:  504 5.5.4 " + "w" * 60 + " is\n     that\n In:  354 go\n"
                     " Out: .\n In:  250 kept\n Out: QUIT\n")
     with Instance(main=main) as mta:
-        def bounce(to="x@b.test"):
-            queue_id = mta.send(to, "Subject: x\n\nx\n", "")
+        def bounce(to="x@b.test", sender="bob@example.test"):
+            queue_id = mta.send(to, "Subject: x\n\nx\n", sender)
             mta.wait_log(rf"{queue_id}: to=<{to}>, .*dsn=5\.5\.4, status=bounced \(host .* said: 504-5\.5\.4 what ")
             mta.wait_log(rf"{queue_id}: removed")
         bounce()
         mta.configure(notify_classes="resource, protocol")
         bounce()
         mail = mta.mail("alice")
+        bounce(sender="")  # nobody reports on reports
+        bounce(sender="double-bounce@mx.example.test")
         assert len(mta.inbox("alice")) == 1  # none before
         assert f"\nTo: Postmaster <alice@example.test>\nSubject: Tassis SMTP client: errors from {peer}\n" in mail, mail
         text = re.sub("SIZE=[0-9]+", "SIZE=N", mail.split("\n\n", 1)[1])
@@ -299,9 +301,38 @@ def test_notices():
         mta.wait_log(rf"smtp\[.*warning: postmaster notice of the session with {re.escape(peer)}: message content rejected$")
         sink.replies["RCPT"] = "550 5.5.4 504-5.5.4 what "
         mta.configure(header_checks="")
-        queue_id = mta.send("y@b.test", "Subject: x\n\nx\n", "")
+        queue_id = mta.send("y@b.test", "Subject: x\n\nx\n", "bob@example.test")
         mta.wait_log(rf"{queue_id}: removed")  # that was expected
         sink.replies["RCPT"] = "501 5.5.4 504-5.5.4 what "
-        mta.send("z@b.test", "Subject: x\n\nx\n", "")
+        mta.send("z@b.test", "Subject: x\n\nx\n", "bob@example.test")
         assert "501 5.5.4" in mta.mail("alice", 2)
+    sink.close()
+
+
+TABLES = {"header": "smtp_header_checks", "body": "smtp_body_checks", "filter": "smtp_reply_filter",
+          "discard": "smtp_discard_ehlo_keyword_address_maps", "password": "smtp_sasl_password_maps"}
+
+
+def test_notices_of_tables_out_of_order():
+    """With "data" in notify_classes the postmaster is shown the sessions that ended for want of a table; mail waits."""
+    sink = Sink()
+    master, transports = "", []
+    for name, option in TABLES.items():
+        master += f"{name} unix - - n - - smtp -o {option}=fail:x -o smtp_sasl_auth_enable={'yes' if name == 'password' else 'no'}\n"
+        transports.append(f"{{{name}.test={name}:[127.0.0.1]:{sink.port}}}")
+    main = {"transport_maps": f"inline:{{{', '.join(transports)}}}", "error_notice_recipient": "alice@example.test",
+            "notify_classes": "data", "smtp_connection_cache_on_demand": "no"}
+    with Instance(main=main, master=master) as mta:
+        for n, name in enumerate(TABLES, 1):
+            sink.replies["EHLO"] = "250-sink\r\n250 AUTH PLAIN" if name == "password" else "250 sink"
+            mta.send(f"x@{name}.test", "Subject: x\n\nx\n", "bob@example.test")
+            mta.wait_log(rf"to=<x@{name}\.test>, .*dsn=4\.3\.0, status=deferred "
+                         r"\(local data error while talking to 127\.0\.0\.1\[127\.0\.0\.1\]\)")
+            text = mta.mail("alice", n).split("\n\n", 1)[1]
+            assert text.startswith(f"Unexpected response from 127.0.0.1[127.0.0.1]:{sink.port}.\n"), text
+            assert " In:  220 sink ESMTP\n" in text, text
+        for line in (r"table fail:x lookup error for 220 sink ESMTP", r"smtp_sasl_password_maps lookup error",
+                     r"smtp_discard_ehlo_keyword_address_maps map lookup error for 127\.0\.0\.1"):
+            mta.wait_log(rf"smtp\[\d+\]: warning: [0-9A-F]+: {line}$")
+        assert "status=sent (250 kept)" not in mta.log()
     sink.close()
