@@ -72,11 +72,13 @@ class Load:
     def kill(self, mta, name):
         processes = mta.processes(name)
         if processes:
+            victim = random.choice(processes)
             try:
-                os.kill(random.choice(processes), signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
                 self.kills += 1
             except ProcessLookupError:
-                pass
+                return
+            wait_for(lambda: victim not in mta.processes(name), what="its end")
 
     def run(self, mta, name, pauses, meanwhile=None):
         for thread in self.threads:
