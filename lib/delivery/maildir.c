@@ -17,10 +17,13 @@ struct file {
     struct buf tmp, new; /* paths */
 };
 
-/* The Maildir and its three folders; a parent directory must exist (or path_make_parents). */
+/*
+ * The Maildir and its three folders, with the directories above. tmp comes last: where it is,
+ * the others are, also when we are stopped in between.
+ */
 static int make_folders(const char *path)
 {
-    static const char *const folders[] = {"", "/cur", "/tmp", "/new"};
+    static const char *const folders[] = {"", "/cur", "/new", "/tmp"};
     CLEANUP(buf_release) struct buf name = BUF_INIT;
 
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -78,7 +81,16 @@ static int fail_errno(const struct mail_copy *copy, struct delivery *delivery, s
     return fail(delivery, dsn, mail_copy_status(copy, saved), error.text);
 }
 
-static int write_file(struct file *file, const struct maildir *maildir,
+/* Somebody may have taken new away. */
+static int move_to_new(const struct file *file, const char *folder)
+{
+    if (rename(file->tmp.data, file->new.data) == 0)
+        return 0;
+    return errno == ENOENT && make_folders(folder) == 0 ? rename(file->tmp.data, file->new.data)
+                                                        : -1;
+}
+
+static int write_file(struct file *file, const char *folder, const struct maildir *maildir,
                       const struct mail_copy *copy, struct delivery *delivery, struct dsn *dsn)
 {
     struct error error;
@@ -92,7 +104,7 @@ static int write_file(struct file *file, const struct maildir *maildir,
         return fail(delivery, dsn, mail_copy_status(copy, write_errno), error.text);
     if (fsync(file->fd) < 0)
         return fail_errno(copy, delivery, dsn, "sync", file->tmp.data);
-    if (rename(file->tmp.data, file->new.data) < 0)
+    if (move_to_new(file, folder) < 0)
         return fail_errno(copy, delivery, dsn, "rename", file->tmp.data);
     return 0;
 }
@@ -110,7 +122,7 @@ static int deliver_as_user(const struct maildir *maildir, const struct mail_copy
     if (create(&file, maildir, folder.data) < 0)
         result = fail_errno(copy, delivery, dsn, "create maildir file", file.tmp.data);
     else
-        result = write_file(&file, maildir, copy, delivery, dsn);
+        result = write_file(&file, folder.data, maildir, copy, delivery, dsn);
     if (result < 0 && file.fd >= 0 && unlink(file.tmp.data) < 0 && errno != ENOENT)
         log_warning("remove %s: %m", file.tmp.data);
     fd_close(&file.fd);

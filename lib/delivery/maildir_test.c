@@ -104,6 +104,35 @@ static void test_many_get_names_of_their_own(void **state)
     assert_int_equal(list_folder(path.data, "new", &name), MANY);
 }
 
+/* Its maker was stopped between tmp and new: no reason to return mail. */
+static void test_folder_is_missing(void **state)
+{
+    static const char *const folders[] = {"cur", "new", "tmp"};
+    CLEANUP(buf_release) struct buf path = BUF_INIT;
+
+    (void)state;
+    buf_printf(&path, "%s/missing", directory);
+    struct maildir maildir = maildir_at(path.data);
+    assert_int_equal(mkdir(path.data, 0700), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        CLEANUP(test_message_release) struct test_message message;
+        CLEANUP(buf_release) struct buf name = BUF_INIT;
+        CLEANUP(buf_release) struct buf found = BUF_INIT;
+        struct dsn dsn;
+
+        buf_printf(&name, "%s/%s", path.data, folders[i]);
+        assert_int_equal(mkdir(name.data, 0700), 0);
+        assert_int_equal(deliver(&maildir, "A: b\n", &dsn, &message), 0);
+        assert_int_equal(list_folder(path.data, "new", &found), 1);
+        assert_int_equal(unlink(found.data), 0);
+        for (size_t k = 0; k < ARRAY_SIZE(folders); k++) {
+            buf_reset(&name);
+            buf_printf(&name, "%s/%s", path.data, folders[k]);
+            (void)rmdir(name.data);
+        }
+    }
+}
+
 static void test_over_the_limit(void **state)
 {
     CLEANUP(buf_release) struct buf path = BUF_INIT;
@@ -184,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delivers),
         cmocka_unit_test(test_many_get_names_of_their_own),
+        cmocka_unit_test(test_folder_is_missing),
         cmocka_unit_test(test_over_the_limit),
         cmocka_unit_test(test_file_cannot_be_written),
         cmocka_unit_test(test_path_is_a_file),
