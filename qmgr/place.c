@@ -20,6 +20,7 @@
 /* Where a recipient goes; texts lie in the batch's arena. */
 struct route {
     struct slice transport, nexthop, address;
+    bool is_local; /* a domain of mydestination and its like */
 };
 
 void place_open(void)
@@ -87,7 +88,8 @@ static void resolve(const struct mail *mail, struct arena *arena, struct route *
         divert(route, TRANSPORT_ERROR, resolved.error);
         return;
     }
-    *route = (struct route){resolved.transport, resolved.nexthop, resolved.recipient};
+    *route = (struct route){resolved.transport, resolved.nexthop, resolved.recipient,
+                            resolved.flags & RESOLVE_CLASS_LOCAL};
     /* A command that gets the address as an argument may take it for an option. */
     if (!params.allow_min_user && slice_starts_with(route->address, "-"))
         divert(route, TRANSPORT_ERROR, SLICE("5.1.3 bad address syntax"));
@@ -153,7 +155,7 @@ static struct destination *find_destination(const struct mail *mail, const struc
  */
 static bool is_double_bounce(const struct route *route)
 {
-    return slice_equals(route->transport, "local") &&
+    return route->is_local &&
            slice_equals_nocase(address_local_part(route->address), params.double_bounce_sender);
 }
 

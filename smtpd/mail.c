@@ -9,6 +9,7 @@
 #include "mail/address.h"
 #include "milter.h"
 #include "old_defaults.h"
+#include "path.h"
 #include "space.h"
 #include "transaction.h"
 
@@ -30,22 +31,13 @@ static const struct path_syntax mail_syntax = {
 static const struct path_syntax rcpt_syntax = {
     "RCPT", "TO:", "Syntax: RCPT TO:<address>", "5.1.3", "Bad recipient address syntax", false};
 
-static bool parse_address(struct slice path, struct arena *arena, struct slice *address)
-{
-    struct slice rest;
-    struct error error;
-
-    return address_parse_path(path,
-                              params.strict_rfc821_envelopes ? ADDRESS_STRICT : ADDRESS_LENIENT,
-                              arena, address, &rest, &error) == 0 &&
-           rest.len == 0;
-}
-
 /* Take path and parameters apart; false with the reply. The address lies in the arena. */
 static bool parse_path(struct session *session, const struct path_syntax *syntax,
                        struct slice arguments, struct slice *address, struct slice *parameters,
                        struct smtp_reply *reply)
 {
+    enum address_strictness strictness =
+        params.strict_rfc821_envelopes ? ADDRESS_STRICT : ADDRESS_LENIENT;
     struct slice path;
 
     switch (esmtp_split_path(arguments, syntax->keyword, &path, parameters)) {
@@ -58,7 +50,7 @@ static bool parse_path(struct session *session, const struct path_syntax *syntax
         *reply = syntax_error(session, syntax->dsn, syntax->bad_address);
         return false;
     }
-    if (!parse_address(path, &session->scratch, address) ||
+    if (!path_parse(path, strictness, &session->scratch, address) ||
         (address->len == 0 && !syntax->may_be_null)) {
         log_warning("Illegal address syntax from %s in %s command: %.*s",
                     session_client(session), syntax->command,

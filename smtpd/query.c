@@ -8,6 +8,7 @@
 #include "mail/address.h"
 #include "milter.h"
 #include "old_defaults.h"
+#include "path.h"
 #include "transaction.h"
 
 #define FLUSH_LIMIT SECONDS(100)
@@ -29,8 +30,7 @@ struct smtp_reply query_vrfy(struct session *session, struct slice arguments)
 {
     struct slice text = esmtp_join_words(arguments, &session->scratch);
     struct smtp_reply reply;
-    struct slice address, rest;
-    struct error error;
+    struct slice address;
     bool is_smtputf8;
 
     if (params.disable_vrfy_command)
@@ -42,9 +42,7 @@ struct smtp_reply query_vrfy(struct session *session, struct slice arguments)
     }
     if (!milter_other(session, &reply))
         return reply;
-    if (address_parse_path(text, ADDRESS_LENIENT, &session->scratch, &address, &rest, &error) <
-            0 ||
-        rest.len || address.len == 0 ||
+    if (!path_parse(text, ADDRESS_LENIENT, &session->scratch, &address) || address.len == 0 ||
         (!is_smtputf8 && !slice_is_ascii(address_domain(address)))) {
         session->notices |= NOTICE_PROTOCOL;
         log_warning("Illegal address syntax from %s in VRFY command: %.*s",

@@ -29,6 +29,13 @@ MUST_USE int address_parse_path(struct slice text, enum address_strictness stric
                                 struct arena *arena, struct slice *address, struct slice *rest,
                                 struct error *error);
 
+/* The same, whatever the domain is: for who may find a meaning in others. */
+MUST_USE int address_split_path(struct slice text, enum address_strictness strictness,
+                                struct arena *arena, struct slice *address, struct slice *rest,
+                                struct error *error);
+/* Is there no domain, or a host name or literal as address_parse_path wants it? */
+bool address_has_valid_domain(struct slice address);
+
 /* The parts around the last @ of an internal form; no @: the domain is empty. */
 struct slice address_local_part(struct slice address);
 struct slice address_domain(struct slice address);

@@ -122,7 +122,7 @@ static bool join(const struct address_tokens *tokens, struct arena *arena,
     return true;
 }
 
-static bool domain_is_valid(struct slice address)
+bool address_has_valid_domain(struct slice address)
 {
     struct slice domain = address_domain(address);
 
@@ -133,7 +133,7 @@ static bool domain_is_valid(struct slice address)
     return hostname_is_valid_or_literal(domain);
 }
 
-int address_parse_path(struct slice text, enum address_strictness strictness,
+int address_split_path(struct slice text, enum address_strictness strictness,
                        struct arena *arena, struct slice *address, struct slice *rest,
                        struct error *error)
 {
@@ -153,11 +153,26 @@ int address_parse_path(struct slice text, enum address_strictness strictness,
     if (!take_off_brackets(&tokens))
         return bad_syntax(error);
     drop_source_route(&tokens);
-    if (!join(&tokens, arena, &found) || !domain_is_valid(found))
+    if (!join(&tokens, arena, &found))
         return bad_syntax(error);
     if (is_strict && found.len > 0 && address_local_part(found).len == 0)
         return bad_syntax(error);
     *address = found;
     *rest = slice_from_offset(text, path.len);
+    return 0;
+}
+
+int address_parse_path(struct slice text, enum address_strictness strictness,
+                       struct arena *arena, struct slice *address, struct slice *rest,
+                       struct error *error)
+{
+    struct slice found = SLICE_EMPTY, behind = SLICE_EMPTY;
+
+    if (address_split_path(text, strictness, arena, &found, &behind, error) < 0)
+        return -1;
+    if (!address_has_valid_domain(found))
+        return bad_syntax(error);
+    *address = found;
+    *rest = behind;
     return 0;
 }
