@@ -50,7 +50,8 @@ static int lookup_failed(struct expansion_state *state, struct slice address,
     log_warning("%s", error->text);
     log_warning("%s: %s map lookup problem for %.*s -- message not accepted, try again later",
                 state->transaction->file.id, tables.virtual_alias.name, SLICE_ARG(address));
-    transaction_fail(state->transaction, CLEANUP_STATUS_WRITE);
+    transaction_fail_because(state->transaction, CLEANUP_STATUS_WRITE, SLICE("4.6.0"),
+                             SLICE("Alias expansion error"));
     return -1;
 }
 

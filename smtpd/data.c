@@ -111,9 +111,11 @@ static struct smtp_reply refused(struct session *session,
 {
     const struct cleanup_status_detail *detail = cleanup_status_detail(result->status);
     const char *dsn = detail->dsn;
+    /* A table's trouble is not for strangers. */
+    bool has_reason = result->reason.len && !(result->status & CLEANUP_STATUS_WRITE);
 
     /* With a reason somebody means it, temporary or not. */
-    if (!result->reason.len && !result->smtp_reply.len &&
+    if (!has_reason && !result->smtp_reply.len &&
         (detail->smtp_code == 452 || detail->smtp_code == 451))
         session->notices |= detail->smtp_code == 452 ? NOTICE_RESOURCE : NOTICE_SOFTWARE;
     else if (result->status & (CLEANUP_STATUS_SIZE | CLEANUP_STATUS_HOPS))
@@ -124,7 +126,7 @@ static struct smtp_reply refused(struct session *session,
         return milter_content_reply(session, result->smtp_reply);
     if (result->dsn.len && result->dsn.len < DSN_STATUS_BYTES)
         dsn = arena_text(&session->scratch, result->dsn);
-    if (result->reason.len)
+    if (has_reason)
         return smtp_reply_printf(&session->scratch, detail->smtp_code, dsn, "%.*s",
                                  SLICE_ARG(result->reason));
     return smtp_reply_printf(&session->scratch, detail->smtp_code, detail->dsn, "Error: %s",

@@ -93,6 +93,8 @@ static void flush_all(void)
     buf_printf(&path, "public/%s", params.queue_service_name);
     /* Forget dead sites, ignore time stamps, scan deferred; and incoming, should a process have
      * died over announcing what it put there. */
+    if (access(path.data, F_OK) < 0)
+        log_warning("unable to look up %s: %m", path.data);
     if (client_trigger(path.data, SLICE("FAID"), deadline_in(SECONDS(10)), &error) < 0)
         fatal(EX_UNAVAILABLE, "Cannot flush mail queue - mail system is down");
 }

@@ -23,10 +23,11 @@
 struct conf {
     struct conf *previous;
     struct main_cf main_cf;
-    struct params normal, *stressed; /* NULL: not asked for */
-    struct buf notices;              /* lines for conf_log_warnings */
-    struct buf mistakes;             /* values that were dropped: lines */
-    struct hash lookups[2];          /* what conf_lookup found: without and with stress */
+    struct params normal, *stressed;  /* NULL: not asked for */
+    struct buf notices;               /* lines for conf_log_warnings */
+    struct buf mistakes;              /* values that were dropped: lines */
+    const char *origin_file, *origin; /* what its first line says; NULL: not read */
+    struct hash lookups[2];           /* what conf_lookup found: without and with stress */
 };
 
 static struct conf *current;
@@ -165,13 +166,19 @@ static bool drop_entry(struct main_cf *main_cf, const char *complaint)
 #define ORIGIN_FILE_MAX_BYTES ((size_t)64 << 10)
 
 /* Debian's main.cf says "myorigin = /etc/mailname": the name is the first line of that file. */
-static int read_origin(struct main_cf *main_cf, struct params *values, struct error *error)
+static int read_origin(struct conf *conf, struct params *values, struct error *error)
 {
+    struct main_cf *main_cf = &conf->main_cf;
     CLEANUP(buf_release) struct buf text = BUF_INIT;
     struct slice rest, name;
 
     if (values->myorigin[0] != '/')
         return 0;
+    if (conf->origin && strcmp(conf->origin_file, values->myorigin) == 0) {
+        values->myorigin =
+            conf->origin; /* the same name under stress, whatever happens to it */
+        return 0;
+    }
     if (file_read_all(values->myorigin, &text, ORIGIN_FILE_MAX_BYTES, error) < 0) {
         (void)error_context(error, "myorigin");
         return main_cf_context(main_cf, "myorigin", error);
@@ -183,7 +190,8 @@ static int read_origin(struct main_cf *main_cf, struct params *values, struct er
                   values->myorigin);
         return main_cf_context(main_cf, "myorigin", error);
     }
-    values->myorigin = arena_text(&main_cf->arena, name);
+    conf->origin_file = values->myorigin;
+    conf->origin = values->myorigin = arena_text(&main_cf->arena, name);
     return 0;
 }
 
@@ -195,7 +203,7 @@ static int load_set(struct conf *conf, struct params *values,
     const char *program = request ? request->program : NULL;
 
     while (params_load(values, main_cf, program, &main_cf->arena, error) < 0 ||
-           read_origin(main_cf, values, error) < 0) {
+           read_origin(conf, values, error) < 0) {
         if (!request || !request->drops_mistakes || !drop_entry(main_cf, error->text))
             return -1;
         buf_printf(&conf->mistakes, "%s%s\n", error->text,

@@ -15,6 +15,7 @@ def ask_for(mta, *recipients):
 
 def test_once_for_each_message():
     tables = {"recipient_canonical_maps": r"recipient_canonical_maps map lookup problem for alice@example\.test --",
+              "virtual_alias_maps": r"virtual_alias_maps map lookup problem for alice@example\.test --",
               "recipient_bcc_maps": "recipient_bcc_maps map lookup problem --",
               "sender_bcc_maps": "sender_bcc_maps map lookup problem --",
               "header_checks": "header_checks map lookup problem --"}
@@ -37,6 +38,16 @@ def test_mail_of_sendmail_waits():
     with Instance(main={"sender_canonical_maps": "fail:sick"}) as mta:
         mta.run("sendmail", "-f", "bob@example.test", "alice@example.test", input=MESSAGE, check=True)
         mta.wait_log(r"pickup\[\d+\]: warning: maildrop/\w+: error writing \w+: queue file write error")
+
+
+def test_mail_of_sendmail_waits_for_aliases():
+    """Cleanup has said why, so pickup need not."""
+    with Instance(main={"virtual_alias_maps": "fail:sick"}) as mta:
+        for name in ("alice", "bob"):
+            mta.run("sendmail", "-f", "x@y.test", f"{name}@example.test", input=MESSAGE, check=True)
+            mta.wait_log(f"virtual_alias_maps map lookup problem for {name}@example.test -- message not accepted")
+        assert len(mta.queued()) == 2
+        assert "error writing" not in mta.log()
 
 
 def test_lists_of_domains():

@@ -140,3 +140,13 @@ def test_long_queue():
         removal.join()
         assert listed(mta).keys() == set(list(sent)[1::2])
         assert not re.search(r"showq\[\d+\]: (warning|fatal|panic)", mta.log())
+
+
+def test_flush_of_a_stopped_system():
+    with Instance(start=False) as mta:
+        result = mta.run("postqueue", "-f")
+        assert (result.returncode, result.err) == (
+            69,
+            "postqueue: warning: unable to look up public/qmgr: No such file or directory\n"
+            "postqueue: fatal: Cannot flush mail queue - mail system is down\n",
+        ), result
