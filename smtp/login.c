@@ -90,11 +90,17 @@ void login_take_mechanisms(struct session *session, struct slice words)
     if (!login.is_enabled)
         return;
     session->features |= FEATURE_AUTH;
+    const struct slice offered = slice_trim(words);
     while ((word = slice_word(&words, " \t")).ptr) {
         if (session->mechanisms.len + word.len < MECHANISMS_MAX_BYTES && passes_filter(word))
             buf_printf(&session->mechanisms, "%s%.*s", session->mechanisms.len ? " " : "",
                        SLICE_ARG(word));
     }
+    if (offered.len == 0)
+        log_warning("%s offered null AUTH mechanism list", session->relay.data);
+    else if (session->mechanisms.len == 0)
+        log_warning("%s offered no supported AUTH mechanisms: '%.*s'", session->relay.data,
+                    SLICE_ARG(offered));
 }
 
 /* -- user and password ------------------------------------------------------------------------

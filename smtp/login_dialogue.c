@@ -70,7 +70,8 @@ int login_broke(struct session *session, struct opening *opening)
 static int add_refusal(const struct session *session, struct opening *opening,
                        struct slice reply)
 {
-    if (OPTION(sasl_auth_soft_bounce) && opening->dsn.status[0] == '5') {
+    if (OPTION(sasl_auth_soft_bounce) && slice_starts_with(reply, "5") &&
+        opening->dsn.status[0] == '5') {
         opening->dsn.status[0] = '4';
         opening->dsn.action = "delayed";
     }

@@ -162,6 +162,18 @@ static int find_discards(struct session *session)
     return -1;
 }
 
+/* The limit that SIZE tells; it need not tell one. */
+static void take_size(struct session *session, struct slice limit)
+{
+    int64_t size;
+
+    if (slice_to_int(limit, 0, INT64_MAX, &size))
+        session->size_limit = size;
+    else if (limit.len > 0)
+        log_warning("bad EHLO SIZE limit \"%.*s\" from %s", SLICE_ARG(limit),
+                    session->relay.data);
+}
+
 static void take_keyword(struct session *session, struct slice line)
 {
     static const struct {
@@ -179,7 +191,6 @@ static void take_keyword(struct session *session, struct slice line)
     };
     struct slice after_equals = slice_from_offset(line, strlen("AUTH="));
     struct slice keyword = slice_word(&line, " \t");
-    int64_t size;
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (slice_equals_nocase(keyword, known[i].keyword))
@@ -191,9 +202,8 @@ static void take_keyword(struct session *session, struct slice line)
         login_take_mechanisms(session, line);
     else if (slice_starts_with_nocase(keyword, "AUTH=") && !(session->features & FEATURE_AUTH))
         login_take_mechanisms(session, after_equals);
-    if (slice_equals_nocase(keyword, "SIZE") &&
-        slice_to_int(slice_trim(line), 0, INT64_MAX, &size))
-        session->size_limit = size;
+    if (slice_equals_nocase(keyword, "SIZE"))
+        take_size(session, slice_word(&line, " \t"));
 }
 
 /* From the reply to EHLO, its lines joined by LF; the first one names the server. */
@@ -239,7 +249,7 @@ enum step session_hello(struct session *session, const char **activity)
 
     *activity =
         options.is_lmtp ? "performing the LHLO handshake" : "performing the EHLO handshake";
-    if (!options.never_send_ehlo &&
+    if (!options.never_send_ehlo && (options.always_send_ehlo || session->is_esmtp) &&
         (options.is_lmtp || !(session->workarounds & PIX_DISABLE_ESMTP))) {
         session_command(session, "%s %s", options.is_lmtp ? "LHLO" : "EHLO", options.helo_name);
         step = session_reply_lines(session, options.helo_timeout);
@@ -291,6 +301,16 @@ static int loops_back(const struct session *session, struct opening *opening)
     return -1;
 }
 
+static bool has_word(struct slice text, const char *wanted)
+{
+    struct slice word;
+
+    while ((word = slice_word(&text, " \t")).ptr)
+        if (slice_equals_nocase(word, wanted))
+            return true;
+    return false;
+}
+
 static int greet(struct session *session, struct opening *opening)
 {
     const char *activity = "receiving the initial server greeting";
@@ -302,6 +322,7 @@ static int greet(struct session *session, struct opening *opening)
         soften_greeting(session);
     else if (step == STEP_OK)
         pix_detect(session, opening);
+    session->is_esmtp = has_word(buf_slice(&session->reply), "ESMTP");
     if (step == STEP_OK && is_own_name(session, opening->host))
         log_warning("host %s greeted me with my own hostname %s", session->relay.data,
                     params.myhostname);

@@ -47,6 +47,7 @@ struct session {
     int n_unread;          /* replies to what was said last that are read with QUIT's */
     struct session_tls tls;
     struct buf mechanisms; /* of AUTH, those that we may use; separated by blanks */
+    bool is_esmtp;         /* says its greeting: it knows EHLO */
     bool is_logged_in;
     unsigned workarounds; /* PIX_ bits */
     struct list_link kept;

@@ -49,9 +49,11 @@ void delivery_filter(struct arena *arena, struct dsn *dsn)
     }
     if (!dsn_status_parse(buf_slice(&value), status, &reason) ||
         !is_exchangeable(dsn->status[0], status[0])) {
-        log_warning("%s: bad action \"%s\" for \"%s\"", filter_title, value.data, key.data);
+        log_warning("%s: bad status code: %s", filter_title, value.data);
         return;
     }
     memcpy(dsn->status, status, sizeof(status));
-    dsn->reason = arena_slice(arena, slice_trim(reason));
+    reason = slice_trim(reason);
+    if (reason.len > 0)
+        dsn->reason = arena_slice(arena, reason);
 }

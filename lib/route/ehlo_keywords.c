@@ -9,20 +9,21 @@ static const struct {
     const char *name;
     enum ehlo_keyword keyword;
 } known[] = {
+    /* in the order of Postfix's log lines */
+    {"8BITMIME", EHLO_8BITMIME},
+    {"AUTH", EHLO_AUTH},
+    {"ETRN", EHLO_ETRN},
     {"PIPELINING", EHLO_PIPELINING},
     {"SIZE", EHLO_SIZE},
-    {"VRFY", EHLO_VRFY},
-    {"ETRN", EHLO_ETRN},
-    {"STARTTLS", EHLO_STARTTLS},
-    {"AUTH", EHLO_AUTH},
     {"XVERP", EHLO_XVERP},
     {"XCLIENT", EHLO_XCLIENT},
     {"XFORWARD", EHLO_XFORWARD},
+    {"STARTTLS", EHLO_STARTTLS},
     {"ENHANCEDSTATUSCODES", EHLO_ENHANCEDSTATUSCODES},
-    {"8BITMIME", EHLO_8BITMIME},
     {"DSN", EHLO_DSN},
     {"SMTPUTF8", EHLO_SMTPUTF8},
     {"CHUNKING", EHLO_CHUNKING},
+    {"VRFY", EHLO_VRFY},
     {"REQUIRETLS", EHLO_REQUIRETLS},
     {"SILENT-DISCARD", EHLO_SILENT_DISCARD},
 };

@@ -309,6 +309,39 @@ def test_notices():
     sink.close()
 
 
+def test_what_servers_say_of_themselves():
+    """Greetings without ESMTP, limits that are none, logins that are not offered, and what a status filter leaves."""
+    sink = Sink(banner="220 sink", replies={"EHLO": "250-sink\r\n250-SIZE -1\r\n250 AUTH"})
+    options = {"one": "smtp_always_send_ehlo=no", "two": "smtp_sasl_mechanism_filter=plain",
+               "three": "smtp_delivery_status_filter=pcre:{{/^5/ 4.9.9} {/^4/ 2.0.0 well}}"}
+    login = " -o smtp_sasl_auth_enable=yes -o smtp_sasl_password_maps=static:user:secret -o smtp_sasl_security_options="
+    master = "".join(f"{name} unix - - n - - smtp -o {{ {option} }}{login}\n" for name, option in options.items())
+    main = {"transport_maps": "inline:{%s}" % ", ".join(f"{{{name}.test={name}:[127.0.0.1]:{sink.port}}}" for name in options)}
+    with Instance(main=main, master=master) as mta:
+        mta.send("x@one.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(r"to=<x@one\.test>, .*status=sent")
+        assert sink.commands[0].startswith("HELO "), sink.commands
+        relay = rf"127\.0\.0\.1\[127\.0\.0\.1\]:{sink.port}"
+        mta.send("x@two.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(rf'warning: bad EHLO SIZE limit "-1" from {relay}$')
+        mta.wait_log(rf"warning: {relay} offered null AUTH mechanism list$")
+        sink.replies["EHLO"] = "250-sink\r\n250 AUTH LOGIN CRAM-MD5"
+        mta.send("y@two.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(rf"warning: {relay} offered no supported AUTH mechanisms: 'LOGIN CRAM-MD5'$")
+        sink.replies.update(EHLO="250 sink", RCPT="550 5.1.1 no")
+        mta.send("x@three.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(r"to=<x@three\.test>, .*dsn=4\.9\.9, status=deferred \(host .* said: 550 5\.1\.1 no \(in reply")
+        sink.replies["RCPT"] = "450 4.1.1 no"
+        mta.send("y@three.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(r"warning: smtp_delivery_status_filter: bad status code: 2\.0\.0 well$")
+        sink.replies.update(EHLO="250-sink\r\n250 AUTH PLAIN", AUTH="999 5.0.0 what", RCPT="250 ok")
+        mta.send("z@three.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(r"to=<z@three\.test>, .*dsn=4\.9\.9, status=deferred \(SASL authentication failed; server .* said: 999 ")
+        mta.send("z@two.test", "Subject: x\n\nx\n", "")
+        mta.wait_log(r"to=<z@two\.test>, .*dsn=5\.5\.0, status=bounced \(SASL authentication failed; server .* said: 999 ")
+    sink.close()
+
+
 TABLES = {"header": "smtp_header_checks", "body": "smtp_body_checks", "filter": "smtp_reply_filter",
           "discard": "smtp_discard_ehlo_keyword_address_maps", "password": "smtp_sasl_password_maps"}
 
