@@ -1,5 +1,5 @@
 /* The right-hand side of an alias, the lines of a .forward or :include: file. */
-// links: local/expand local/job
+// links: local/expand local/job local/system_user
 #include "../../local/expand.h"
 #include "base/bug.h"
 #include "conf/conf.h"

@@ -18,6 +18,9 @@ static void check_path(struct slice text, enum address_strictness strictness)
         return;
     }
     bug_if(rest.len > text.len || address.len > text.len + 2);
+    /* A local part that looks like a source route is quoted like one, as Postfix does. */
+    if (slice_starts_with(address, "@") && slice_find(address, ':') < address.len)
+        return;
     buf_add_char(&quoted, '<');
     address_quote(&quoted, address);
     buf_add_char(&quoted, '>');
