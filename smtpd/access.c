@@ -213,9 +213,22 @@ bool access_rcpt(struct session *session, struct slice recipient, struct smtp_re
     return settle(&check, is_permitted && run_recipient(&check), reply);
 }
 
+/* As in Postfix, what is said of a message to several people is not about one of them. */
+static struct check about_message(struct session *session)
+{
+    const struct transaction *transaction = session->transaction;
+    struct check check = {.session = session, .has_all_recipients = true};
+
+    if (transaction && transaction->n_recipients == 1) {
+        check.recipient = transaction->recipient;
+        check.has_recipient = true;
+    }
+    return check;
+}
+
 bool access_data(struct session *session, struct smtp_reply *reply)
 {
-    struct check check = {.session = session};
+    struct check check = about_message(session);
 
     if (data_list->count == 0)
         return true;
@@ -224,7 +237,7 @@ bool access_data(struct session *session, struct smtp_reply *reply)
 
 bool access_end_of_data(struct session *session, struct smtp_reply *reply)
 {
-    struct check check = {.session = session};
+    struct check check = about_message(session);
 
     if (end_of_data_list->count == 0)
         return true;

@@ -82,7 +82,7 @@ enum access_result restrict_permit_mynetworks(struct check *check,
         break;
     }
     log_warning("%s", error.text);
-    return check_lookup_failed(check, peer->full_name);
+    return check_lookup_failed(check, check->subject);
 }
 
 enum access_result restrict_permit_inet_interfaces(struct check *check,
@@ -135,7 +135,7 @@ enum access_result restrict_multi_recipient_bounce(struct check *check,
                                                    const struct restriction *restriction)
 {
     const struct transaction *transaction = check->session->transaction;
-    unsigned n_others = check->has_recipient ? 0 : 1;
+    unsigned n_others = check->has_all_recipients ? 1 : 0;
 
     (void)restriction;
     if (!transaction || transaction->sender.len || transaction->n_recipients <= n_others)

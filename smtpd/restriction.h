@@ -28,8 +28,9 @@ struct deferral {
 /* One evaluation: the request, and what has been decided so far. */
 struct check {
     struct session *session;
-    struct slice recipient; /* of RCPT or VRFY, internal form */
+    struct slice recipient; /* of RCPT or VRFY, or the only one; internal form */
     bool has_recipient;
+    bool has_all_recipients; /* the transaction: it is at DATA */
     struct slice etrn_domain;
 
     /* What the list at hand is about: "<subject>: class rejected: ..." */
