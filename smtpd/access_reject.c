@@ -248,8 +248,8 @@ enum access_result check_lookup_failed(struct check *check, struct slice subject
     enum access_result result;
 
     check->warn_only = false;
-    result = check_reject(check, NOTICE_SOFTWARE, 451, "4.3.0",
-                          "<%.*s>: Temporary lookup failure", SLICE_ARG(subject));
+    result = check_reject(check, NOTICE_DATA, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
+                          SLICE_ARG(subject));
     check->warn_only = warn_only;
     return result;
 }

@@ -217,7 +217,7 @@ static bool filter_line(struct session *session, struct slice *line)
     }
 }
 
-static struct smtp_reply local_data_error(struct session *session)
+struct smtp_reply command_data_error(struct session *session)
 {
     struct smtp_reply reply = smtp_reply_printf(
         &session->scratch, 421, "4.3.0", "%s Server local data error", params.myhostname);
@@ -237,7 +237,7 @@ struct smtp_reply command_run(struct session *session, struct slice line)
     struct smtp_reply reply;
 
     if (!filter_line(session, &line))
-        return local_data_error(session);
+        return command_data_error(session);
     rest = session->command = line;
     if (params.smtputf8_enable && !slice_is_utf8(line)) {
         session->notices |= NOTICE_PROTOCOL;

@@ -29,6 +29,9 @@ MUST_USE MAY_WAIT bool session_pipelines_wrongly(struct session *session, bool e
 /* The reply of smtpd_forbid_unauth_pipelining; the session ends. */
 struct smtp_reply session_out_of_step(struct session *session);
 
+/* A table that says what to do cannot be asked: logged, and the session ends. */
+struct smtp_reply command_data_error(struct session *session);
+
 /* Names for the disconnect line, by enum session_command. */
 extern const char *const command_count_names[N_COMMANDS];
 

@@ -95,17 +95,6 @@ static const struct {
     /* Of the others we have none. */
 };
 
-unsigned ehlo_discarded_for(struct session *session)
-{
-    unsigned discarded;
-
-    /* When in doubt offer the least, as Postfix does. */
-    if (ehlo_discards_find(&settings.ehlo_discards, session->peer.text.address, &discarded) ==
-        TABLE_ERROR)
-        return ~(unsigned)EHLO_SILENT_DISCARD;
-    return discarded;
-}
-
 void ehlo_add_keywords(struct session *session, struct buf *reply)
 {
     unsigned discarded = session->discarded_keywords;

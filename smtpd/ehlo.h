@@ -11,9 +11,6 @@
 
 struct session;
 
-/* Which keywords this client does not get (smtpd_discard_ehlo_keyword_address_maps). */
-MAY_WAIT unsigned ehlo_discarded_for(struct session *session);
-
 /* Append "\nKEYWORD parameters" for each keyword that is offered. */
 MAY_WAIT void ehlo_add_keywords(struct session *session, struct buf *reply);
 

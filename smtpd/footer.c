@@ -67,7 +67,7 @@ static const char *find(const struct smtp_reply *reply, struct buf *value)
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
-        log_warning("smtpd_reject_footer_maps: %s", error.text);
+        log_warning("%s", error.text);
         break;
     }
     return params.smtpd_reject_footer;
@@ -107,7 +107,7 @@ void footer_replace(struct session *session, struct smtp_reply *reply)
     case TABLE_FOUND:
         break;
     case TABLE_ERROR:
-        log_warning("smtpd_reject_filter_maps: %s", error.text);
+        log_warning("%s", error.text);
         return;
     }
     if (!smtp_reply_refuses(buf_slice(&value))) {

@@ -1,10 +1,13 @@
 /* HELO and EHLO – RFC 5321 section 4.1.1.1 */
 #include "access.h"
+#include "base/log.h"
 #include "commands.h"
 #include "conf/params.h"
 #include "ehlo.h"
 #include "esmtp.h"
 #include "milter.h"
+#include "route/ehlo_keywords.h"
+#include "settings.h"
 
 /* The name goes into headers and log lines: what has a meaning there must not be in it. */
 static struct slice neutered(struct session *session, struct slice name)
@@ -63,7 +66,11 @@ struct smtp_reply hello_ehlo(struct session *session, struct slice arguments)
     }
     if (!accept_name(session, name, "ESMTP", &reply))
         return reply;
-    session->discarded_keywords = ehlo_discarded_for(session);
+    if (ehlo_discards_find(&settings.ehlo_discards, session->peer.text.address,
+                           &session->discarded_keywords) == TABLE_ERROR) {
+        log_warning("don't know what EHLO features to announce to %s", session_client(session));
+        return command_data_error(session);
+    }
     buf_add_text(&text, params.myhostname);
     if (milter_has_refused(session))
         buf_add_text(&text, "\nENHANCEDSTATUSCODES");

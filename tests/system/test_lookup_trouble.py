@@ -101,7 +101,20 @@ def test_filter_of_commands():
         mta.wait_log(r"NOQUEUE: reject: CONNECT from unknown\[127\.0\.0\.1\]: 421 4\.3\.0 mx\.example\.test Server local data error\n")
 
 
+def test_keywords_to_discard():
+    """What may be offered is not known: who needs STARTTLS or AUTH comes again."""
+    with Instance(main={"smtpd_discard_ehlo_keyword_address_maps": "fail:sick"}) as mta:
+        with smtplib.SMTP() as client:
+            assert client.connect("127.0.0.1", mta.port)[0] == 220
+            assert client.docmd("EHLO client.test") == (421, b"4.3.0 mx.example.test Server local data error")
+        mta.wait_log(r'smtpd\[\d+\]: warning: fail:sick lookup error for "127\.0\.0\.1"\n')
+        mta.wait_log(r"warning: don't know what EHLO features to announce to \S+\[127\.0\.0\.1\]\n")
+        mta.wait_log(r"NOQUEUE: reject: EHLO from \S+\[127\.0\.0\.1\]: 421 4\.3\.0 mx\.example\.test Server local data error\n")
+
+
 def test_lists_of_clients():
     with Instance(main={"mynetworks": "fail:sick"}) as mta:
         assert ask_for(mta, "alice@example.test") == [451]
         mta.wait_log(r"warning: mynetworks: fail:sick: table lookup problem\n")
+        mta.wait_log(r"reject: RCPT from \S+: 451 4\.3\.0 <alice@example\.test>: Temporary lookup failure; ")
+        assert "double-bounce" not in mta.log()  # of class "data", which notify_classes has not by default
