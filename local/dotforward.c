@@ -257,5 +257,9 @@ bool dotforward_luser_relay(struct job *job, struct slice address, const struct 
     origin->has_user = false;
     origin->address = address;
     origin->extension = SLICE_EMPTY;
-    return expand_list(job, buf_slice(&text), origin) > 0;
+    if (text.len == 0)
+        return false;
+    /* One address and nothing else: what a sender put into its name is no command of ours. */
+    job_add(job, TARGET_ADDRESS, buf_slice(&text), origin);
+    return true;
 }

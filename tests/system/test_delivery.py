@@ -145,6 +145,19 @@ def test_aliases_in_trouble():
             mta.wait_log(rf"to=<{name}@local\.test>, .*dsn=4\.3\.0, status=deferred \(alias database unavailable\)$")
 
 
+def test_relay_of_unknown_users_is_an_address():
+    """Whoever writes to a name that looks like a command or a list makes it neither."""
+    main = {"mydestination": "local.test", "local_recipient_maps": "", "luser_relay": "$local@example.test"}
+    with Instance(main=main) as mta:
+        mta.send("bob@local.test", "Subject: x\n\nx\n", "carol@example.test")
+        mta.mail("bob")
+        for name in ("|echo", "|echo >x", "a, bob", "/dev/null", ":include:/x"):
+            mta.send(f'"{name}"@local.test', "Subject: x\n\nx\n", "carol@example.test")
+        mta.mail("carol", 5)
+        assert "delivered to command" not in mta.log() and "delivered to file" not in mta.log(), mta.log()
+        assert len(mta.inbox("bob")) == 1
+
+
 def test_domains_in_two_lists():
     """A local domain that is relayed as well does no harm, and old configurations have it so."""
     main = {"mydestination": "local.test, both.test", "relay_domains": "$mydestination", "virtual_alias_domains": "both.test",
