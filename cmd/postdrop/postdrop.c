@@ -332,7 +332,7 @@ static const char *parse_options(int argc, char **argv)
                 log_verbosity++;
             break;
         default:
-            fatal(EX_USAGE, "usage: %s [-c config_dir] [-v]", argv[0]);
+            fatal(1, "usage: %s [-c config_dir] [-v]", argv[0]);
         }
     }
     return directory;
