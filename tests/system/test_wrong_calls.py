@@ -29,7 +29,7 @@ CALLS = [
     ("postmap", ["-q", "a", "inline:{a=b}", "-f"], 0, ""),
     ("postcat", ["odd"], 0, "odd: input is not a valid queue file"),
     ("postkick", ["public", "nosuch", "I"], 1, "unable to look up public/nosuch: No such file or directory"),
-    ("postdrop", ["-z"], 1, "usage: postdrop [-c config_dir] [-v]"),
+    ("postdrop", ["-z"], 1, "postdrop [-c config_dir] [-v]"),
     ("postqueue", ["-p", "foo"], 69, "usage: postqueue"),
     ("tassis", ["set-permissions", "foo"], 1, "name=value expected instead of 'foo'"),
     ("tassis", ["upgrade-configuration", "foo"], 1, "name=value expected instead of 'foo'"),
