@@ -9,6 +9,7 @@
 #include "reply.h"
 #include "route/open_maps.h"
 #include "tls/context.h"
+#include "tls/engine.h"
 #include "tls/handshake.h"
 #include "tls/level.h"
 #include "tls/log_level.h"
@@ -51,7 +52,6 @@ static struct tls_terms find_terms(void)
 void starttls_open(void)
 {
     enum tls_level level = find_level();
-    struct error error = ERROR_INIT;
 
     if (level == TLS_LEVEL_NONE)
         return;
@@ -94,9 +94,7 @@ void starttls_open(void)
     }
     if (log_level >= 2)
         log_info("initializing the server-side TLS engine");
-    context = tls_context_new(&wanted, &error);
-    if (error.kind != ERROR_NONE)
-        log_warning("%s%s", error.text, context ? "" : ": disabling TLS support");
+    context = tls_engine_start(&wanted);
 }
 
 bool starttls_is_offered(void)

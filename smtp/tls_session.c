@@ -7,6 +7,7 @@
 #include "login.h"
 #include "options.h"
 #include "session.h"
+#include "tls/engine.h"
 #include "tls/handshake.h"
 #include "tls/log_level.h"
 #include "tls_options.h"
@@ -40,13 +41,10 @@ void tls_session_open(void)
             *OPTION(tls_session_cache_database) ? (options.is_lmtp ? "lmtp" : "smtp") : "",
         .session_timeout_ms = OPTION(tls_session_cache_timeout),
     };
-    struct error error = ERROR_INIT;
 
     if (tls_log_level_parse(tls_options.log_level) >= 2)
         log_info("initializing the client-side TLS engine");
-    context = tls_context_new(&settings, &error);
-    if (!context)
-        log_warning("%s: disabling TLS support", error.text);
+    context = tls_engine_start(&settings);
 }
 
 void tls_session_release(struct session_tls *tls)

@@ -18,6 +18,7 @@
 #include "session.h"
 #include "settings.h"
 #include "tls/context.h"
+#include "tls/engine.h"
 #include "tls/handshake.h"
 #include "tls/log_level.h"
 #include "tls/openssl.h"
@@ -144,7 +145,6 @@ static void warn_of_missing_pairs(const struct tls_pair_files *pairs)
 void starttls_open(void)
 {
     struct tls_settings wanted;
-    struct error error = ERROR_INIT;
 
     read_level();
     if (worker_is_standalone() || (tls.level == LEVEL_NONE && !params.smtpd_tls_wrappermode))
@@ -161,9 +161,7 @@ void starttls_open(void)
     if (tls.log_level >= 2)
         log_info("initializing the server-side TLS engine");
     warn_of_missing_pairs(&wanted.pairs);
-    tls.context = tls_context_new(&wanted, &error);
-    if (error.kind != ERROR_NONE)
-        log_warning("%s%s", error.text, tls.context ? "" : ": disabling TLS support");
+    tls.context = tls_engine_start(&wanted);
 }
 
 bool session_is_encrypted(const struct session *session)

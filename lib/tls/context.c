@@ -186,7 +186,9 @@ static int set_up(const struct tls_context *context, SSL_CTX *made, struct error
     /* OpenSSL does not count the leaf; 1 means issued by a trusted authority itself. */
     SSL_CTX_set_verify_depth(made, settings->verify_depth);
     SSL_CTX_set_verify(made, verify_mode(settings), note_verdict);
-    if (tls_terms_apply_to_context(made, &settings->terms, error) < 0 ||
+    /* A client's terms are those of each connection, where wrong ones end that one alone. */
+    if ((settings->role == TLS_SERVER &&
+         tls_terms_apply_to_context(made, &settings->terms, error) < 0) ||
         tls_groups_apply(made, settings->role == TLS_SERVER ? settings->eecdh_grade : "auto",
                          error) < 0 ||
         tls_options_apply(made, error) < 0)

@@ -288,11 +288,20 @@ static int prepare(SSL *ssl, const struct tls_connect *options, struct error *er
     const char *name = options->server_name;
 
     SSL_set_connect_state(ssl);
-    if (tls_terms_apply(ssl, &options->terms, error) < 0)
-        return -1;
     if (name && *name && !set_server_name(ssl, name))
         return tls_error(error, ERROR_TEMPORARY, "server name %s", name);
     return facts_prepare(ssl, options, error);
+}
+
+/* Settings that mean nothing: no handshake, and the log names them in place of its failure. */
+static int set_terms(const struct handshake *handshake, const struct tls_terms *terms,
+                     struct error *error)
+{
+    if (tls_terms_apply(handshake->link->ssl, terms, error) == 0)
+        return 0;
+    log_warning("%s: %s", handshake->log->name, error->text);
+    tls_log_problems();
+    return -1;
 }
 
 /* A session of an earlier connection, if there is one; without it all goes its full way. */
@@ -316,6 +325,10 @@ int tls_connect(struct stream *stream, struct tls_context *context,
 
     if (begin(&handshake, context, &options->terms, error) < 0 || !handshake.link) {
         report_failure(&handshake, error);
+        return -1;
+    }
+    if (set_terms(&handshake, &options->terms, error) < 0) {
+        link_free(handshake.link);
         return -1;
     }
     if (prepare(handshake.link->ssl, options, error) < 0) {

@@ -135,7 +135,7 @@ char *tls_cipher_list(const char *grade, const char *exclude, struct error *erro
     struct slice word;
 
     if (!list) {
-        error_set(error, ERROR_PERMANENT, "invalid TLS cipher grade: \"%s\"", grade);
+        error_set(error, ERROR_PERMANENT, "invalid cipher grade: \"%s\"", grade);
         return NULL;
     }
     buf_add_text(&text, list);
@@ -146,62 +146,53 @@ char *tls_cipher_list(const char *grade, const char *exclude, struct error *erro
 
 /* -- both -- */
 
-/* Terms as OpenSSL wants them. */
-struct resolved {
-    struct tls_versions versions;
-    char *ciphers;
-};
-
-static int resolve(struct resolved *resolved, const struct tls_terms *terms,
-                   struct error *error)
+static int wrong_versions(const struct tls_terms *terms, struct error *error)
 {
-    *resolved = (struct resolved){.ciphers = NULL};
-    if (tls_versions_parse(&resolved->versions, terms->protocols, error) < 0)
-        return -1;
-    resolved->ciphers = tls_cipher_list(terms->cipher_grade, terms->exclude_ciphers, error);
-    ERR_clear_error();
-    return resolved->ciphers ? 0 : -1;
-}
-
-/* The end of both functions below: what OpenSSL said to them. */
-static int conclude(struct resolved *resolved, bool takes_versions, bool takes_ciphers,
-                    const struct tls_terms *terms, struct error *error)
-{
-    CLEANUP(mem_free_text) char *ciphers = resolved->ciphers;
-
-    if (!takes_versions)
-        return tls_error(error, ERROR_PERMANENT, "TLS protocol list \"%s\"", terms->protocols);
-    if (!takes_ciphers)
-        return tls_error(error, ERROR_PERMANENT, "cipher list \"%s\"", ciphers);
-    return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "Invalid TLS protocol list \"%s\": aborting TLS session",
+                     terms->protocols);
 }
 
 int tls_terms_apply(SSL *ssl, const struct tls_terms *terms, struct error *error)
 {
-    struct resolved it;
+    struct tls_versions versions = {.floor = 0};
+    CLEANUP(mem_free_text) char *ciphers = NULL;
 
-    if (resolve(&it, terms, error) < 0)
+    ERR_clear_error();
+    if (tls_versions_parse(&versions, terms->protocols, error) < 0)
+        return wrong_versions(terms, error);
+    SSL_set_options(ssl, versions.options);
+    if (!SSL_set_min_proto_version(ssl, versions.floor) ||
+        !SSL_set_max_proto_version(ssl, versions.ceiling))
+        return wrong_versions(terms, error);
+    ciphers = tls_cipher_list(terms->cipher_grade, terms->exclude_ciphers, error);
+    if (!ciphers)
         return -1;
-    SSL_set_options(ssl, it.versions.options);
-    bool takes_versions = SSL_set_min_proto_version(ssl, it.versions.floor) &&
-                          SSL_set_max_proto_version(ssl, it.versions.ceiling);
-
-    return conclude(&it, takes_versions, SSL_set_cipher_list(ssl, it.ciphers), terms, error);
+    if (!SSL_set_cipher_list(ssl, ciphers))
+        return error_set(error, ERROR_PERMANENT, "error setting cipher grade: \"%s\"",
+                         terms->cipher_grade);
+    return 0;
 }
 
 int tls_terms_apply_to_context(SSL_CTX *context, const struct tls_terms *terms,
                                struct error *error)
 {
-    struct resolved it;
+    struct tls_versions versions = {.floor = 0};
+    CLEANUP(mem_free_text) char *ciphers = NULL;
 
-    if (resolve(&it, terms, error) < 0)
+    ERR_clear_error();
+    if (tls_versions_parse(&versions, terms->protocols, error) < 0)
         return -1;
-    SSL_CTX_set_options(context, it.versions.options);
-    bool takes_versions = SSL_CTX_set_min_proto_version(context, it.versions.floor) &&
-                          SSL_CTX_set_max_proto_version(context, it.versions.ceiling);
-
-    return conclude(&it, takes_versions, SSL_CTX_set_cipher_list(context, it.ciphers), terms,
-                    error);
+    ciphers = tls_cipher_list(terms->cipher_grade, terms->exclude_ciphers, error);
+    if (!ciphers)
+        return -1;
+    SSL_CTX_set_options(context, versions.options);
+    if (!SSL_CTX_set_min_proto_version(context, versions.floor) ||
+        !SSL_CTX_set_max_proto_version(context, versions.ceiling))
+        return tls_error(error, ERROR_PERMANENT, "TLS protocol list \"%s\"", terms->protocols);
+    if (!SSL_CTX_set_cipher_list(context, ciphers))
+        return tls_error(error, ERROR_PERMANENT, "cipher list \"%s\"", ciphers);
+    return 0;
 }
 
 /* -- groups -- */

@@ -33,7 +33,10 @@ MUST_USE int tls_versions_parse(struct tls_versions *versions, const char *text,
  */
 MUST_USE char *tls_cipher_list(const char *grade, const char *exclude, struct error *error);
 
-/* Apply to what has not begun its handshake. Permanent error. */
+/*
+ * Apply to what has not begun its handshake. Permanent error; of a connection it is in
+ * Postfix's words, and what OpenSSL has to say is left for tls_log_problems.
+ */
 MUST_USE int tls_terms_apply(SSL *ssl, const struct tls_terms *terms, struct error *error);
 MUST_USE int tls_terms_apply_to_context(SSL_CTX *context, const struct tls_terms *terms,
                                         struct error *error);

@@ -68,12 +68,44 @@ static void test_cipher_list(void **state)
     assert_null(tls_cipher_list("best", "", &error));
 }
 
+/* A connection says itself what is wrong with its terms. */
+static void test_apply(void **state)
+{
+    static const struct {
+        struct tls_terms terms;
+        const char *trouble; /* NULL: none */
+    } cases[] = {
+        {{"", "medium", ""}, NULL},
+        {{"nosuch", "nosuch", ""},
+         "Invalid TLS protocol list \"nosuch\": aborting TLS session"},
+        {{">=TLSv1.2", "nosuch", ""}, "invalid cipher grade: \"nosuch\""},
+        {{"", "high", "ALL"}, "error setting cipher grade: \"high\""},
+    };
+
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        SSL *ssl = SSL_new(context);
+        struct error error = ERROR_INIT;
+
+        test_case(cases[i].trouble ? cases[i].trouble : "none");
+        assert_int_equal(tls_terms_apply(ssl, &cases[i].terms, &error),
+                         cases[i].trouble ? -1 : 0);
+        if (cases[i].trouble)
+            assert_string_equal(error.text, cases[i].trouble);
+        SSL_free(ssl);
+    }
+    SSL_CTX_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions_accepts),
         cmocka_unit_test(test_versions_refuses),
         cmocka_unit_test(test_cipher_list),
+        cmocka_unit_test(test_apply),
     };
 
     return cmocka_run_group_tests(tests, test_load_defaults, NULL);

@@ -65,14 +65,14 @@ static bool is_hash_name(struct slice name)
            slice_to_uint(name, 10, UINT32_MAX, &value);
 }
 
-/* A file that is no good is passed over, as a look-up by hash would do. */
-static int add_directory(X509_STORE *store, const char *path, struct error *error)
+/* What is no good or not there is passed over, as a look-up by hash would do. */
+static void add_directory(X509_STORE *store, const char *path)
 {
     DIR *directory = opendir(path);
     const struct dirent *entry;
 
     if (!directory)
-        return error_set(error, ERROR_PERMANENT, "open %s: %m", path);
+        return;
     while ((entry = readdir(directory))) {
         CLEANUP(buf_release) struct buf name = BUF_INIT;
         CLEANUP(buf_release) struct buf pem = BUF_INIT;
@@ -85,14 +85,13 @@ static int add_directory(X509_STORE *store, const char *path, struct error *erro
             ERR_clear_error();
     }
     closedir(directory);
-    return 0;
 }
 
 /* Where OpenSSL has the system's authorities; what is not there is not missed. */
 static void add_defaults(X509_STORE *store)
 {
     (void)!add_file(store, X509_get_default_cert_file(), NULL);
-    (void)!add_directory(store, X509_get_default_cert_dir(), NULL);
+    add_directory(store, X509_get_default_cert_dir());
     ERR_clear_error();
 }
 
@@ -101,11 +100,12 @@ X509_STORE *trust_open(const char *file, const char *path, struct error *error)
     X509_STORE *store = X509_STORE_new();
     bool has_any = (file && *file) || (path && *path);
 
-    if ((file && *file && add_file(store, file, error) < 0) ||
-        (path && *path && add_directory(store, path, error) < 0)) {
+    if (file && *file && add_file(store, file, error) < 0) {
         X509_STORE_free(store);
         return NULL;
     }
+    if (path && *path)
+        add_directory(store, path);
     if (has_any && params.tls_append_default_CA)
         add_defaults(store);
     return store;

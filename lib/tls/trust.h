@@ -12,7 +12,8 @@
  * All of the file and of the directory (files named HASH.N, as `openssl rehash` makes them),
  * either of which may be empty, and with tls_append_default_CA of the global params those of
  * the system. They are read now, since a jail shows no files later; the worker notices when
- * the file changes. The caller frees it. NULL: permanent error naming file and line.
+ * the file changes. A directory that is not there is as good as an empty one. The caller frees
+ * it. NULL: permanent error naming the file.
  */
 MUST_USE X509_STORE *trust_open(const char *file, const char *path, struct error *error);
 
