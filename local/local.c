@@ -214,6 +214,7 @@ static void before_jail(void)
     mailbox_open();
     route_open();
     delivery_open();
+    delivery_check_limit("mailbox_size_limit", params.mailbox_size_limit);
     delivery_open_filter("local_delivery_status_filter", params.local_delivery_status_filter);
 }
 

@@ -66,6 +66,7 @@ static int run_command(struct job *job, struct command *command, struct slice ad
     command->environment = job_environment(job, origin, address, user);
     command->shell = params.local_command_shell;
     command->time_limit = params.command_time_limit;
+    command->file_limit = params.mailbox_size_limit;
     command->prepare_child = worker_child_prepare;
     job->delivery->request.sender = origin->sender;
     int result = command_run(command, &copy, job->delivery, &output, dsn);

@@ -29,6 +29,7 @@ static void before_jail(void)
     uid_maps = open_maps(maps_open_sensitive, "virtual_uid_maps", params.virtual_uid_maps);
     gid_maps = open_maps(maps_open_sensitive, "virtual_gid_maps", params.virtual_gid_maps);
     delivery_open();
+    delivery_check_limit("virtual_mailbox_limit", params.virtual_mailbox_limit);
     delivery_open_filter("virtual_delivery_status_filter",
                          params.virtual_delivery_status_filter);
     if (mbox_parse_locks(params.virtual_mailbox_lock, &mailbox_locks, &error) < 0)

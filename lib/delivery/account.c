@@ -171,6 +171,16 @@ void delivery_open(void)
                               domains_parents("fast_flush_domains"));
 }
 
+void delivery_check_limit(const char *name, int64_t limit)
+{
+    if (limit == 0 || (params.message_size_limit > 0 && limit >= params.message_size_limit))
+        return;
+    if (params.message_size_limit == 0)
+        fatal(1, "configuration error: %s is limited but message_size_limit is unlimited",
+              name);
+    fatal(1, "configuration error: %s is smaller than message_size_limit", name);
+}
+
 /* "[192.0.2.1]" is listed as 192.0.2.1. When the list cannot say, flush does. */
 static bool may_be_flushed(struct slice domain)
 {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -123,6 +124,18 @@ static void exec_shell_line(const struct command *command, char *const *environm
         exec_shell(command->shell_line, environment);
 }
 
+/* Too much is an error that it sees and not its end. */
+static void limit_files(int64_t bytes)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+        limit.rlim_cur = (rlim_t)bytes < limit.rlim_max ? (rlim_t)bytes : limit.rlim_max;
+        if (setrlimit(RLIMIT_FSIZE, &limit) == 0)
+            (void)signal(SIGXFSZ, SIG_IGN);
+    }
+}
+
 static NORETURN void run_child(const struct command *command, int input, int output)
 {
     char *const *environment = program_words(command->environment);
@@ -147,6 +160,8 @@ static NORETURN void run_child(const struct command *command, int input, int out
         child_fails("setsid");
     if (command->prepare_child)
         command->prepare_child();
+    if (command->file_limit > 0)
+        limit_files(command->file_limit);
     if (command->argv)
         execvpe(command->argv[0], program_words(command->argv), environment);
     else

@@ -17,6 +17,7 @@ struct command {
     const char *chroot_directory;   /* NULL: none */
     const char *const *environment; /* "NAME=value", NULL-terminated: all that it gets */
     int64_t time_limit;             /* milliseconds */
+    int64_t file_limit;             /* bytes of any file that it writes; 0: none */
     void (*prepare_child)(void);    /* in the child before exec: undo the worker's limits */
 };
 

@@ -63,6 +63,12 @@ bool delivery_is_trial(const struct delivery *delivery);
 void delivery_open(void);
 
 /*
+ * The limit of mailbox files (name is the parameter's, in bytes, 0: none) must leave room for
+ * any message, or some could never be delivered; else this ends the process, and mail waits.
+ */
+void delivery_check_limit(const char *name, int64_t limit);
+
+/*
  * Open the agent's delivery status filter (smtp_delivery_status_filter, ...): title is the
  * parameter's name, list its value. Before the jail; without it nothing is filtered.
  */

@@ -18,6 +18,7 @@ struct writer {
     const struct mail_copy *copy;
     int fd;
     struct buf out;
+    int64_t written; /* bytes */
     int *write_errno;
 };
 
@@ -42,6 +43,13 @@ static int write_before(int fd, struct slice data, deadline_t deadline)
 
 static int write_out(struct writer *writer)
 {
+    int64_t room = writer->copy->room;
+
+    writer->written += (int64_t)writer->out.len;
+    if (room > 0 && writer->written > room) {
+        *writer->write_errno = EFBIG;
+        return -1;
+    }
     int result = writer->copy->deadline
                      ? write_before(writer->fd, buf_slice(&writer->out), writer->copy->deadline)
                      : fd_write_all(writer->fd, writer->out.data, writer->out.len);

@@ -31,13 +31,14 @@ struct mail_copy {
     unsigned flags;            /* MAIL_COPY_ bits */
     const char *end_of_line;   /* "\n" */
     deadline_t deadline;       /* for a non-blocking descriptor (a pipe); 0: a file */
+    int64_t room;              /* so many bytes of it may be written; 0: any number */
     bool returns_mail;         /* a mailbox that takes none, for whatever reason: a bounce */
 };
 
 /*
  * Write the copy to the descriptor (blocking), with its present file offset. Temporary error:
  * the queue file cannot be read; the destination cannot be written (errno is kept in
- * *write_errno, 0 when it was not the destination).
+ * *write_errno, 0 when it was not the destination; EFBIG when there was no room for all).
  */
 MUST_USE int mail_copy_write(const struct mail_copy *copy, int fd, int *write_errno,
                              struct error *error);

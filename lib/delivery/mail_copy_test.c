@@ -144,6 +144,29 @@ static void test_reader_does_not_read(void **state)
     fd_close(&pair[1]);
 }
 
+/* The headers that we add count as well. */
+static void test_no_room(void **state)
+{
+    CLEANUP(test_message_release) struct test_message message;
+    CLEANUP(fd_close) int fd = memfd_create("copy", MFD_CLOEXEC);
+    struct mail_copy copy = {.delivery = &message.delivery,
+                             .recipient = &message.recipient,
+                             .delivered_to = SLICE("d@x.test"),
+                             .flags = MAIL_COPY_DELIVERED_TO,
+                             .end_of_line = "\n",
+                             .room = strlen("Delivered-To: d@x.test\nA: b\n\nbody\n")};
+    struct error error;
+    int write_errno;
+
+    (void)state;
+    test_message_init(&message, SLICE("A: b\n\nbody\n"));
+    assert_int_equal(mail_copy_write(&copy, fd, &write_errno, &error), 0);
+    copy.room--;
+    assert_int_equal(mail_copy_write(&copy, fd, &write_errno, &error), -1);
+    assert_int_equal(write_errno, EFBIG);
+    assert_string_equal(error.text, "error writing message: File too large");
+}
+
 static void test_damaged_queue_file(void **state)
 {
     CLEANUP(test_message_release) struct test_message message;
@@ -210,13 +233,10 @@ static void test_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_reader_has_gone),
-        cmocka_unit_test(test_reader_does_not_read),
-        cmocka_unit_test(test_damaged_queue_file),
-        cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_copies),          cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_reader_has_gone), cmocka_unit_test(test_reader_does_not_read),
+        cmocka_unit_test(test_no_room),         cmocka_unit_test(test_damaged_queue_file),
+        cmocka_unit_test(test_loops),           cmocka_unit_test(test_status),
     };
 
     (void)setenv("TZ", "UTC", 1);

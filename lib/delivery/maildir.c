@@ -93,14 +93,12 @@ static int move_to_new(const struct file *file, const char *folder)
 static int write_file(struct file *file, const char *folder, const struct maildir *maildir,
                       const struct mail_copy *copy, struct delivery *delivery, struct dsn *dsn)
 {
+    struct mail_copy limited = *copy;
     struct error error;
     int write_errno;
 
-    if (maildir->limit_bytes > 0 && delivery->request.data_size > maildir->limit_bytes) {
-        errno = EFBIG;
-        return fail_errno(copy, delivery, dsn, "write", file->tmp.data);
-    }
-    if (mail_copy_write(copy, file->fd, &write_errno, &error) < 0)
+    limited.room = maildir->limit_bytes;
+    if (mail_copy_write(&limited, file->fd, &write_errno, &error) < 0)
         return fail(delivery, dsn, mail_copy_status(copy, write_errno), error.text);
     if (fsync(file->fd) < 0)
         return fail_errno(copy, delivery, dsn, "sync", file->tmp.data);

@@ -130,15 +130,16 @@ static int write_message(const struct mbox *mbox, const struct mail_copy *copy, 
                          const struct stat *before, char status[DSN_STATUS_BYTES],
                          struct error *error)
 {
+    struct mail_copy limited = *copy;
     int write_errno;
 
-    if (mbox->limit_bytes > 0 &&
-        before->st_size + copy->delivery->request.data_size > mbox->limit_bytes) {
+    limited.room = mbox->limit_bytes > 0 ? mbox->limit_bytes - before->st_size : 0;
+    if (mbox->limit_bytes > 0 && limited.room <= 0) {
         errno = EFBIG;
         error_set(error, ERROR_PERMANENT, "error writing message: %m");
         return fail(status, "5.2.2");
     }
-    if (mail_copy_write(copy, fd, &write_errno, error) < 0)
+    if (mail_copy_write(&limited, fd, &write_errno, error) < 0)
         return fail(status, mail_copy_status(copy, write_errno));
     if (S_ISREG(before->st_mode) && fsync(fd) < 0) {
         int saved = errno;

@@ -1,4 +1,5 @@
 """A message in, a message out: SMTP and sendmail to a Maildir, relay to a next hop."""
+import os
 import re
 
 from harness import Instance, Sink, wait_for
@@ -167,3 +168,30 @@ def test_domains_in_two_lists():
         mta.wait_log(r"warning: do not list domain both\.test in BOTH mydestination and virtual_alias_domains$")
         wait_for(lambda: not mta.queued(), what="an empty queue")
         assert "relay_domains" not in mta.log()
+
+
+def test_limit_below_that_of_messages():
+    """Some mail could never be delivered: the agent says so, and mail waits until that is mended."""
+    times = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s", "transport_retry_time": "1s",
+             "service_throttle_time": "1s"}
+    with Instance(main={**times, "virtual_mailbox_limit": "2000"}) as mta:
+        mta.send("alice@example.test", "Subject: x\n\nx\n")
+        mta.wait_log(r"virtual\[\d+\]: fatal: configuration error: virtual_mailbox_limit is smaller than message_size_limit$")
+        mta.configure(message_size_limit="0")
+        mta.wait_log(r"fatal: configuration error: virtual_mailbox_limit is limited but message_size_limit is unlimited$")
+        assert mta.queued()
+        mta.configure(message_size_limit="2000")
+        mta.mail("alice")
+
+
+def test_limit_of_files_that_commands_write():
+    with Instance(main={"mydestination": "local.test", "local_recipient_maps": "", "message_size_limit": "3000",
+                        "mailbox_size_limit": "4000", "default_privs": Instance.user() if os.geteuid() else "nobody"}, start=False) as mta:
+        out = mta.folder / "out"
+        out.mkdir()
+        out.chmod(0o777)
+        mta.write_main(alias_maps=f'inline:{{ {{ box = "|head -c 10000 /dev/zero >{out}/file; exit 69" }} }}')
+        mta.start()
+        mta.send("box@local.test", "Subject: x\n\nx\n")
+        mta.wait_log(r"dsn=5\.3\.0, status=bounced \(.*Command output: head: .*File too large")
+        assert (out / "file").stat().st_size == 4000

@@ -75,7 +75,7 @@ def test_full_queue():
 
 def test_queue_that_fills_up_meanwhile():
     """Room enough when MAIL is asked for, and none for the message: refused at its end for now."""
-    mta = Instance(main={**MAIN, "queue_minfree": "0", "message_size_limit": "0"}, start=False)
+    mta = Instance(main={**MAIN, "queue_minfree": "0", "message_size_limit": "0", "virtual_mailbox_limit": "0"}, start=False)
     with small_disk(mta.queue, "4m"), mta:
         mta.start()
         mta.send("alice@example.test", TEXT)
