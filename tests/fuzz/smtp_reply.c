@@ -73,7 +73,7 @@ static char status_class(const struct session *session)
 
 static void check_reply(const struct session *session, enum step step)
 {
-    bug_if(session->code < 100 || session->code > 999);
+    bug_if(session->code < 1 || session->code > 999);
     bug_if((step == STEP_OK) != (session->code / 100 == 2));
     bug_if(session->status[0] != status_class(session));
     /* It goes to the log and into reports: one line, without control bytes. */
