@@ -53,6 +53,36 @@ void tls_session_release(struct session_tls *tls)
     arena_release(&tls->arena);
 }
 
+/* Each fault once, and again when there was another meanwhile. */
+static void say_faults(struct slice faults)
+{
+    static struct buf said = {.data = buf_nothing};
+    struct slice line;
+
+    if (slice_same(faults, buf_slice(&said)))
+        return;
+    buf_set(&said, faults);
+    faults = buf_slice(&said);
+    while ((line = slice_split(&faults, '\n')).len > 0)
+        log_warning("%.*s", SLICE_ARG(line));
+}
+
+/*
+ * Can we do TLS? Not without our key pairs, of which tlskey tells only now. If it cannot be
+ * asked we try all the same: then the handshake fails, which is no reason to go without.
+ */
+MAY_WAIT static bool has_engine(void)
+{
+    struct error error = ERROR_INIT;
+
+    if (!context)
+        return false;
+    int status = tls_context_renew(context, deadline_in(tls_options.starttls_timeout), &error);
+
+    say_faults(tls_context_faults(context));
+    return status == 0 || error.kind == ERROR_TEMPORARY;
+}
+
 /* -- what goes wrong
  * -------------------------------------------------------------------------------- */
 
@@ -239,7 +269,7 @@ int tls_session_wrap(struct session *session, struct opening *opening)
     if (opening->policy->level < TLS_LEVEL_ENCRYPT)
         log_warning("%s requires \"%s = encrypt\" (or stronger)",
                     tls_option_name("tls_wrappermode"), tls_option_name("tls_security_level"));
-    if (!context)
+    if (!has_engine())
         return fail(opening, "4.7.5", "TLS is required, but our TLS engine is unavailable");
     return handshake(session, opening);
 }
@@ -294,7 +324,7 @@ int tls_session_negotiate(struct session *session, struct opening *opening)
         return 0;
     if (is_offered && tls_options.note_offer && level == TLS_LEVEL_NONE)
         log_info("Host offered STARTTLS: [%s]", session->host.data);
-    if (is_offered && context && level >= TLS_LEVEL_MAY)
+    if (is_offered && level >= TLS_LEVEL_MAY && has_engine())
         return start(session, opening);
     if (!is_offered && level >= TLS_LEVEL_MAY)
         tls_report_failure(opening, session, TLSRPT_STARTTLS_NOT_SUPPORTED, NULL);

@@ -210,7 +210,7 @@ static enum tlskey_status take_answer(struct buf *stamp, struct buf *contents,
         channel_expect(&reader, MESSAGE_tlskey_contents, &reply, error) < 0)
         fatal(1, "the reader of key files does not answer: %s", error->text);
     if (reply.status == TLSKEY_BAD)
-        error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply.reason));
+        error_set(error, ERROR_PERMANENT, "%.*s", SLICE_ARG(reply.reason));
     if (reply.status == TLSKEY_CHAINS) {
         if (stamp)
             buf_set(stamp, reply.stamp);

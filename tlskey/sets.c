@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "co/co.h"
 #include "conf/words.h"
+#include "faults.h"
 #include "keys.h"
 #include "reader.h"
 
@@ -14,20 +15,16 @@
 #define SETS_MAX      20000
 #define FILES_MAX     64
 
-struct file {
-    char *path;
-    struct buf stamp;
-    struct buf contents; /* emptied when the set has been read */
-};
-
 struct set {
-    struct file *files;
+    struct key_file *files;
     size_t n_files;
     struct buf chains; /* empty: none that is any good */
     struct buf names;  /* of its keys */
     struct buf stamp;  /* digest of the chains */
     struct buf seen;   /* digest of what was read last, good or bad */
     struct error trouble;
+    struct buf faults; /* the trouble as faults.h words it */
+    bool is_unreadable;
     int64_t next_look;
     bool is_busy; /* being read: one at a time */
     struct co_queue readers;
@@ -38,38 +35,46 @@ static struct hash sets = {.key_case = HASH_EXACT};
 
 /* -- what is to be read ------------------------------------------------------------------ */
 
-static int add_files(struct set *set, struct slice list, struct error *error)
+/* One file, or in a list of chains several, like the one that is given. */
+static int add_files(struct set *set, struct slice list, struct key_file like,
+                     struct error *error)
 {
     struct slice word;
 
     while (words_next(&list, WORDS_COMMA_SPACE, &word)) {
         if (set->n_files == FILES_MAX)
             return error_set(error, ERROR_PERMANENT, "more than %d files", FILES_MAX);
-        set->files = mem_resize(set->files, set->n_files + 1, sizeof(struct file));
-        set->files[set->n_files++] = (struct file){
-            .path = slice_dup(word), .stamp = BUF_INIT, .contents = BUF_SECRET_INIT};
+        set->files = mem_resize(set->files, set->n_files + 1, sizeof(struct key_file));
+        set->files[set->n_files++] = (struct key_file){.path = slice_dup(word),
+                                                       .role = like.role,
+                                                       .type = like.type,
+                                                       .stamp = BUF_INIT,
+                                                       .contents = BUF_SECRET_INIT};
     }
     return 0;
 }
 
 /* The key stands behind its certificate here; a file with both is read once. */
-static int add_pair(struct set *set, struct slice cert, struct slice key, struct error *error)
+static int add_pair(struct set *set, const char *type, struct slice cert, struct slice key,
+                    struct error *error)
 {
     if (cert.len == 0)
         return 0;
-    if (add_files(set, cert, error) < 0)
+    if (slice_same(cert, key))
+        return add_files(set, cert, (struct key_file){.type = type}, error);
+    if (add_files(set, cert, (struct key_file){.type = type, .role = KEY_FILE_CERT}, error) < 0)
         return -1;
-    return slice_same(cert, key) ? 0 : add_files(set, key, error);
+    return add_files(set, key, (struct key_file){.type = type, .role = KEY_FILE_KEY}, error);
 }
 
 static int list_files(struct set *set, const struct tlskey_pairs *request, struct error *error)
 {
     if (request->chain_files.len)
-        return add_files(set, request->chain_files, error);
-    if (add_pair(set, request->cert_file, request->key_file, error) < 0 ||
-        add_pair(set, request->dcert_file, request->dkey_file, error) < 0)
+        return add_files(set, request->chain_files, (struct key_file){.type = NULL}, error);
+    if (add_pair(set, "RSA", request->cert_file, request->key_file, error) < 0 ||
+        add_pair(set, "DSA", request->dcert_file, request->dkey_file, error) < 0)
         return -1;
-    return add_pair(set, request->eccert_file, request->eckey_file, error);
+    return add_pair(set, "ECDSA", request->eccert_file, request->eckey_file, error);
 }
 
 static void set_free(struct set *set)
@@ -84,6 +89,7 @@ static void set_free(struct set *set)
     buf_release(&set->names);
     buf_release(&set->stamp);
     buf_release(&set->seen);
+    buf_release(&set->faults);
     mem_free(set);
 }
 
@@ -112,7 +118,7 @@ static struct set *set_of(const struct tlskey_pairs *request, struct error *erro
         return set;
     make_room();
     set = mem_new(struct set);
-    set->chains = set->names = set->stamp = set->seen = BUF_INIT;
+    set->chains = set->names = set->stamp = set->seen = set->faults = BUF_INIT;
     if (request->sni_name.len == 0 && list_files(set, request, error) < 0) {
         set_free(set);
         return NULL;
@@ -131,31 +137,44 @@ static void digest_of(struct slice bytes, struct buf *digest)
     buf_set(digest, slice_of(sum, sizeof(sum)));
 }
 
+/* Not if it was only that the reader could not be asked. */
+static void note_unreadable(struct set *set, const struct key_file *file,
+                            const struct error *error)
+{
+    if (error->kind == ERROR_PERMANENT)
+        set->is_unreadable = faults_of_reading(file, error, &set->faults);
+    /* All are read the next time, so that the same one is to blame then. */
+    for (size_t i = 0; i < set->n_files; i++)
+        buf_reset(&set->files[i].stamp);
+}
+
 /* *changed: one of the files is new; then all are read, so that they belong together. */
 static int read_files(struct set *set, bool *changed, struct error *error)
 {
     *changed = false;
     for (size_t i = 0; i < set->n_files; i++) {
-        struct file *file = &set->files[i];
+        struct key_file *file = &set->files[i];
         enum tlskey_status status =
             reader_read(slice_from(file->path), &file->stamp, &file->contents, error);
 
         if (status == TLSKEY_BAD) {
-            buf_reset(&file->stamp);
+            note_unreadable(set, file, error);
             return -1;
         }
         if (status == TLSKEY_CHAINS)
             *changed = true;
     }
     for (size_t i = 0; *changed && i < set->n_files; i++) {
-        struct file *file = &set->files[i];
+        struct key_file *file = &set->files[i];
 
         if (file->contents.len > 0)
             continue;
         buf_reset(&file->stamp);
         if (reader_read(slice_from(file->path), &file->stamp, &file->contents, error) ==
-            TLSKEY_BAD)
+            TLSKEY_BAD) {
+            note_unreadable(set, file, error);
             return -1;
+        }
     }
     return 0;
 }
@@ -199,18 +218,27 @@ static void name_files(const struct set *set, struct error *error)
 static int renew_from_files(struct set *set, struct error *error)
 {
     CLEANUP(buf_release) struct buf pem = BUF_SECRET_INIT;
+    CLEANUP(buf_release) struct buf faults = set->faults;
+    bool was_unreadable = set->is_unreadable;
     bool changed;
+
+    set->faults = BUF_INIT;
+    set->is_unreadable = false;
     int status = read_files(set, &changed, error);
 
     if (status == 0 && !changed) {
+        buf_add_slice(&set->faults, buf_slice(&faults));
+        set->is_unreadable = was_unreadable;
         *error = set->trouble; /* as it was found the last time */
         return error->kind == ERROR_NONE ? 0 : -1;
     }
     if (status == 0) {
         join_files(set, &pem);
         status = take_pem(set, buf_slice(&pem), error);
-        if (status < 0)
+        if (status < 0) {
+            faults_of_contents(set->files, set->n_files, error, &set->faults);
             name_files(set, error);
+        }
     }
     for (size_t i = 0; i < set->n_files; i++)
         buf_release(&set->files[i].contents);
@@ -231,6 +259,7 @@ static int renew_from_maps(struct set *set, const struct tlskey_pairs *request,
         buf_reset(&set->seen);
         return 0;
     case TLSKEY_SAME:
+    case TLSKEY_UNREADABLE:
     case TLSKEY_BAD:
     default:
         return -1;
@@ -296,7 +325,10 @@ void sets_answer(const struct tlskey_pairs *request, struct tlskey_chains *reply
     keys_touch(buf_slice(&set->names));
     if (set->chains.len == 0) {
         *error = set->trouble;
-        reply->status = error->kind == ERROR_NONE ? TLSKEY_NONE : TLSKEY_BAD;
+        reply->status = error->kind == ERROR_NONE ? TLSKEY_NONE
+                        : set->is_unreadable      ? TLSKEY_UNREADABLE
+                                                  : TLSKEY_BAD;
+        reply->faults = buf_slice(&set->faults);
         return;
     }
     reply->stamp = buf_slice(&set->stamp);

@@ -9,7 +9,10 @@
 #include "base/error.h"
 #include "ipc/tlskey_client.h"
 
-/* Fill the reply; its texts stay valid until the next wait. The error is behind TLSKEY_BAD. */
+/*
+ * Fill the reply; its texts stay valid until the next wait. The error is behind TLSKEY_BAD and
+ * TLSKEY_UNREADABLE.
+ */
 MAY_WAIT void sets_answer(const struct tlskey_pairs *request, struct tlskey_chains *reply,
                           struct error *error);
 

@@ -45,7 +45,7 @@ static int answer_pairs(struct channel *channel, struct slice body)
         return -1;
     }
     sets_answer(&request, &reply, &error);
-    if (reply.status == TLSKEY_BAD)
+    if (reply.status == TLSKEY_BAD || reply.status == TLSKEY_UNREADABLE)
         reply.reason = slice_from(error.text);
     return channel_send(channel, MESSAGE_tlskey_chains, &reply, &error);
 }

@@ -23,10 +23,11 @@ enum tlskey_operation {
 };
 
 enum tlskey_status {
-    TLSKEY_SAME,   /* nothing has changed since that stamp */
-    TLSKEY_CHAINS, /* here they are */
-    TLSKEY_NONE,   /* there is no such name in the maps, or no file is named */
-    TLSKEY_BAD,    /* the files are no good, for the reason given */
+    TLSKEY_SAME,       /* nothing has changed since that stamp */
+    TLSKEY_CHAINS,     /* here they are */
+    TLSKEY_NONE,       /* there is no such name in the maps, or no file is named */
+    TLSKEY_BAD,        /* the files are no good, for the reason given */
+    TLSKEY_UNREADABLE, /* a chain of them cannot even be opened */
 };
 
 /*

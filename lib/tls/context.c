@@ -1,21 +1,18 @@
 #include "tls/context.h"
 
-#include <fcntl.h>
-#include <openssl/decoder.h>
-#include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/fd.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "co/co.h"
 #include "conf/params.h"
 #include "ipc/tlskey_client.h"
 #include "tls/context_private.h"
+#include "tls/dh.h"
 #include "tls/link.h"
 #include "tls/openssl.h"
 #include "tls/pairs.h"
@@ -24,7 +21,6 @@
 #include "tls/trust.h"
 
 #define LOOK_INTERVAL SECONDS(1)
-#define FILE_MAX      ((size_t)1 << 20)
 
 /* Names with pairs of their own that a process remembers. */
 #define NAMES_MAX 256
@@ -38,6 +34,7 @@ struct pairs {
     bool is_asking;
     struct co_queue asked;
     struct error trouble; /* why there are none */
+    struct buf faults;    /* of their files */
 };
 
 struct tls_context {
@@ -224,37 +221,6 @@ bool tls_pair_files_name_any(const struct tls_pair_files *files)
            is_set(files->dcert_file) || is_set(files->eccert_file);
 }
 
-/* Without them there are OpenSSL's own; the reason is in *error then, and nothing else has
- * failed. */
-static void read_dh(struct tls_context *context, struct error *error)
-{
-    const char *path = context->settings.dh_file;
-    CLEANUP(buf_release) struct buf pem = BUF_INIT;
-    struct error trouble;
-
-    if (!is_set(path) || strcmp(path, "auto") == 0)
-        return;
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        error_set(error, ERROR_PERMANENT,
-                  "error opening DH parameter file \"%s\": %m -- using compiled-in defaults",
-                  path);
-        return;
-    }
-    OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(
-        &context->dh, "PEM", NULL, "DH", EVP_PKEY_KEY_PARAMETERS, NULL, NULL);
-    bool is_read = fd_read_all(fd, &pem, FILE_MAX, &trouble) == 0;
-    const unsigned char *bytes = (const unsigned char *)pem.data;
-    size_t len = pem.len;
-
-    if (!is_read || !decoder || !OSSL_DECODER_from_data(decoder, &bytes, &len))
-        error_set(error, ERROR_PERMANENT,
-                  "error decoding DH parameters from file \"%s\" -- using compiled-in defaults",
-                  path);
-    OSSL_DECODER_CTX_free(decoder);
-    ERR_clear_error();
-}
-
 /* A session of other terms must not be resumed under these. */
 static void bind_sessions(struct tls_context *context)
 {
@@ -275,13 +241,13 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, struct 
 
     context->n_owners = 1;
     context->settings = *settings;
-    context->pairs.stamp = BUF_INIT;
+    context->pairs.stamp = context->pairs.faults = BUF_INIT;
     context->names = HASH_INIT;
     bind_sessions(context);
     if (tls_library_open(error) == 0 &&
         (context->authorities = trust_open(settings->ca_file, settings->ca_path, error))) {
         context->authority_names = trust_names(settings->ca_file);
-        read_dh(context, error);
+        context->dh = dh_read(settings->dh_file, error);
         made = make(context, error);
     }
     if (!made) {
@@ -302,6 +268,7 @@ static void pairs_free(void *data)
 
     SSL_CTX_free(pairs->current);
     buf_release(&pairs->stamp);
+    buf_release(&pairs->faults);
     mem_free(pairs);
 }
 
@@ -317,6 +284,7 @@ void tls_context_free(struct tls_context *context)
         return;
     SSL_CTX_free(context->pairs.current);
     buf_release(&context->pairs.stamp);
+    buf_release(&context->pairs.faults);
     hash_release(&context->names, pairs_free);
     X509_STORE_free(context->authorities);
     sk_X509_NAME_pop_free(context->authority_names, X509_NAME_free);
@@ -383,9 +351,22 @@ static int take_chains(const struct tls_context *context, struct pairs *pairs,
     return 0;
 }
 
+/* A client does without a list of chains that cannot be opened, as Postfix does. */
+static bool can_do_without(const struct tls_context *context, const struct tlskey_chains *reply)
+{
+    return context->settings.role == TLS_CLIENT && reply->status == TLSKEY_UNREADABLE &&
+           is_set(context->settings.pairs.chain_files);
+}
+
 static int take_reply(const struct tls_context *context, struct pairs *pairs,
                       const struct tlskey_chains *reply, struct error *error)
 {
+    bool has_old = pairs->current && pairs->stamp.len > 0;
+
+    /* What is wrong with new files is of no account while the old pairs are in use. */
+    buf_set(&pairs->faults, has_old ? SLICE_EMPTY : reply->faults);
+    if (!has_old && can_do_without(context, reply))
+        return take_chains(context, pairs, reply, error);
     switch ((enum tlskey_status)reply->status) {
     case TLSKEY_SAME:
         return 0;
@@ -396,9 +377,11 @@ static int take_reply(const struct tls_context *context, struct pairs *pairs,
         pairs->current = NULL;
         buf_reset(&pairs->stamp);
         return 0;
+    case TLSKEY_UNREADABLE:
     case TLSKEY_BAD:
     default:
-        return error_set(error, ERROR_TEMPORARY, "%.*s", SLICE_ARG(reply->reason));
+        return error_set(error, reply->faults.len ? ERROR_PERMANENT : ERROR_TEMPORARY, "%.*s",
+                         SLICE_ARG(reply->reason));
     }
 }
 
@@ -452,6 +435,11 @@ int tls_context_renew(struct tls_context *context, deadline_t until, struct erro
     return -1;
 }
 
+struct slice tls_context_faults(const struct tls_context *context)
+{
+    return buf_slice(&context->pairs.faults);
+}
+
 /* -- pairs by name ----------------------------------------------------------------------- */
 
 /* Room for one more: any that nobody is about to use goes. */
@@ -475,7 +463,7 @@ static struct pairs *pairs_of_name(struct tls_context *context, struct slice nam
         return pairs;
     make_room(&context->names);
     pairs = mem_new(struct pairs);
-    pairs->stamp = BUF_INIT;
+    pairs->stamp = pairs->faults = BUF_INIT;
     hash_set(&context->names, name, pairs);
     return pairs;
 }

@@ -71,9 +71,18 @@ void tls_context_free(struct tls_context *context); /* connections may live on *
 
 /*
  * Have the pairs, newly asked for where that is due. 0: the context can be used. -1: there is
- * no pair, with the reason; a broken new pair alone is no failure, since the old one stays.
+ * no pair, with the reason; a broken new pair alone is no failure, since the old one stays, and
+ * a client needs none of a list of chains that cannot be opened. The error is permanent where
+ * the files are no good, temporary where it is not known whether they are.
  */
 MUST_USE MAY_WAIT int tls_context_renew(struct tls_context *context, deadline_t until,
                                         struct error *error);
+
+/*
+ * What is wrong with the files of the pairs, in lines as Postfix would log them; empty:
+ * nothing. As it was when they were asked for the last time; valid until they are asked for
+ * again.
+ */
+struct slice tls_context_faults(const struct tls_context *context);
 
 const struct tls_settings *tls_context_settings(const struct tls_context *context);

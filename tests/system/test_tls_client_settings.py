@@ -2,7 +2,7 @@
 policy demands."""
 import re
 
-from harness import Instance
+from harness import Instance, wait_for
 from tls_peers import Authority, TlsServer
 
 NEEDS_ROOT = True
@@ -35,15 +35,49 @@ TERMS = {
     "directory": ("may", "CApath=/nonexistent", SENT, True, ""),
 }
 
+MISSING = "warning: error opening chain file: /nonexistent/c: No such file or directory\n"
+UNREADY = 'warning: cannot get {} from file "{}": disabling TLS support\n'
+NO_PEM = ("warning: No PEM data in /etc/hosts\n.*warning: error loading private keys and certificates from: /etc/hosts:"
+          " disabling TLS support\n")
+NO_KEY = "warning: No private key found in .*ca.pem\n.*warning: error loading private keys .*ca.pem: disabling TLS support\n"
+
+FILES = {
+    "cert": ("may", "cert_file=/nonexistent/c", SENT, False, MISSING),
+    "cert-demanded": ("encrypt", "cert_file=/nonexistent/c", NO_ENGINE, None, MISSING),
+    "cert-with-key": ("may", "cert_file=/nonexistent/c,key_file=/nonexistent/k", SENT, False,
+                      UNREADY.format("RSA certificate", "/nonexistent/c")),
+    "no-cert": ("may", "cert_file=/etc/hosts,key_file=/nonexistent/k", SENT, False,
+                UNREADY.format("RSA certificate", "/etc/hosts")),
+    "no-cert-demanded": ("secure", "cert_file=/etc/hosts", NO_ENGINE, None, NO_PEM),
+    "no-key": ("may", "cert_file={ca}", SENT, False, NO_KEY),
+    "key": ("may", "eccert_file={ca},eckey_file=/nonexistent/k", SENT, False,
+            UNREADY.format("ECDSA private key", "/nonexistent/k")),
+    "other-key": ("may", "cert_file={ca},key_file={key}", SENT, False, "warning: cannot get RSA private key from file .*other.key"),
+    "dsa": ("may", "dcert_file=/nonexistent/c,dkey_file=/nonexistent/k", SENT, False,
+            UNREADY.format("DSA certificate", "/nonexistent/c")),
+    "second": ("may", "cert_file={pair},eccert_file=/nonexistent/c", SENT, False, MISSING),
+    "chains": ("may", "chain_files=/nonexistent/c", SENT, True, MISSING),
+    "chains-demanded": ("encrypt", "chain_files={pair} /nonexistent/c", SENT, True, MISSING),
+    "no-chains": ("may", "chain_files=/etc/hosts", SENT, False, NO_PEM),
+    "folder": ("may", "chain_files=/etc", SENT, False, "warning: No PEM data in /etc\n.*: /etc: disabling TLS support\n"),
+    "wrong-order": ("may", "chain_files={ca}", SENT, False, "warning: error loading chain from .*ca.pem: key not first\n"),
+    "mismatch": ("encrypt", "chain_files={key} {ca}", NO_ENGINE, None, "warning: key at index 1 in .*other.key does not match next cert"),
+    "good": ("encrypt", "cert_file={pair}", SENT, True, ""),
+}
+
 
 def check(cases):
     """Each case is a transport of its own; what it logs is between its message and the next."""
-    server = TlsServer("127.0.0.8", Authority().issue("peer.test"))
+    authority = Authority()
+    server = TlsServer("127.0.0.8", authority.issue("peer.test"))
+    paths = {"ca": authority.ca, "pair": authority.issue("other"), "key": authority.folder / "other.key"}
     main = {"smtp_tls_loglevel": "1", "relay_domains": "static:x",
             "transport_maps": "inline:{" + " ".join(f"{{{name}.test=s-{name}:[127.0.0.8]}}" for name in cases) + "}"}
     master = "".join(f"s-{name} unix - - n - - smtp " + " ".join(
         f"-o {{smtp_tls_{option}}}" for option in (f"security_level={level}", *others.split(","))) + "\n"
         for name, (level, others, *_) in cases.items())
+    for word, path in paths.items():
+        master = master.replace(f"{{{word}}}", str(path))
     with Instance(main=main, master=master) as mta:
         for name, (_, _, outcome, is_tls, log) in cases.items():
             begin, n_messages = len(mta.log()), len(server.messages)
@@ -59,3 +93,29 @@ def check(cases):
 
 def test_terms():
     check(TERMS)
+
+
+def test_files():
+    check(FILES)
+
+
+def test_certificate_that_comes_later():
+    """What is mended counts at once."""
+    authority = Authority()
+    server = TlsServer("127.0.0.8", authority.issue("peer.test"))
+    pair = authority.issue("other")
+    main = {"smtp_tls_security_level": "may", "smtp_tls_cert_file": pair.with_suffix(".crt"),
+            "smtp_tls_key_file": "$config_directory/key", "relay_domains": "static:x",
+            "transport_maps": "static:smtp:[127.0.0.8]"}
+    with Instance(main=main) as mta:
+        def sends():
+            n_messages = len(server.messages)
+            queue_id = mta.send("a@peer.test", "Subject: x\n\nx\n")
+            mta.wait_log(rf"{queue_id}: to=<.*status=sent")
+            return [is_tls for is_tls, _ in server.messages[n_messages:]]
+
+        assert [sends() for _ in range(6)] == [[False]] * 6
+        mta.write("key", pair.with_suffix(".key").read_text())
+        wait_for(lambda: sends() == [True], what="mail over TLS")
+        said = re.findall(r"warning: cannot get .*", mta.log())
+        assert said == [f'warning: cannot get RSA private key from file "{mta.etc}/key": disabling TLS support'], said
