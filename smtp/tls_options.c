@@ -23,7 +23,7 @@ static enum tls_level global_level(void)
     enum tls_level level = tls_level_parse(slice_from(text));
 
     if (*text && level == TLS_LEVEL_INVALID)
-        fatal(EX_CONFIG, "invalid tls security level: \"%s\"", text);
+        fatal(EX_CONFIG, "Invalid TLS level \"%s\"", text);
     if (*text)
         return level;
     if (OPTION(enforce_tls))

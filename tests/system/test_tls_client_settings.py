@@ -119,3 +119,11 @@ def test_certificate_that_comes_later():
         wait_for(lambda: sends() == [True], what="mail over TLS")
         said = re.findall(r"warning: cannot get .*", mta.log())
         assert said == [f'warning: cannot get RSA private key from file "{mta.etc}/key": disabling TLS support'], said
+
+
+def test_unknown_level():
+    """Nobody knows what was meant: nothing is sent."""
+    main = {"smtp_tls_security_level": "nosuch", "relay_domains": "static:x", "transport_maps": "static:smtp:[127.0.0.8]"}
+    with Instance(main=main) as mta:
+        mta.send("a@peer.test", "Subject: x\n\nx\n")
+        mta.wait_log(r'/smtp\[\d+\]: fatal: Invalid TLS level "nosuch"$')
