@@ -97,25 +97,27 @@ static void gather_descriptors(const struct service *service, int control,
 
 /* -- the child: our memory, and a table of descriptors of its own -- */
 
-NORETURN static void give_up(struct launch *launch, const char *call)
+/* -1; who returns 1 to clone ends with that status. */
+static int failed(struct launch *launch, const char *call)
 {
     launch->failed_call = call;
     launch->error = errno;
-    _exit(1);
+    return -1;
 }
 
 /* The copies below FD_SPARE are the only ones that exec leaves open. */
-static void arrange_descriptors(struct launch *launch)
+static int arrange_descriptors(struct launch *launch)
 {
     for (int i = 0; i < launch->n_fds; i++) {
         launch->moved[i] = fcntl(launch->fds[i], F_DUPFD_CLOEXEC, FD_SPARE);
         if (launch->moved[i] < 0)
-            give_up(launch, "duplicate descriptor for");
+            return failed(launch, "duplicate descriptor for");
     }
     for (int i = 0; i < launch->n_fds; i++) {
         if (dup2(launch->moved[i], WORKER_FD_CONFIG + i) < 0)
-            give_up(launch, "duplicate descriptor for");
+            return failed(launch, "duplicate descriptor for");
     }
+    return 0;
 }
 
 /* No signal has a handler in master that would run here: those it waits for are blocked. */
@@ -124,12 +126,16 @@ static int become_program(void *arg)
     struct launch *launch = arg;
     sigset_t none;
 
-    arrange_descriptors(launch);
+    if (arrange_descriptors(launch) < 0)
+        return 1;
     sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-        give_up(launch, "unblock signals for");
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) {
+        (void)failed(launch, "unblock signals for");
+        return 1;
+    }
     execv(launch->program, launch->words);
-    give_up(launch, "exec");
+    (void)failed(launch, "exec");
+    return 1;
 }
 
 /* -- the parent -- */
