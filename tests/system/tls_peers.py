@@ -91,6 +91,7 @@ class TlsServer(Listener):
                 client.sendall(b"220 ready\r\n" + self.behind)
                 if self.trouble is not None:
                     client.sendall(self.trouble)
+                    lines.read()  # who closes with unread bytes takes back what it has sent
                     return
                 client = self.context.wrap_socket(client, server_side=True)
                 lines, is_tls = client.makefile("rb"), True
