@@ -1,5 +1,4 @@
 """What canonical tables, copies and original recipients make of an envelope."""
-import re
 
 from harness import Instance
 
@@ -52,7 +51,7 @@ def test_original_recipient_in_log():
         assert "X-Original-To" not in text and "\nDelivered-To: alice@example.test\n" in text, text
         mta.wait_log(r": removed")
         assert len(mta.inbox("alice")) == 1
-        assert re.search(r"to=<alice@example\.test>, orig_to=<other@example\.test>", mta.log()), mta.log()
+        mta.wait_log(r"to=<alice@example\.test>, orig_to=<other@example\.test>")
 
 
 def test_too_long_alias():

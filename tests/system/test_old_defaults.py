@@ -71,9 +71,9 @@ def test_hint_and_chroot():
         number = 1 + (mta.etc / "master.cf").read_text().splitlines().index("x unix - - - - 0 discard")
         mta.wait_log(f"master.cf: line {number}: {OLD}chroot=y")
         hint = "To disable backwards compatibility use"
-        assert mta.log().count(hint) == 1
+        wait_for(lambda: mta.log().count(hint) == 1, what="the hint")
         mta.run("tassis", "status", check=True)
-        assert mta.log().count(hint) == 2
+        wait_for(lambda: mta.log().count(hint) == 2, what="another")
         mta.run("tassis", "logrotate", check=True)
         mta.configure(compatibility_level="3.6")
         assert hint not in mta.log(), "a new file, without hints"
