@@ -1,5 +1,8 @@
 """A full disk and a dead name server: a clear word, and mail that waits until the trouble is over."""
 import contextlib
+import glob
+import os
+import re
 import smtplib
 import subprocess
 
@@ -31,6 +34,15 @@ def fill(folder):
         while True:
             file.write(b"x" * 4096)
     return path
+
+
+def has_let_go(mta):
+    """Is the queue empty, and no removed file of it still open, whose room would come back later?"""
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if re.match(rf"{mta.queue}/.*\(deleted\)$", os.readlink(link)):
+                return False
+    return not mta.queued()
 
 
 def refused(mta):
@@ -80,6 +92,7 @@ def test_queue_that_fills_up_meanwhile():
         mta.start()
         mta.send("alice@example.test", TEXT)
         mta.mail("alice")
+        wait_for(lambda: has_let_go(mta), what="the first message to be gone")
         filler = fill(mta.queue)
         code, reply = refused(mta)
         assert 400 <= code < 500, (code, reply)
